@@ -1,0 +1,8 @@
+"""Milepost: long GIS operations as jobs people can trust.
+
+What one needs to write an operation: ``operation``, ``Service``, ``Run`` and the types in ``milepost.types``.
+"""
+
+from milepost.operations import Notebook, Run, Service, Stop, operation
+
+__all__ = ["Notebook", "Run", "Service", "Stop", "operation"]

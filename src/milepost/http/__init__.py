@@ -1,0 +1,1 @@
+"""What every dialect shares: request parameters, formats, envelopes of errors, tokens."""

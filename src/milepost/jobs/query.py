@@ -1,0 +1,52 @@
+"""Which jobs someone asks for, and the pages they come in."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from milepost.jobs.job import Job
+from milepost.jobs.status import Status
+
+
+class JobFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """What a job must match; an empty field matches every job.
+
+    Times are UTC milliseconds since the epoch, both ends included.
+    """
+
+    statuses: frozenset[Status] = frozenset()
+    owner: str = ""
+    service: str = ""
+    operation: str = ""
+    submitted_from: int | None = None
+    submitted_to: int | None = None
+
+    def matches(self, job: Job) -> bool:
+        """Whether ``job`` is one of those asked for: the rule that every store must agree with."""
+        return (
+            (not self.statuses or job.status in self.statuses)
+            and (not self.owner or job.owner == self.owner)
+            and (not self.service or job.service == self.service)
+            and (not self.operation or job.operation == self.operation)
+            and (self.submitted_from is None or job.submitted_at >= self.submitted_from)
+            and (self.submitted_to is None or job.submitted_at <= self.submitted_to)
+        )
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """Which part of a list: ``limit`` jobs after skipping ``offset``.
+
+    Newest submissions come first, unless ``oldest_first``.
+    """
+
+    limit: int = 25
+    offset: int = 0
+    oldest_first: bool = False
+
+
+class JobPage(msgspec.Struct, frozen=True, kw_only=True):
+    """One page of a list of jobs."""
+
+    jobs: Sequence[Job]
+    more: bool
+    """Whether jobs follow after this page."""

@@ -1,0 +1,23 @@
+"""How work is written: services, operations, their parameters, and the run that an operation talks to."""
+
+from milepost.operations.definition import Operation, Service, operation
+from milepost.operations.discovery import Catalog, LoadError, load_catalog
+from milepost.operations.parameters import Files, InputError, Parameter
+from milepost.operations.run import Channel, Notebook, Run, Stop, find_function
+
+__all__ = [
+    "Catalog",
+    "Channel",
+    "Files",
+    "InputError",
+    "LoadError",
+    "Notebook",
+    "Operation",
+    "Parameter",
+    "Run",
+    "Service",
+    "Stop",
+    "find_function",
+    "load_catalog",
+    "operation",
+]

@@ -1,0 +1,1 @@
+"""The geoprocessing service (GPServer) over HTTP, and its toolbox."""

@@ -1,0 +1,1 @@
+"""Where jobs live: events, the folded row, payloads and files."""
