@@ -164,7 +164,7 @@ def apply(job: Job, event: ev.Event) -> Job:
     after = _GOES_TO.get(type(event))
     if after is not None:
         _check_move(job, after)
-    elif not job.status.running:
+    elif not job.status.running and not (job.status.queued and isinstance(event, ev.MessageAdded)):
         raise IllegalMove(f"job {job.id} is {job.status.name}: no {type(event).__name__} can follow")
     changes = _changes(job, event)
     if after is not None:

@@ -15,6 +15,8 @@ class JobFilter(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     statuses: frozenset[Status] = frozenset()
+    deleted: bool = False
+    """Whether jobs that are deleted count, when no statuses are named."""
     owner: str = ""
     service: str = ""
     operation: str = ""
@@ -24,7 +26,7 @@ class JobFilter(msgspec.Struct, frozen=True, kw_only=True):
     def matches(self, job: Job) -> bool:
         """Whether ``job`` is one of those asked for: the rule that every store must agree with."""
         return (
-            (not self.statuses or job.status in self.statuses)
+            (job.status in self.statuses if self.statuses else self.deleted or job.status != Status.DELETED)
             and (not self.owner or job.owner == self.owner)
             and (not self.service or job.service == self.service)
             and (not self.operation or job.operation == self.operation)

@@ -1,1 +1,23 @@
 """Where jobs live: events, the folded row, payloads and files."""
+
+from milepost.store.files import FileStore, JobFiles, Upload, result_of_url, safe_name
+from milepost.store.protocol import JobStore, Listener, Recorded, StoreError, Submission, UnknownJob
+from milepost.store.sqlite import SQLiteStore
+from milepost.store.values import keep, read
+
+__all__ = [
+    "FileStore",
+    "JobFiles",
+    "JobStore",
+    "Listener",
+    "Recorded",
+    "SQLiteStore",
+    "StoreError",
+    "Submission",
+    "UnknownJob",
+    "Upload",
+    "keep",
+    "read",
+    "result_of_url",
+    "safe_name",
+]

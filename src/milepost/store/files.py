@@ -1,0 +1,163 @@
+"""The files of jobs and the uploads of clients, in folders of their own."""
+
+import re
+import secrets
+import shutil
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+_JOB_ID: Final = re.compile(r"[0-9a-f]{32}")
+_RESULT_URL: Final = re.compile(r"/jobs/j?([0-9a-fA-F-]{32,36})/([^/?#]+)$")
+_UPLOAD_ID: Final = re.compile(r"i[0-9a-f]{32}")
+
+
+class Upload(msgspec.Struct, frozen=True):
+    """A file that a client sent ahead of a job."""
+
+    id: str
+    name: str
+    owner: str
+    description: str
+    size: int
+    """Bytes."""
+    uploaded_at: int
+    """UTC milliseconds since the epoch."""
+
+
+class FileStore:
+    """Folders below one root: ``jobs/<id>/{scratch,results}``, ``jobs/<id>/log.txt`` and ``uploads/<id>``."""
+
+    def __init__(self, root: Path):
+        """The folders below ``root``; made when first needed."""
+        self.root: Final = root.absolute()
+
+    def folder(self, job_id: str) -> Path:
+        """All that belongs to one job."""
+        if not _JOB_ID.fullmatch(job_id):
+            raise ValueError(f"{job_id!r} is no id of a job")
+        return self.root / "jobs" / job_id[:2] / job_id
+
+    def workspace(self, job_id: str) -> Path:
+        """The private folder an operation works in; kept from one attempt to the next."""
+        return self.folder(job_id) / "scratch"
+
+    def results(self, job_id: str) -> Path:
+        """Files that came out of the job."""
+        return self.folder(job_id) / "results"
+
+    def log(self, job_id: str) -> Path:
+        """What the operation and its child processes printed."""
+        return self.folder(job_id) / "log.txt"
+
+    def result(self, job_id: str, name: str) -> Path | None:
+        """A file that came out of a job, or None."""
+        path = self.results(job_id) / name
+        return path if _plain(name) and path.is_file() and not path.is_symlink() else None
+
+    def clean(self, job_id: str) -> None:
+        """Remove the workspace of a job that has ended."""
+        shutil.rmtree(self.workspace(job_id), ignore_errors=True)
+
+    def remove(self, job_id: str) -> None:
+        """Remove all files of a job."""
+        shutil.rmtree(self.folder(job_id), ignore_errors=True)
+
+    def new_upload(self) -> tuple[str, Path]:
+        """A fresh upload id and the folder for its file."""
+        upload_id = "i" + secrets.token_hex(16)
+        folder = self.root / "uploads" / upload_id
+        folder.mkdir(parents=True)
+        return upload_id, folder
+
+    def finish_upload(self, upload: Upload) -> None:
+        """Make an upload known; its file lies in its folder by now."""
+        about = self.root / "uploads" / upload.id / "upload.json"
+        about.write_bytes(msgspec.json.encode(upload))
+
+    def upload(self, upload_id: str) -> Upload | None:
+        """What is known about an upload, or None."""
+        about = self.root / "uploads" / upload_id / "upload.json"
+        if not _UPLOAD_ID.fullmatch(upload_id) or not about.is_file():
+            return None
+        return msgspec.json.decode(about.read_bytes(), type=Upload)
+
+    def upload_file(self, upload: Upload) -> Path:
+        """The file of an upload."""
+        return self.root / "uploads" / upload.id / "file" / upload.name
+
+    def remove_upload(self, upload_id: str) -> None:
+        """Remove an upload and its file."""
+        if _UPLOAD_ID.fullmatch(upload_id):
+            shutil.rmtree(self.root / "uploads" / upload_id, ignore_errors=True)
+
+    def resolve(self, reference: dict[str, Any]) -> Path:
+        """The file that ``{"itemID": ...}`` of an upload or ``{"url": ...}`` of a result means.
+
+        Raises:
+            ValueError: there is no such file here; the text says why.
+        """
+        if "itemID" in reference:
+            upload = self.upload(str(reference["itemID"]))
+            if upload is None:
+                raise ValueError(f"there is no upload {reference['itemID']!r}")
+            return self.upload_file(upload)
+        found = result_of_url(str(reference.get("url", "")))
+        path = found and self.result(*found)
+        if not path:
+            raise ValueError(
+                f"{reference.get('url')!r} is no result file of this server; other URLs are not fetched: upload the file"
+            )
+        return path
+
+
+class JobFiles:
+    """The files as one running job sees them: ``operations.Files``."""
+
+    def __init__(self, store: FileStore, job_id: str):
+        """The files of one job."""
+        self._store = store
+        self._job_id = job_id
+
+    def resolve(self, reference: dict[str, Any]) -> Path:
+        """See ``FileStore.resolve``."""
+        return self._store.resolve(reference)
+
+    def keep(self, path: Path) -> dict[str, Any]:
+        """Move an output from the workspace to the results; its name stays, unless taken.
+
+        Raises:
+            ValueError: there is no such file, or it lies outside the workspace.
+        """
+        workspace = self._store.workspace(self._job_id).resolve()
+        full = (workspace / path).resolve()
+        if not full.is_file() or not full.is_relative_to(workspace):
+            raise ValueError(f"the output {path} is no file in the workspace of the run")
+        results = self._store.results(self._job_id)
+        results.mkdir(parents=True, exist_ok=True)
+        target = results / safe_name(full.name)
+        number = 1
+        while target.exists():
+            number += 1
+            target = results / safe_name(f"{full.stem}-{number}{full.suffix}")
+        full.rename(target)
+        return {"file": target.name, "size": target.stat().st_size}
+
+
+def result_of_url(url: str) -> tuple[str, str] | None:
+    """The job id and file name in the URL of a result file, or None when it is no such URL."""
+    match = _RESULT_URL.search(url)
+    if not match:
+        return None
+    job_id = match[1].replace("-", "").lower()
+    return (job_id, match[2]) if _JOB_ID.fullmatch(job_id) else None
+
+
+def _plain(name: str) -> bool:
+    return bool(name) and name not in (".", "..") and "/" not in name and "\x00" not in name
+
+
+def safe_name(name: str) -> str:
+    """A file name that is safe in a URL and on every file system."""
+    return re.sub(r"[^\w.-]+", "_", name).lstrip(".")[:120] or "file"

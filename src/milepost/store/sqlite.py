@@ -1,0 +1,450 @@
+"""Jobs in one SQLite file: the embedded store."""
+
+import asyncio
+import queue
+import sqlite3
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib import resources
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from milepost.jobs import UNFINISHED, Job, JobError, JobFilter, JobPage, Page, Status, apply, fold
+from milepost.jobs.events import Event, Submitted, decode, encode
+from milepost.jobs.job import submit as begin
+from milepost.store.protocol import Listener, Recorded, StoreError, Submission, UnknownJob
+
+T = TypeVar("T")
+
+BATCH: Final = 256
+"""Changes that share a transaction at most; more would only make the first of them wait."""
+
+AT_HAND: Final = 20_000
+"""Jobs kept in memory."""
+
+_READERS: Final = 2
+
+
+class _Change(msgspec.Struct):
+    """A request to the writer and the future that waits for it."""
+
+    future: "asyncio.Future[Any]"
+    job_id: str
+    events: tuple[Event, ...]
+    payloads: Mapping[str, bytes]
+    drop_payloads: bool = False
+    outcome: Any = None
+    job: Job | None = None
+    recorded: list[Recorded] = []
+
+
+class SQLiteStore:
+    """A ``JobStore`` in a file, in WAL mode with synchronous=FULL.
+
+    One thread writes: it takes all changes that wait, applies them to the jobs they
+    belong to, and commits them together. Being alone it needs no lock and no retry. Reads use
+    connections of their own and never wait for it.
+    """
+
+    def __init__(self, path: Path):
+        """Open the file, made if missing, and bring its schema up to date. Call it in the event loop.
+
+        Raises:
+            StoreError: the file is no database, or was written by a newer release.
+        """
+        self._path = path
+        self._loop = asyncio.get_running_loop()
+        self._listeners: list[Listener] = []
+        self._seen: OrderedDict[str, Job] = OrderedDict()
+        self._changes: queue.SimpleQueue[_Change | None] = queue.SimpleQueue()
+        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="store-reader")
+        self._reader = threading.local()
+        self._reader_connections: list[sqlite3.Connection] = []
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = _connect(path)
+            migrate(self._connection)
+        except (sqlite3.Error, OSError) as error:
+            raise StoreError(f"{path} cannot be used as the store of jobs: {error}") from error
+        self._heads: OrderedDict[str, Job] = OrderedDict()
+        self._closed = False
+        self._writer = threading.Thread(target=self._write, name="store-writer", daemon=True)
+        self._writer.start()
+
+    # -- changes -----------------------------------------------------------------------------
+
+    async def submit(
+        self, job_id: str, *events: Event, payloads: Mapping[str, bytes] | None = None
+    ) -> Submission:
+        """See ``JobStore.submit``."""
+        if not events or not isinstance(events[0], Submitted):
+            raise ValueError("a job begins with a Submitted event")
+        submission: Submission = await self._change(job_id, events, payloads or {})
+        return submission
+
+    async def append(self, job_id: str, *events: Event, payloads: Mapping[str, bytes] | None = None) -> Job:
+        """See ``JobStore.append``."""
+        job: Job = await self._change(job_id, events, payloads or {})
+        return job
+
+    async def drop_payloads(self, job_id: str) -> None:
+        """See ``JobStore.drop_payloads``."""
+        await self._change(job_id, (), {}, drop_payloads=True)
+
+    def _change(
+        self,
+        job_id: str,
+        events: tuple[Event, ...],
+        payloads: Mapping[str, bytes],
+        *,
+        drop_payloads: bool = False,
+    ) -> "asyncio.Future[Any]":
+        if self._closed:
+            raise StoreError("the store is closed")
+        future: asyncio.Future[Any] = self._loop.create_future()
+        self._changes.put(_Change(future, job_id, events, payloads, drop_payloads))
+        return future
+
+    def _write(self) -> None:
+        """The writer's life: take what waits, commit it, tell about it."""
+        running = True
+        while running:
+            batch = []
+            change = self._changes.get()
+            while True:
+                if change is None:
+                    running = False
+                    break
+                batch.append(change)
+                if len(batch) >= BATCH:
+                    break
+                try:
+                    change = self._changes.get_nowait()
+                except queue.Empty:
+                    break
+            if batch:
+                self._commit(batch)
+                # Once a batch, not once a change: waking the event loop costs a system call.
+                self._loop.call_soon_threadsafe(self._publish, batch)
+        self._connection.close()
+
+    def _commit(self, batch: list[_Change]) -> None:
+        fresh: dict[str, Job] = {}
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            for change in batch:
+                try:
+                    self._perform(change, fresh)
+                except (JobError, UnknownJob) as error:
+                    change.outcome = error
+            self._connection.execute("COMMIT")
+        except Exception as error:  # noqa: BLE001 - whatever went wrong, those who wait must learn it
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            for change in batch:
+                change.outcome = StoreError(f"the change could not be stored: {error}")
+                change.job, change.recorded = None, []
+            return
+        for job_id, job in fresh.items():
+            _remember(self._heads, job_id, job)
+
+    def _perform(self, change: _Change, fresh: dict[str, Job]) -> None:
+        """Apply one change inside the open transaction; refused events leave nothing behind."""
+        events = change.events
+        if change.drop_payloads:
+            self._connection.execute(_DROP_PAYLOADS, (change.job_id,))
+            return
+        job: Job
+        if events and isinstance(events[0], Submitted):
+            first = events[0]
+            if first.key:
+                row = self._connection.execute(_BY_KEY, (first.owner, first.key)).fetchone()
+                if row:
+                    change.outcome = Submission(self._head(row[0], fresh), created=False)
+                    return
+            job = begin(change.job_id, first)
+            for event in events[1:]:
+                job = apply(job, event)
+            number = self._connection.execute(_INSERT_JOB, _row(job)).lastrowid
+            start = 0
+            change.outcome = Submission(job, created=True)
+        else:
+            job = head = self._head(change.job_id, fresh)
+            for event in events:
+                job = apply(job, event)
+            self._connection.execute(
+                _UPDATE_JOB, (job.sequence, job.status, job.updated_at, job.ended_at, change.job_id)
+            )
+            (number,) = self._connection.execute(_NUMBER, (change.job_id,)).fetchone()
+            start = head.sequence
+            change.outcome = job
+        change.recorded = [Recorded(start + 1 + i, event) for i, event in enumerate(events)]  # type: ignore[arg-type]
+        self._connection.executemany(
+            _INSERT_EVENT, [(number, each.sequence, encode(each.event).decode()) for each in change.recorded]
+        )
+        if change.payloads:
+            self._connection.executemany(
+                _INSERT_PAYLOAD, [(number, name, body) for name, body in change.payloads.items()]
+            )
+        change.job = fresh[change.job_id] = job
+
+    def _head(self, job_id: str, fresh: dict[str, Job]) -> Job:
+        """The job as the open transaction sees it."""
+        job = fresh.get(job_id) or self._heads.get(job_id)
+        return job or _load(self._connection, job_id)
+
+    def _publish(self, batch: list[_Change]) -> None:
+        """In the event loop: make a committed batch visible, then answer those who wait."""
+        for change in batch:
+            if change.job is not None:
+                _remember(self._seen, change.job_id, change.job)
+                for listener in self._listeners:
+                    listener(change.job, change.recorded)
+        for change in batch:
+            if change.future.done():  # the one who waited was cancelled; the change stands
+                continue
+            if isinstance(change.outcome, Exception):
+                change.future.set_exception(change.outcome)
+            else:
+                change.future.set_result(change.outcome)
+
+    # -- reads -------------------------------------------------------------------------------
+
+    def seen(self, job_id: str) -> Job | None:
+        """See ``JobStore.seen``."""
+        return self._seen.get(job_id)
+
+    async def get(self, job_id: str) -> Job:
+        """See ``JobStore.get``."""
+        job = self._seen.get(job_id)
+        return job or self._newest(await self._read(lambda connection: _load(connection, job_id)))
+
+    async def find(self, wanted: JobFilter, page: Page) -> JobPage:
+        """See ``JobStore.find``."""
+
+        def read(connection: sqlite3.Connection) -> list[Job]:
+            sql, values = _page_query(wanted, page)
+            numbers = [row[0] for row in connection.execute(sql, values)]
+            jobs = dict(_load_many(connection, numbers))
+            return [jobs[number] for number in numbers]
+
+        # Not through what is at hand: a page must show its jobs as they matched.
+        jobs = await self._read(read)
+        return JobPage(jobs=jobs[: page.limit], more=len(jobs) > page.limit)
+
+    async def count(self, wanted: JobFilter) -> int:
+        """See ``JobStore.count``."""
+        where, values = _where(wanted)
+        sql = f"SELECT count(*) FROM jobs{where}"  # noqa: S608 - the text is made of constants
+        found: int = await self._read(lambda connection: connection.execute(sql, values).fetchone()[0])
+        return found
+
+    async def unfinished(self) -> Sequence[Job]:
+        """See ``JobStore.unfinished``."""
+
+        def read(connection: sqlite3.Connection) -> list[Job]:
+            where, values = _where(JobFilter(statuses=UNFINISHED))
+            sql = f"SELECT number FROM jobs{where} ORDER BY number"  # noqa: S608
+            numbers = [row[0] for row in connection.execute(sql, values)]
+            jobs: list[Job] = []
+            for start in range(0, len(numbers), 500):
+                jobs += [job for _, job in _load_many(connection, numbers[start : start + 500])]
+            return jobs
+
+        return await self._read(read)
+
+    async def history(self, job_id: str, after: int = 0) -> Sequence[Recorded]:
+        """See ``JobStore.history``."""
+
+        def read(connection: sqlite3.Connection) -> list[Recorded]:
+            if not connection.execute(_NUMBER, (job_id,)).fetchone():
+                raise UnknownJob(job_id)
+            rows = connection.execute(_HISTORY, (job_id, after))
+            return [Recorded(sequence, decode(body)) for sequence, body in rows]
+
+        return await self._read(read)
+
+    async def payload(self, job_id: str, name: str) -> bytes:
+        """See ``JobStore.payload``."""
+        row = await self._read(lambda connection: connection.execute(_PAYLOAD, (job_id, name)).fetchone())
+        if row is None:
+            raise LookupError(f"job {job_id} has no payload {name!r}")
+        body: bytes = row[0]
+        return body
+
+    def listen(self, listener: Listener) -> None:
+        """See ``JobStore.listen``."""
+        self._listeners.append(listener)
+
+    async def close(self) -> None:
+        """See ``JobStore.close``."""
+        if self._closed:
+            return
+        self._closed = True
+        self._changes.put(None)
+        await asyncio.to_thread(self._writer.join)
+        await asyncio.to_thread(self._readers.shutdown)
+        for connection in self._reader_connections:
+            connection.close()
+
+    async def _read(self, function: Callable[[sqlite3.Connection], T]) -> T:
+        def call() -> T:
+            connection = getattr(self._reader, "connection", None)
+            if connection is None:
+                connection = self._reader.connection = _connect(self._path, check_same_thread=False)
+                self._reader_connections.append(connection)
+            try:
+                return function(connection)
+            except sqlite3.Error as error:
+                raise StoreError(f"the store cannot be read: {error}") from error
+
+        return await self._loop.run_in_executor(self._readers, call)
+
+    def _newest(self, job: Job) -> Job:
+        """What is at hand when a commit overtook the read, else ``job``, from now on at hand."""
+        at_hand = self._seen.get(job.id)
+        if at_hand is not None and at_hand.sequence >= job.sequence:
+            return at_hand
+        _remember(self._seen, job.id, job)
+        return job
+
+
+_INSERT_JOB: Final = """
+INSERT INTO jobs (id, sequence, status, owner, service, operation, priority, key, submitted_at, updated_at, ended_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+_UPDATE_JOB: Final = "UPDATE jobs SET sequence = ?, status = ?, updated_at = ?, ended_at = ? WHERE id = ?"
+_INSERT_EVENT: Final = "INSERT INTO events (job, sequence, body) VALUES (?, ?, ?)"
+_INSERT_PAYLOAD: Final = "INSERT OR REPLACE INTO payloads (job, name, body) VALUES (?, ?, ?)"
+_DROP_PAYLOADS: Final = "DELETE FROM payloads WHERE job = (SELECT number FROM jobs WHERE id = ?)"
+_NUMBER: Final = "SELECT number FROM jobs WHERE id = ?"
+_BY_KEY: Final = "SELECT id FROM jobs WHERE owner = ? AND key = ? AND key <> ''"
+_HISTORY: Final = """
+SELECT sequence, body FROM events
+WHERE job = (SELECT number FROM jobs WHERE id = ?) AND sequence > ? ORDER BY sequence
+"""
+_PAYLOAD: Final = "SELECT body FROM payloads WHERE job = (SELECT number FROM jobs WHERE id = ?) AND name = ?"
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring the schema of a database up to date, one numbered file after another.
+
+    Raises:
+        StoreError: the database was written by a newer release.
+    """
+    scripts = sorted(
+        (
+            each
+            for each in resources.files("milepost.store").joinpath("migrations").iterdir()
+            if each.name.endswith(".sql")
+        ),
+        key=lambda each: each.name,
+    )
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > len(scripts):
+        raise StoreError(
+            f"the store has schema {version}, this release knows {len(scripts)}: use a newer release of Milepost"
+        )
+    for number, script in enumerate(scripts[version:], version + 1):
+        connection.executescript(f"BEGIN;\n{script.read_text()}\nPRAGMA user_version = {number};\nCOMMIT;")
+
+
+def _connect(path: Path, *, check_same_thread: bool = False) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=check_same_thread, timeout=30)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA cache_size = -32768")
+    return connection
+
+
+def _row(job: Job) -> tuple[Any, ...]:
+    return (
+        job.id,
+        job.sequence,
+        job.status,
+        job.owner,
+        job.service,
+        job.operation,
+        job.priority,
+        job.key,
+        job.submitted_at,
+        job.updated_at,
+        job.ended_at,
+    )
+
+
+def _load(connection: sqlite3.Connection, job_id: str) -> Job:
+    row = connection.execute(_NUMBER, (job_id,)).fetchone()
+    if row is None:
+        raise UnknownJob(job_id)
+    (found,) = _load_many(connection, [row[0]])
+    return found[1]
+
+
+def _load_many(connection: sqlite3.Connection, numbers: list[int]) -> list[tuple[int, Job]]:
+    """The jobs of these row numbers, in rising order of number."""
+    marks = ",".join("?" * len(numbers))
+    rows = connection.execute(
+        "SELECT jobs.number, jobs.id, events.body FROM events JOIN jobs ON jobs.number = events.job"  # noqa: S608
+        f" WHERE events.job IN ({marks}) ORDER BY events.job, events.sequence",
+        numbers,
+    )
+    return [
+        (number, fold(job_id, (decode(body) for _, _, body in bodies)))
+        for (number, job_id), bodies in groupby(rows, key=lambda row: (row[0], row[1]))
+    ]
+
+
+def _where(wanted: JobFilter) -> tuple[str, list[Any]]:
+    terms: list[str] = []
+    values: list[Any] = []
+    if wanted.statuses:
+        terms.append(f"status IN ({','.join('?' * len(wanted.statuses))})")
+        values += sorted(wanted.statuses)
+    elif not wanted.deleted:
+        terms.append(f"status <> {Status.DELETED:d}")
+    for column in ("owner", "service", "operation"):
+        value = getattr(wanted, column)
+        if value:
+            terms.append(f"{column} = ?")
+            values.append(value)
+    if wanted.submitted_from is not None:
+        terms.append("submitted_at >= ?")
+        values.append(wanted.submitted_from)
+    if wanted.submitted_to is not None:
+        terms.append("submitted_at <= ?")
+        values.append(wanted.submitted_to)
+    return (" WHERE " + " AND ".join(terms) if terms else ""), values
+
+
+def _page_query(wanted: JobFilter, page: Page) -> tuple[str, list[Any]]:
+    """The row numbers of one page and of one job more, which tells whether a page follows.
+
+    One part for each status: within one, an index gives the jobs in order, so that a page
+    costs what it shows and not what is stored.
+    """
+    order = "ASC" if page.oldest_first else "DESC"
+    parts, values = [], []
+    each = [msgspec.structs.replace(wanted, statuses=frozenset({one})) for one in sorted(wanted.statuses)]
+    for part in each or [wanted]:
+        where, some = _where(part)
+        parts.append(
+            f"SELECT * FROM (SELECT number, submitted_at FROM jobs{where}"  # noqa: S608
+            f" ORDER BY submitted_at {order}, number {order} LIMIT ?)"
+        )
+        values += [*some, page.offset + page.limit + 1]
+    sql = f"{' UNION ALL '.join(parts)} ORDER BY 2 {order}, 1 {order} LIMIT ? OFFSET ?"
+    return sql, [*values, page.limit + 1, page.offset]
+
+
+def _remember(memory: OrderedDict[str, Job], job_id: str, job: Job) -> None:
+    memory[job_id] = job
+    memory.move_to_end(job_id)
+    if len(memory) > AT_HAND:
+        memory.popitem(last=False)
