@@ -1,5 +1,6 @@
 """The files of jobs and the uploads of clients, in folders of their own."""
 
+import os
 import re
 import secrets
 import shutil
@@ -125,7 +126,9 @@ class JobFiles:
         return self._store.resolve(reference)
 
     def keep(self, path: Path) -> dict[str, Any]:
-        """Move an output from the workspace to the results; its name stays, unless taken.
+        """Take an output from the workspace into the results; its name stays, unless taken.
+
+        It stays in the workspace too: a later attempt may still need what a finished step left there.
 
         Raises:
             ValueError: there is no such file, or it lies outside the workspace.
@@ -141,7 +144,10 @@ class JobFiles:
         while target.exists():
             number += 1
             target = results / safe_name(f"{full.stem}-{number}{full.suffix}")
-        full.rename(target)
+        try:
+            os.link(full, target)
+        except OSError:  # a file system without hard links
+            shutil.copyfile(full, target)
         return {"file": target.name, "size": target.stat().st_size}
 
 

@@ -1,0 +1,161 @@
+"""An instance: a child process that runs one operation and ends.
+
+It has a session, a process group, a working folder and a pipe of its own, and shares no lock
+with anyone: whatever happens to it happens to it alone.
+"""
+
+import io
+import os
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import threading
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from milepost.engine import messages as m
+from milepost.jobs.events import AttemptEvent
+from milepost.operations import Catalog, Run, Stop, find_function
+from milepost.store import FileStore, JobFiles
+
+JOB_VARIABLE: Final = "MILEPOST_JOB"
+"""Environment variable by which the programs that an operation starts can be found again."""
+
+
+class PipeChannel:
+    """The channel of a run that leads to the engine."""
+
+    def __init__(self, pipe: socket.socket):
+        """Sends through ``pipe``; ``listen`` receives from it."""
+        self.attempt = 0
+        self._pipe = pipe
+        self._sending = threading.Lock()
+        self._recorded = threading.Semaphore(0)
+        self._stop = ""
+
+    def tell(self, event: AttemptEvent) -> None:
+        """See ``operations.Channel``."""
+        self.send(m.Tell(event))  # type: ignore[arg-type]
+
+    def record(self, event: AttemptEvent) -> None:
+        """See ``operations.Channel``. The engine answers in order, so counting answers is enough."""
+        self.send(m.Record(event))  # type: ignore[arg-type]
+        self._recorded.acquire()
+
+    def stop_reason(self) -> str:
+        """See ``operations.Channel``."""
+        return self._stop
+
+    def send(self, message: m.FromInstance) -> None:
+        """Send a message; threads of an operation may send at the same time."""
+        data = m.frame(message)
+        with self._sending:
+            self._pipe.sendall(data)
+
+    def listen(self) -> None:
+        """Receive until the engine is gone; then nobody needs this process, or what it started."""
+        while True:
+            try:
+                message = m.receive(self._pipe)
+            except OSError:
+                message = None
+            match message:
+                case m.Recorded():
+                    self._recorded.release()
+                case m.StopWork(reason=reason):
+                    self._stop = reason
+                case _:
+                    os.killpg(0, signal.SIGKILL)
+
+
+def main(pipe: socket.socket, catalog: Catalog, files: FileStore, memory_limit: int) -> None:
+    """The life of an instance: wait for one task, do it, say how it ended.
+
+    Called in a freshly forked process; returns when the process may end.
+    """
+    if memory_limit:
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_DATA, (memory_limit, memory_limit))
+    task = m.receive(pipe)
+    if task is None:
+        return
+    channel = PipeChannel(pipe)
+    threading.Thread(target=channel.listen, name="engine-listener", daemon=True).start()
+    match task:
+        case m.Perform():
+            channel.send(_settle(task.job_id, files, lambda: _perform(task, channel, catalog, files)))
+        case m.Undo():
+            channel.send(_settle(task.job_id, files, lambda: _undo(task)))
+
+
+def _perform(task: m.Perform, channel: PipeChannel, catalog: Catalog, files: FileStore) -> m.FromInstance:
+    operation = catalog.get(task.service, task.operation)
+    if operation is None:
+        raise RuntimeError(f"the operation {task.operation!r} of {task.service} is no longer offered here")
+    # What an earlier attempt had put out is put out again by this one.
+    shutil.rmtree(files.results(task.job_id), ignore_errors=True)
+    channel.attempt = task.attempt
+    run = Run(
+        channel,
+        workspace=files.workspace(task.job_id),
+        steps=task.steps,
+        rollbacks=[(function, arguments) for function, arguments in task.rollbacks],
+    )
+    return m.Returned(operation.perform(run, task.inputs, JobFiles(files, task.job_id)))
+
+
+def _undo(task: m.Undo) -> m.FromInstance:
+    find_function(task.function)(*task.arguments)
+    return m.Returned()
+
+
+def _settle(job_id: str, files: FileStore, work: Callable[[], m.FromInstance]) -> m.FromInstance:
+    """Work in the folder of the job, with what is printed going to the log of the job."""
+    workspace = files.workspace(job_id)
+    workspace.mkdir(parents=True, exist_ok=True)
+    _print_to(files.log(job_id))
+    os.environ[JOB_VARIABLE] = job_id
+    os.chdir(workspace)
+    scratch = workspace / ".tmp"
+    scratch.mkdir(exist_ok=True)
+    os.environ["TMPDIR"] = tempfile.tempdir = str(scratch)
+    try:
+        return work()
+    except Stop:
+        return m.Stopped()
+    except MemoryError:
+        traceback.print_exc()
+        return m.Raised("the operation needed more memory than its service allows")
+    except Exception as error:  # noqa: BLE001 - an operation may fail in any way; the job must say how
+        traceback.print_exc()
+        return m.Raised(explain(error))
+    except SystemExit as error:
+        return m.Raised(f"the operation left with exit status {error.code!r} instead of returning")
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+
+
+def explain(error: BaseException) -> str:
+    """One line for people. The name of the type is left out where it says nothing to them."""
+    text = str(error).strip()
+    if not text:
+        return type(error).__name__
+    return text if type(error) in (ValueError, RuntimeError) else f"{type(error).__name__}: {text}"
+
+
+def _print_to(log: Path) -> None:
+    """Send both standard streams to a file, those of child processes and native code too."""
+    target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
+    os.dup2(target, 1)
+    os.dup2(target, 2)
+    os.close(target)
+    for stream in (sys.stdout, sys.stderr):
+        # Line by line, so that what was printed before a crash is in the log.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(line_buffering=True, errors="backslashreplace")

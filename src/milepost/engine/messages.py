@@ -1,0 +1,110 @@
+"""What the engine and an instance say to each other over the instance's private pipe."""
+
+import socket
+from typing import Any, Final
+
+import msgspec
+
+from milepost.jobs.events import AnyEvent
+
+HEADER: Final = 4
+"""Bytes before each message: its length, unsigned, big-endian."""
+
+
+class _Message(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
+    """Base of all messages."""
+
+
+class Perform(_Message, frozen=True):
+    """Engine: run an operation."""
+
+    job_id: str
+    service: str
+    operation: str
+    attempt: int
+    inputs: dict[str, Any]
+    steps: dict[str, Any]
+    rollbacks: list[tuple[str, list[Any]]]
+
+
+class Undo(_Message, frozen=True):
+    """Engine: run one recorded rollback."""
+
+    job_id: str
+    function: str
+    arguments: list[Any]
+
+
+class StopWork(_Message, frozen=True):
+    """Engine: the work must stop."""
+
+    reason: str
+
+
+class Recorded(_Message, frozen=True):
+    """Engine: what the instance asked to record is durable."""
+
+
+class Tell(_Message, frozen=True):
+    """Instance: something happened."""
+
+    event: AnyEvent
+
+
+class Record(_Message, frozen=True):
+    """Instance: something happened, and it waits until that is durable."""
+
+    event: AnyEvent
+
+
+class Returned(_Message, frozen=True):
+    """Instance: the operation returned; or, for an ``Undo``, the rollback is done."""
+
+    results: dict[str, Any] = {}
+
+
+class Raised(_Message, frozen=True):
+    """Instance: the operation or the rollback failed."""
+
+    error: str
+
+
+class Stopped(_Message, frozen=True):
+    """Instance: the operation stopped as it was asked to."""
+
+
+ToInstance = Perform | Undo | StopWork | Recorded
+FromInstance = Tell | Record | Returned | Raised | Stopped
+
+_encoder: Final = msgspec.msgpack.Encoder()
+_to_instance: Final[msgspec.msgpack.Decoder[ToInstance]] = msgspec.msgpack.Decoder(ToInstance)
+_from_instance: Final[msgspec.msgpack.Decoder[FromInstance]] = msgspec.msgpack.Decoder(FromInstance)
+
+
+def frame(message: ToInstance | FromInstance) -> bytes:
+    """The message as it goes through the pipe."""
+    body = _encoder.encode(message)
+    return len(body).to_bytes(HEADER, "big") + body
+
+
+def from_instance(body: bytes) -> FromInstance:
+    """What an instance said."""
+    return _from_instance.decode(body)
+
+
+def receive(pipe: socket.socket) -> ToInstance | None:
+    """In an instance: wait for what the engine says; None when the engine is gone."""
+    header = _exactly(pipe, HEADER)
+    body = header and _exactly(pipe, int.from_bytes(header, "big"))
+    return _to_instance.decode(body) if body else None
+
+
+def _exactly(pipe: socket.socket, size: int) -> bytes | None:
+    parts = []
+    while size:
+        part = pipe.recv(min(size, 1 << 20))
+        if not part:
+            return None
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)
