@@ -1,0 +1,302 @@
+"""People: who may sign in, and what role they have. Kept in an SQLite file of their own."""
+
+import re
+import secrets
+import sqlite3
+import time
+from contextlib import suppress
+from enum import StrEnum
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import msgspec
+from argon2 import PasswordHasher
+
+from milepost.security.database import Database, DatabaseError
+from milepost.security.errors import SecurityError
+from milepost.security.passwords import Passwords, generate
+
+LONGEST_USERNAME: Final = 128
+LONGEST_FULL_NAME: Final = 256
+
+_USERNAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]*")
+_MIGRATIONS: Final = (
+    """
+    CREATE TABLE people (
+        username TEXT PRIMARY KEY COLLATE NOCASE,
+        full_name TEXT NOT NULL,
+        role TEXT NOT NULL,
+        created_at INTEGER NOT NULL,
+        password_version INTEGER NOT NULL,
+        password_hash TEXT NOT NULL
+    )
+    """,
+)
+_EVERYBODY: Final = (
+    "SELECT username, full_name, role, created_at, password_version, password_hash FROM people"
+    " ORDER BY username"
+)
+_ONE: Final = (
+    "SELECT username, full_name, role, created_at, password_version, password_hash FROM people"
+    " WHERE username = ?"
+)
+
+
+class PeopleError(SecurityError):
+    """Something that cannot be done with people; the text names the cause and the cure."""
+
+
+class Role(StrEnum):
+    """What a person may do, from everything to looking on."""
+
+    ADMINISTRATOR = "administrator"
+    PUBLISHER = "publisher"
+    USER = "user"
+    VIEWER = "viewer"
+
+
+class Person(msgspec.Struct, frozen=True):
+    """Somebody who may sign in."""
+
+    username: str
+    """As it was written when the person was added; compared without regard to case."""
+    full_name: str
+    role: Role
+    created_at: int
+    """UTC milliseconds since the epoch."""
+    password_version: int
+    """Drawn at random with every new password: what was issued under another one is void."""
+
+
+class People:
+    """The people of one server, in an SQLite file that several processes may use at once.
+
+    Every method may be called from any thread. What another process changes is seen by the
+    next call. Methods that take a password need a noticeable fraction of a second and 64 MiB,
+    and wait for each other beyond four; servers call them in a thread.
+    """
+
+    def __init__(self, path: Path, *, hasher: PasswordHasher | None = None) -> None:
+        """Open the file, or make it, readable by its owner only.
+
+        Args:
+            path: the file, such as ``DATA/people.sqlite``.
+            hasher: how expensive guessing passwords is; hashes made with other parameters are
+                renewed when their owner signs in.
+
+        Raises:
+            DatabaseError: the file is damaged, or was made by a newer version.
+            PrivateFileError: the file cannot be used, or every user of the machine can read it.
+        """
+        self._database = Database(path, _MIGRATIONS)
+        self._passwords = Passwords(hasher)
+
+    def close(self) -> None:
+        """Close the file; nothing else can be called afterwards."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def changes(self) -> int:
+        """How many changes were made through this object; costs nothing to ask."""
+        return self._database.changes
+
+    def version(self) -> int:
+        """A number that is another one after any process changed anything; costs microseconds."""
+        return self._database.version()
+
+    def list(self) -> tuple[Person, ...]:
+        """Everybody, by username."""
+        return tuple(_person(row) for row in self._database.read(_EVERYBODY))
+
+    def get(self, username: str) -> Person | None:
+        """The person of that name, or None."""
+        found = self._find(username)
+        return found and found[0]
+
+    def add(self, username: str, password: str, role: Role | str = Role.USER, full_name: str = "") -> Person:
+        """Let somebody in.
+
+        Args:
+            username: ASCII letters, digits and ``. _ @ -``, beginning with a letter or digit.
+            password: 8 characters to 1024 bytes.
+            role: one of ``Role``.
+            full_name: for display; the username when empty.
+
+        Raises:
+            PeopleError: an argument is not acceptable, or the name is taken.
+            PasswordError: the password is not acceptable.
+        """
+        person = _new_person(username, role, full_name)
+        password_hash = self._passwords.hash(password)
+        with self._database.change() as database:
+            _insert(database, person, password_hash)
+        return person
+
+    def set_password(self, username: str, password: str) -> Person:
+        """Give somebody a new password; all tokens issued under the old one become void.
+
+        Raises:
+            PeopleError: there is no such person.
+            PasswordError: the password is not acceptable.
+        """
+        if self.get(username) is None:
+            raise _unknown(username)
+        password_hash = self._passwords.hash(password)
+        with self._database.change() as database:
+            database.execute(
+                "UPDATE people SET password_hash = ?, password_version = ? WHERE username = ?",
+                (password_hash, _new_version(), username),
+            )
+            return _one(database, username)
+
+    def set_role(self, username: str, role: Role | str) -> Person:
+        """Give somebody another role; tokens already issued carry it from then on.
+
+        Raises:
+            PeopleError: there is no such person or role, or it is the last administrator.
+        """
+        new_role = _role(role)
+        with self._database.change() as database:
+            person = _one(database, username)
+            if new_role is not Role.ADMINISTRATOR:
+                _refuse_last_administrator(database, person)
+            database.execute("UPDATE people SET role = ? WHERE username = ?", (new_role, username))
+            return _one(database, username)
+
+    def remove(self, username: str) -> None:
+        """Let somebody in no longer; all tokens of the person become void, also if the name returns.
+
+        Raises:
+            PeopleError: there is no such person, or it is the last administrator.
+        """
+        with self._database.change() as database:
+            _refuse_last_administrator(database, _one(database, username))
+            database.execute("DELETE FROM people WHERE username = ?", (username,))
+
+    def authenticate(self, username: str, password: str) -> Person | None:
+        """The person, if the password is right; None, after the same time, if either is unknown.
+
+        Raises:
+            PasswordError: the password kept for the person is damaged.
+        """
+        found = self._find(username)
+        if not self._passwords.fits(password, found and found[1]) or found is None:
+            return None
+        person, kept = found
+        if self._passwords.dated(kept):
+            renewed = self._passwords.hash(password)
+            # A password that was changed meanwhile stays as it is. Nor may a full disk keep
+            # anybody out: the next time will do.
+            with suppress(DatabaseError), self._database.change() as database:
+                database.execute(
+                    "UPDATE people SET password_hash = ? WHERE username = ? AND password_hash = ?",
+                    (renewed, username, kept),
+                )
+        return person
+
+    def ensure_administrator(self, username: str, password: str | None = None) -> str | None:
+        """Add a first administrator when there is nobody at all; otherwise do nothing.
+
+        Args:
+            username: of the administrator.
+            password: one is generated when it is None or empty.
+
+        Returns:
+            The password that was generated because none was given, to be shown once. None when
+            one was given, or when there was somebody already.
+
+        Raises:
+            PeopleError: the username is not acceptable.
+            PasswordError: the password is not acceptable.
+        """
+        if self._database.read(_EVERYBODY):
+            return None
+        person = _new_person(username, Role.ADMINISTRATOR, "")
+        chosen = password or generate()
+        password_hash = self._passwords.hash(chosen)
+        with self._database.change() as database:
+            # Another process may have been faster while the password was hashed.
+            if database.execute(_EVERYBODY).fetchall():
+                return None
+            _insert(database, person, password_hash)
+        return None if password else chosen
+
+    def _find(self, username: str) -> tuple[Person, str] | None:
+        """The person and the kept hash of the password."""
+        if not _acceptable(username):
+            return None
+        rows = self._database.read(_ONE, username)
+        return (_person(rows[0]), rows[0][5]) if rows else None
+
+
+def _person(row: tuple[Any, ...]) -> Person:
+    return Person(row[0], row[1], Role(row[2]), row[3], row[4])
+
+
+def _new_person(username: str, role: Role | str, full_name: str) -> Person:
+    if not _acceptable(username):
+        raise PeopleError(
+            f"{username[:LONGEST_USERNAME]!r} cannot be a username; use 1 to {LONGEST_USERNAME} ASCII letters,"
+            " digits and . _ @ -, beginning with a letter or digit"
+        )
+    name = full_name.strip() or username
+    if len(name) > LONGEST_FULL_NAME or not name.isprintable():
+        raise PeopleError(f"the full name must be at most {LONGEST_FULL_NAME} printable characters")
+    return Person(username, name, _role(role), time.time_ns() // 1_000_000, _new_version())
+
+
+def _acceptable(username: str) -> bool:
+    return len(username) <= LONGEST_USERNAME and _USERNAME.fullmatch(username) is not None
+
+
+def _role(name: Role | str) -> Role:
+    try:
+        return Role(name)
+    except ValueError:
+        raise PeopleError(f"there is no role {name!r}; choose one of {', '.join(Role)}") from None
+
+
+def _new_version() -> int:
+    return secrets.randbits(53)  # what JSON numbers hold exactly
+
+
+def _unknown(username: str) -> PeopleError:
+    return PeopleError(
+        f"there is nobody named {username[:LONGEST_USERNAME]!r}; list the people to see who is"
+    )
+
+
+def _one(database: sqlite3.Connection, username: str) -> Person:
+    rows = database.execute(_ONE, (username,)).fetchall() if _acceptable(username) else ()
+    if not rows:
+        raise _unknown(username)
+    return _person(rows[0])
+
+
+def _insert(database: sqlite3.Connection, person: Person, password_hash: str) -> None:
+    if database.execute(_ONE, (person.username,)).fetchall():
+        raise PeopleError(f"there is somebody named {person.username!r} already; choose another username")
+    database.execute(
+        "INSERT INTO people (username, full_name, role, created_at, password_version, password_hash)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        (*msgspec.structs.astuple(person), password_hash),
+    )
+
+
+def _refuse_last_administrator(database: sqlite3.Connection, person: Person) -> None:
+    if person.role is not Role.ADMINISTRATOR:
+        return
+    others = "SELECT 1 FROM people WHERE role = ? AND username <> ?"
+    if not database.execute(others, (Role.ADMINISTRATOR, person.username)).fetchall():
+        raise PeopleError(
+            f"{person.username!r} is the last administrator; make somebody else an administrator first"
+        )
