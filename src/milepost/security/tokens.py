@@ -6,6 +6,7 @@ import ipaddress
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -265,13 +266,11 @@ def _page(referer: str) -> str:
 
     Of a URL only the origin counts, since that is all that browsers send to other sites.
     """
-    try:
+    with suppress(ValueError):  # no URL after all; any word will do
         parts = urlsplit(referer)
         default = {"http": 80, "https": 443}.get(parts.scheme)
         if default and parts.hostname:
             referer = f"{parts.scheme}://{parts.hostname}:{parts.port or default}"
-    except ValueError:
-        referer = referer.strip()  # no URL after all, but any word will do
     digest = hashlib.sha256(referer.encode(errors="surrogatepass")).digest()
     return base64.urlsafe_b64encode(digest[:15]).decode()
 
