@@ -5,4 +5,6 @@ What one needs to write an operation: ``operation``, ``Service``, ``Run`` and th
 
 from milepost.operations import Notebook, Run, Service, Stop, operation
 
+__version__ = "0.1.0"
+
 __all__ = ["Notebook", "Run", "Service", "Stop", "operation"]

@@ -23,6 +23,8 @@ from milepost.engine.instance import JOB_VARIABLE
 
 log = structlog.get_logger("milepost.engine")
 
+_TEMPLATE: Final = "from milepost.engine.template import main; main()"
+
 START_LIMIT: Final = 300.0
 """Seconds that importing all operations may take."""
 
@@ -44,6 +46,11 @@ class Template:
         self._loaded: asyncio.Future[str] | None = None
         self._forking: deque[tuple[Instance, asyncio.Future[None]]] = deque()
         self._instances: dict[int, Instance] = {}
+
+    @property
+    def ready(self) -> bool:
+        """Whether the process runs with all operations imported."""
+        return self._control is not None and self._loaded is not None and self._loaded.done()
 
     async def fork(self, memory_limit: int = 0) -> "Instance":
         """A new instance, ready for a task.
@@ -91,7 +98,7 @@ class Template:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         arguments = [str(theirs.fileno()), str(self._files), *self._sources]
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            [sys.executable, "-m", "milepost.engine.template", *arguments],
+            [sys.executable, "-c", _TEMPLATE, *arguments],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             start_new_session=True,  # Ctrl-C is for the server, which then stops in good order

@@ -55,6 +55,11 @@ class Engine:
             pool.refill()
             self._dispatch(name)
 
+    @property
+    def ready(self) -> bool:
+        """Whether instances can be started."""
+        return self._template.ready
+
     def waits(self, service: str) -> bool:
         """Whether a job that is submitted now has to wait for others."""
         queue, pool = self._queues.get(service), self._pools.get(service)

@@ -56,7 +56,7 @@ FromTemplate = Loaded | Forked | Exited
 
 
 def main() -> None:
-    """``python -m milepost.engine.template SOCKET FOLDER SOURCE...``."""
+    """Started by the engine with the arguments SOCKET FOLDER SOURCE..."""
     control = socket.socket(fileno=int(sys.argv[1]))
     files = FileStore(Path(sys.argv[2]))
     # Programs that outlive their instance become children of this process, and are found.
@@ -211,7 +211,3 @@ def _receive(control: socket.socket) -> tuple[bytes, list[int]]:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
             descriptors.frombytes(data[: len(data) - len(data) % descriptors.itemsize])
     return body, list(descriptors)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,1 +1,40 @@
-"""What every dialect shares: request parameters, formats, envelopes of errors, tokens."""
+"""What every dialect shares: request parameters, formats, errors, tokens and ids."""
+
+from milepost.http.answers import JSON_TYPE, Answer, Field, Form, chosen_format, encode, render, render_error
+from milepost.http.errors import ServiceError, bad_input, envelope, invalid_token, not_found, token_required
+from milepost.http.gate import Gate, client_ip
+from milepost.http.guard import Guard
+from milepost.http.ids import plain, read_job_id
+from milepost.http.request import BaseURL, Parameters, base_url, parse_query, read_parameters, save_upload
+from milepost.http.resource import MAX_BODY, Call, Resources
+
+__all__ = [
+    "JSON_TYPE",
+    "MAX_BODY",
+    "Answer",
+    "BaseURL",
+    "Call",
+    "Field",
+    "Form",
+    "Gate",
+    "Guard",
+    "Parameters",
+    "Resources",
+    "ServiceError",
+    "bad_input",
+    "base_url",
+    "chosen_format",
+    "client_ip",
+    "encode",
+    "envelope",
+    "invalid_token",
+    "not_found",
+    "parse_query",
+    "plain",
+    "read_job_id",
+    "read_parameters",
+    "render",
+    "render_error",
+    "save_upload",
+    "token_required",
+]

@@ -1,1 +1,5 @@
 """The geoprocessing service (GPServer) over HTTP, and its toolbox."""
+
+from milepost.servers.geoprocessing.server import Geoprocessing
+
+__all__ = ["Geoprocessing"]

@@ -1,0 +1,309 @@
+"""Puts the house together and opens its door."""
+
+import asyncio
+import contextlib
+import errno
+import fcntl
+import importlib.util
+import logging
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+import uvicorn
+from starlette.applications import Starlette
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import ASGIApp
+
+from milepost import __version__
+from milepost.engine import Engine, StartError
+from milepost.http import Gate, Guard, Resources, ServiceError, base_url, chosen_format, render_error
+from milepost.manager import JobManager
+from milepost.operations import Catalog, LoadError, load_catalog
+from milepost.security import People, SecurityError, Tokens, ensure_certificate
+from milepost.servers.directory import Directory
+from milepost.servers.geoprocessing import Geoprocessing
+from milepost.servers.sharing import Sharing, authentication_info
+from milepost.settings import Settings
+from milepost.store import FileStore, SQLiteStore, StoreError
+
+log = structlog.get_logger("milepost")
+
+TOOLBOX: Final = "milepost.servers.geoprocessing.toolbox"
+TOOLBOX_NEEDS: Final = ("geopandas", "matplotlib", "pyogrio", "pyproj", "shapely")
+
+
+class StartupError(Exception):
+    """The server cannot start; the text says why and what helps."""
+
+
+class Server:
+    """A running server: store, engine, manager and what they are made of."""
+
+    def __init__(self, settings: Settings, catalog: Catalog, sources: list[str]):
+        """Open everything below the data folder. Call it in the event loop.
+
+        Raises:
+            StoreError, SecurityError: something there cannot be used.
+        """
+        files = FileStore(settings.data)
+        self.store: Final = SQLiteStore(settings.data / "milepost.sqlite")
+        self.engine: Final = Engine(self.store, files, catalog, sources)
+        self.manager: Final = JobManager(self.store, self.engine, catalog, files)
+        self.people: Final = People(settings.data / "people.sqlite")
+        self.tokens: Final = Tokens(settings.data / "token.key", self.people)
+        self.settings: Final = settings
+
+    async def start(self) -> None:
+        """Take up what an earlier process left.
+
+        Raises:
+            StartError: the operations cannot be loaded in a process of their own.
+        """
+        await self.engine.start()
+        await self.manager.finish_deletions()
+
+    async def stop(self) -> None:
+        """Stop in good order."""
+        await self.engine.stop()
+        await self.store.close()
+        self.people.close()
+
+    def application(self) -> ASGIApp:
+        """Everything that is spoken over HTTP."""
+        settings = self.settings
+        base = base_url(settings.public_url, settings.base_path)
+        resources = Resources(Gate(self.tokens), base, settings.max_body)
+        # The poll of a job is asked for most, so its routes are tried first.
+        routes: list[BaseRoute] = [
+            *Geoprocessing(self.manager, resources).routes(),
+            *Directory(self.manager, resources, authentication_info).routes(),
+            *Sharing(self.people, self.tokens, resources).routes(),
+        ]
+        start = f"{settings.base_path}/rest"
+        app = Starlette(
+            routes=[
+                Mount(settings.base_path, routes=routes) if settings.base_path else Mount("", routes=routes),
+                Route("/health", self._health),
+                Route("/", lambda _: RedirectResponse(start)),
+            ],
+            exception_handlers={404: _no_such_resource, 405: _wrong_method},
+        )
+        app.router.redirect_slashes = False
+        return CORSMiddleware(
+            Guard(_WithoutSlash(app)),
+            allow_origins=settings.cors,
+            allow_methods=["GET", "POST", "DELETE", "OPTIONS"],
+            allow_headers=["*"],
+            allow_credentials="*" not in settings.cors,
+            expose_headers=["Location"],
+            max_age=86400,
+        )
+
+    async def _health(self, _: Request) -> Response:
+        """Whether the server can do its work: the store answers and instances can be started."""
+        problems = await self.manager.problems()
+        status = 503 if problems else 200
+        about = {"status": "failing" if problems else "ok", "version": __version__, "problems": problems}
+        return JSONResponse(about, status_code=status, headers={"Cache-Control": "no-store"})
+
+
+class _WithoutSlash:
+    """Takes the slash that some clients put at the end of a path off it."""
+
+    def __init__(self, app: ASGIApp):
+        self._app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http" and scope["path"].endswith("/") and len(scope["path"]) > 1:
+            scope["path"] = scope["path"].rstrip("/") or "/"
+        await self._app(scope, receive, send)
+
+
+async def _no_such_resource(request: Request, _: Exception) -> Response:
+    return _refuse(request, ServiceError(404, "There is no such resource", [request.url.path]))
+
+
+async def _wrong_method(request: Request, _: Exception) -> Response:
+    return _refuse(request, ServiceError(405, f"{request.method} is not allowed here"))
+
+
+def _refuse(request: Request, error: ServiceError) -> Response:
+    try:
+        form = chosen_format(request.query_params.get("f", ""))
+    except ServiceError:
+        form = "json"
+    return render_error(error, form, request.url.path)
+
+
+def serve(settings: Settings, on_ready: Callable[[str, str | None], None]) -> None:
+    """Serve until the process is told to stop.
+
+    Args:
+        settings: of the server.
+        on_ready: called once requests are answered, with the address and, at the very first
+            start, the password that was made for the administrator.
+
+    Raises:
+        StartupError: the server cannot start.
+    """
+    configure_log(settings.log_format)
+    with _only_one(settings.data):
+        import uvloop
+
+        uvloop.run(_serve(settings, on_ready))
+
+
+async def _serve(settings: Settings, on_ready: Callable[[str, str | None], None]) -> None:
+    sources = operation_sources(settings)
+    try:
+        catalog = load_catalog(sources)
+        listener = _listen(settings)
+        server = Server(settings, catalog, sources)
+        password = await asyncio.to_thread(
+            server.people.ensure_administrator,
+            settings.administrator,
+            settings.administrator_password or None,
+        )
+        certificate = _certificate(settings)
+        await server.start()
+    except (LoadError, StartError, StoreError, SecurityError, OSError) as error:
+        raise StartupError(str(error)) from error
+    scheme = "https" if certificate else "http"
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    address = f"{scheme}://{host}:{listener.getsockname()[1]}{settings.base_path}"
+    web = _Web(
+        uvicorn.Config(
+            server.application(),
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            timeout_graceful_shutdown=5,
+            ssl_certfile=certificate[0] if certificate else None,
+            ssl_keyfile=certificate[1] if certificate else None,
+        ),
+        lambda: on_ready(address, password),
+    )
+    try:
+        await web.serve(sockets=[listener])
+    finally:
+        await server.stop()
+        log.info("stopped")
+
+
+class _Web(uvicorn.Server):
+    """The web server, which tells when it is ready."""
+
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]):
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._on_ready()
+
+
+def operation_sources(settings: Settings) -> list[str]:
+    """Where operations come from: the toolbox if it can run here, and what the settings name."""
+    sources = list(settings.operations)
+    if settings.toolbox:
+        missing = [name for name in TOOLBOX_NEEDS if importlib.util.find_spec(name) is None]
+        if missing:
+            log.warning(
+                "the geoprocessing toolbox is off",
+                missing=", ".join(missing),
+                cure="pip install 'milepost[gp]'",
+            )
+        else:
+            sources.insert(0, TOOLBOX)
+    return sources
+
+
+def configure_log(form: str) -> None:
+    """Log to standard error: one JSON object a line, or lines for people."""
+    renderer: Any = structlog.processors.JSONRenderer() if form == "json" else _text_renderer()
+    shared: list[Any] = [
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(processor=renderer, foreign_pre_chain=shared))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.INFO)
+    for noisy in ("uvicorn", "uvicorn.error", "asyncio", "pyogrio", "httpx"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def _text_renderer() -> Any:
+    # Exceptions come as text already; a renderer of its own could show local variables, and so tokens.
+    return structlog.dev.ConsoleRenderer(
+        colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+    )
+
+
+@contextlib.contextmanager
+def _only_one(data: Path) -> Iterator[None]:
+    """Hold the data folder for this process: two engines on one store would run jobs twice."""
+    try:
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle = (data / "server.lock").open("a")
+    except OSError as error:
+        raise StartupError(f"the data folder {data} cannot be used: {error}") from error
+    with handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise StartupError(
+                f"another server uses the data folder {data}; stop it, or choose another with --data"
+            ) from error
+        yield
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        cure = "; choose another with --port" if error.errno == errno.EADDRINUSE else ""
+        raise StartupError(
+            f"cannot listen on {settings.host} port {settings.port}: {error.strerror}{cure}"
+        ) from error
+    return listener
+
+
+def _certificate(settings: Settings) -> tuple[str, str] | None:
+    if not settings.tls:
+        return None
+    if bool(settings.certificate) != bool(settings.key):
+        raise StartupError("--certificate and --key are given together or not at all")
+    if settings.certificate and settings.key:
+        for path in (settings.certificate, settings.key):
+            if not path.is_file():
+                raise StartupError(f"{path}: there is no such file")
+        return str(settings.certificate), str(settings.key)
+    made = ensure_certificate(settings.data / "tls", [settings.host])
+    return str(made[0]), str(made[1])

@@ -1,0 +1,112 @@
+"""Answers: the same content as html, json or pjson."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.responses import Response
+
+from milepost.http.errors import ServiceError, envelope
+
+JSON_TYPE: Final = "application/json;charset=UTF-8"
+FORMATS: Final = ("html", "json", "pjson")
+
+
+class Field(msgspec.Struct, frozen=True):
+    """One field of a form on a page."""
+
+    name: str
+    title: str
+    value: str = ""
+    help: str = ""
+    kind: str = "text"
+    """``text``, ``long`` for several lines, ``password`` or ``file``."""
+    choices: tuple[str, ...] = ()
+    required: bool = False
+
+
+class Form(msgspec.Struct, frozen=True):
+    """A form on a page: an operation of the resource."""
+
+    action: str
+    title: str
+    fields: tuple[Field, ...] = ()
+    method: str = "post"
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What a resource says, and how its page looks beyond that."""
+
+    data: Any
+    """What is sent as JSON; ``msgspec.Raw`` in it is sent as it is."""
+    title: str = ""
+    crumbs: Sequence[tuple[str, str]] = ()
+    """Names and URLs of the pages above this one."""
+    links: Mapping[str, str] = {}
+    """Further pages: names and URLs."""
+    forms: Sequence[Form] = ()
+
+
+_environment: Final = Environment(
+    loader=PackageLoader("milepost.http"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+)
+
+
+def chosen_format(text: str) -> str:
+    """The format a client asks for; html when it asks for none.
+
+    Raises:
+        ServiceError: there is no such format.
+    """
+    name = text.strip().lower() or "html"
+    if name not in FORMATS:
+        raise ServiceError(400, f"Parameter 'f': {text[:40]!r} is no format; use html, json or pjson")
+    return name
+
+
+def encode(data: Any, *, pretty: bool) -> bytes:
+    """JSON text, in lines for people when ``pretty``."""
+    encoded = msgspec.json.encode(data)
+    return msgspec.json.format(encoded, indent=2) if pretty else encoded
+
+
+def render(answer: Answer, form: str, path: str) -> Response:
+    """The answer in one of the formats.
+
+    Args:
+        answer: what to say.
+        form: ``html``, ``json`` or ``pjson``.
+        path: of the request, for the links to the other formats.
+    """
+    if form != "html":
+        return Response(encode(answer.data, pretty=form == "pjson"), media_type=JSON_TYPE)
+    plain = msgspec.json.decode(msgspec.json.encode(answer.data))
+    page = _environment.get_template("page.html").render(
+        title=answer.title or path,
+        crumbs=answer.crumbs,
+        links=answer.links,
+        forms=answer.forms,
+        data=plain,
+        path=path,
+        error=None,
+    )
+    return Response(page, media_type="text/html", headers=_PAGE_HEADERS)
+
+
+def render_error(error: ServiceError, form: str, path: str) -> Response:
+    """An error: with status 200 to programs, which look into the body, and as a page to people."""
+    if form != "html":
+        return Response(encode(envelope(error), pretty=form == "pjson"), media_type=JSON_TYPE)
+    page = _environment.get_template("page.html").render(
+        title="Error", crumbs=(), links={}, forms=(), data=None, path=path, error=error
+    )
+    status = {498: 401, 499: 401}.get(error.code, error.code)
+    return Response(page, status_code=status, media_type="text/html", headers=_PAGE_HEADERS)
+
+
+_PAGE_HEADERS: Final = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}

@@ -1,0 +1,42 @@
+"""Errors as clients of GIS servers expect them: an object in the body of an answer that says 200."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from milepost.operations import InputError
+
+
+class ServiceError(Exception):
+    """A request cannot be answered; the client learns the code, the message and the details."""
+
+    def __init__(self, code: int, message: str, details: Sequence[str] = ()):
+        """``code``: 400 bad input or state, 403 not allowed, 404 not found, 498 and 499 tokens, 500."""
+        super().__init__(message)
+        self.code: Final = code
+        self.message: Final = message
+        self.details: Final = tuple(details)
+
+
+def bad_input(error: InputError) -> ServiceError:
+    """The error of inputs that were refused: the message names every one of them."""
+    return ServiceError(400, "; ".join(error.problems), error.problems)
+
+
+def not_found(what: str) -> ServiceError:
+    """The error of something that is not there, or that the client may not know of."""
+    return ServiceError(404, f"{what} not found")
+
+
+def token_required() -> ServiceError:
+    """The error of a request without a token. Clients look for these very words."""
+    return ServiceError(499, "Token Required", ["Sign in with generateToken and send the token."])
+
+
+def invalid_token(reason: str) -> ServiceError:
+    """The error of a token that proves nothing. Clients look for these very words."""
+    return ServiceError(498, "Invalid Token", [reason])
+
+
+def envelope(error: ServiceError) -> dict[str, Any]:
+    """The error object of the REST services."""
+    return {"error": {"code": error.code, "message": error.message, "details": list(error.details)}}

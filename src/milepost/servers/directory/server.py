@@ -1,0 +1,149 @@
+"""rest/info, rest/services, the list of jobs, and /health."""
+
+from typing import Any, Final
+
+from starlette.routing import BaseRoute, Route
+
+from milepost import __version__
+from milepost.http import Answer, Call, Resources, ServiceError, not_found, plain
+from milepost.jobs import Job, JobFilter, Page, Status
+from milepost.manager import JobManager
+from milepost.security import Role
+
+METHODS: Final = ["GET", "POST"]
+
+CURRENT_VERSION: Final = 11.4
+FULL_VERSION: Final = "11.4.0"
+PAGE_LIMIT: Final = 1000
+
+_TYPES: Final = {"GPServer": "geoprocessing"}
+"""Kinds of services that have URLs of their own, with the operation that runs a job in them."""
+
+
+class Directory:
+    """The resources above all services."""
+
+    def __init__(self, manager: JobManager, resources: Resources, authentication: Any):
+        """``authentication``: gives what clients must know to sign in, for a call."""
+        self._manager = manager
+        self._resources = resources
+        self._authentication = authentication
+
+    def routes(self) -> list[BaseRoute]:
+        """The routes, below the context."""
+        make = self._resources.endpoint
+        return [
+            Route("/rest/info", make(self.info, anonymous=True), methods=METHODS),
+            Route("/rest/services", make(self.services), methods=METHODS),
+            Route("/rest/services/{folder}", make(self.services), methods=METHODS),
+            Route("/rest/jobs", make(self.jobs), methods=METHODS),
+            Route("/rest", make(self.root, anonymous=True), methods=METHODS),
+        ]
+
+    async def root(self, call: Call) -> Answer:
+        """Where to go."""
+        links = {
+            "Services": f"{call.path}/services",
+            "Jobs": f"{call.path}/jobs",
+            "Sign in": call.path.rpartition("/rest")[0] + "/sharing/rest/generateToken",
+        }
+        return Answer(
+            {"currentVersion": CURRENT_VERSION, "milepostVersion": __version__}, title="Milepost", links=links
+        )
+
+    async def info(self, call: Call) -> Answer:
+        """Version, and how to sign in."""
+        about = {
+            "currentVersion": CURRENT_VERSION,
+            "fullVersion": FULL_VERSION,
+            **self._authentication(call),
+        }
+        return Answer(about, title="Server information")
+
+    async def services(self, call: Call) -> Answer:
+        """The services of a folder, and the folders."""
+        here = call.part("folder")
+        known = [each for each in self._manager.catalog.services.values() if each.type in _TYPES]
+        folders = sorted({each.folder for each in known if each.folder})
+        if here and here not in folders:
+            raise not_found(f"Folder {here[:60]}")
+        found = sorted((each for each in known if each.folder == here), key=lambda each: each.name)
+        root = call.path.rpartition("/")[0] if here else call.path
+        links = {} if here else {f"{name}/": f"{root}/{name}" for name in folders}
+        for each in found:
+            links[each.name] = f"{call.path}/{each.title}/{each.type}"
+        return Answer(
+            {
+                "currentVersion": CURRENT_VERSION,
+                "folders": [] if here else folders,
+                "services": [
+                    {"name": each.name.rpartition(".")[0], "type": each.type, "description": each.description}
+                    for each in found
+                ],
+            },
+            title=here or "Services",
+            crumbs=[("Services", root)] if here else [],
+            links=links,
+        )
+
+    async def jobs(self, call: Call) -> Answer:
+        """Jobs of all services, newest first: one's own, or everybody's for administrators."""
+        given = call.parameters
+        owner = given.get("owner")
+        if call.person.role is not Role.ADMINISTRATOR:
+            owner = call.person.username
+        start = given.number("start", 0, least=0, most=10_000_000)
+        limit = given.number("num", 25, least=1, most=PAGE_LIMIT)
+        page = await self._manager.find(
+            JobFilter(
+                statuses=frozenset(_status(text) for text in given.all("status")),
+                owner=owner,
+                service=given.get("service"),
+                operation=given.get("operation"),
+                submitted_from=_time(given.get("from"), "from"),
+                submitted_to=_time(given.get("to"), "to"),
+            ),
+            Page(limit=limit, offset=start),
+        )
+        listed = [self._listed(call, job) for job in page.jobs]
+        return Answer(
+            {"jobs": listed, "start": start, "num": limit, "more": page.more},
+            title="Jobs",
+            links={"Older": f"{call.path}?start={start + limit}&num={limit}"} if page.more else {},
+        )
+
+    def _listed(self, call: Call, job: Job) -> dict[str, Any]:
+        service, _, kind = job.service.rpartition(".")
+        listed = {
+            "jobId": plain(job.id),
+            "jobStatus": job.status.name.lower(),
+            "service": job.service,
+            "operation": job.operation,
+            "owner": job.owner,
+            "submitted": job.submitted_at,
+            "started": job.started_at or None,
+            "ended": job.ended_at or None,
+            "progress": job.fraction,
+            "attempt": job.attempt,
+            "error": job.error or None,
+        }
+        if kind in _TYPES:
+            listed["url"] = f"{call.base}/rest/services/{service}/{kind}/{job.operation}/jobs/{plain(job.id)}"
+        return listed
+
+
+def _status(text: str) -> Status:
+    name = text.strip().upper().removeprefix("ESRIJOB").replace("TIMEDOUT", "TIMED_OUT")
+    if name in Status.__members__:
+        return Status[name]
+    known = ", ".join(each.name.lower() for each in Status)
+    raise ServiceError(400, f"Parameter 'status': {text[:40]!r} is no status; use one of {known}")
+
+
+def _time(text: str, name: str) -> int | None:
+    if not text.strip():
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        raise ServiceError(400, f"Parameter '{name}': give milliseconds since 1970 UTC") from None

@@ -1,0 +1,90 @@
+"""What the pages of geoprocessing resources show beyond their JSON: the way up, links and forms."""
+
+from typing import Any
+
+import msgspec
+
+from milepost.http import Call, Field, Form
+from milepost.jobs import Job
+from milepost.operations import Operation, Service
+
+Crumbs = list[tuple[str, str]]
+
+
+def _services(call: Call) -> str:
+    return call.path[: call.path.index("/rest/services")] + "/rest/services"
+
+
+def service_path(call: Call, about: Service) -> str:
+    """Path of a service on this server."""
+    folder = f"/{about.folder}" if about.folder else ""
+    return f"{_services(call)}{folder}/{about.title}/{about.type}"
+
+
+def above_service(call: Call, about: Service) -> Crumbs:
+    """The pages above a service."""
+    crumbs = [("Services", _services(call))]
+    if about.folder:
+        crumbs.append((about.folder, f"{_services(call)}/{about.folder}"))
+    return crumbs
+
+
+def above_task(call: Call, operation: Operation[..., Any]) -> Crumbs:
+    """The pages above a task."""
+    about = operation.service
+    return [*above_service(call, about), (about.title, service_path(call, about))]
+
+
+def above_job(call: Call, operation: Operation[..., Any]) -> Crumbs:
+    """The pages above a job."""
+    path = f"{service_path(call, operation.service)}/{operation.name}"
+    return [*above_task(call, operation), (operation.name, path)]
+
+
+def below_job(call: Call, operation: Operation[..., Any]) -> Crumbs:
+    """The pages above what belongs to a job."""
+    job = call.part("job")
+    path = f"{service_path(call, operation.service)}/{operation.name}/jobs/{job}"
+    return [*above_job(call, operation), (f"Job {job}", path)]
+
+
+def job_links(path: str, job: Job) -> dict[str, str]:
+    """Where to go from a job."""
+    links = {"Inputs": f"{path}/inputs", "Log": f"{path}/log"}
+    if job.results:
+        links = {"Results": f"{path}/results", **links}
+    return links
+
+
+def cancel_form(path: str) -> Form:
+    """The button that cancels a job."""
+    return Form(action=f"{path}/cancel", title="Cancel")
+
+
+def submit_form(path: str, operation: Operation[..., Any]) -> Form:
+    """The form that submits a job."""
+    fields = []
+    for each in operation.inputs:
+        default = each.default
+        text = (
+            ""
+            if default is None
+            else default
+            if isinstance(default, str)
+            else msgspec.json.encode(default).decode()
+        )
+        kind = "file" if each.kind in ("raster", "file") else "text"
+        if each.kind in ("features", "records") or each.multiple:
+            kind = "long"
+        fields.append(
+            Field(
+                name=each.name,
+                title=each.title,
+                value=text,
+                help=each.doc,
+                kind=kind,
+                choices=tuple(map(str, each.choices)),
+                required=each.required,
+            )
+        )
+    return Form(action=f"{path}/submitJob", title="Submit job", fields=tuple(fields))

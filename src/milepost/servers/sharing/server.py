@@ -1,0 +1,129 @@
+"""generateToken, and where clients find it."""
+
+import asyncio
+from typing import Any, Final
+
+import structlog
+from starlette.routing import BaseRoute, Route
+
+from milepost.http import Answer, Call, Field, Form, Resources, ServiceError, client_ip, invalid_token
+from milepost.security import (
+    DEFAULT_MINUTES,
+    LONGEST_MINUTES,
+    BindingError,
+    InvalidToken,
+    People,
+    Tokens,
+)
+
+log = structlog.get_logger("milepost.security")
+
+METHODS: Final = ["GET", "POST"]
+PORTAL_VERSION: Final = "2024.1"
+
+
+class Sharing:
+    """The sign-in resources of a portal that consists of one server."""
+
+    def __init__(self, people: People, tokens: Tokens, resources: Resources):
+        """For these people."""
+        self._people = people
+        self._tokens = tokens
+        self._resources = resources
+
+    def routes(self) -> list[BaseRoute]:
+        """The routes, below the context."""
+        make = self._resources.endpoint
+        return [
+            Route("/sharing/rest/generateToken", make(self.generate_token, anonymous=True), methods=METHODS),
+            Route("/sharing/rest/info", make(self.info, anonymous=True), methods=METHODS),
+            Route("/sharing/rest", make(self.root, anonymous=True), methods=METHODS),
+        ]
+
+    async def root(self, _: Call) -> Answer:
+        """The version."""
+        return Answer({"currentVersion": PORTAL_VERSION}, title="Sharing")
+
+    async def info(self, call: Call) -> Answer:
+        """How to sign in."""
+        return Answer(authentication_info(call), title="Sign-in")
+
+    async def generate_token(self, call: Call) -> Answer:
+        """A token for a name and a password, or for another token."""
+        given = call.parameters
+        if call.method != "POST":
+            if given.get("f", "html") == "html" and not given.get("password"):
+                return Answer({}, title="Generate token", forms=[_FORM])
+            raise ServiceError(405, "generateToken takes POST only: a password does not belong in a URL")
+        if any(name in ("password", "token") for name in _names_in_query(call)):
+            raise ServiceError(400, "Send the password in the body of the request, not in its URL")
+        minutes = given.number("expiration", DEFAULT_MINUTES, least=0, most=2**31) or DEFAULT_MINUTES
+        minutes = min(minutes, LONGEST_MINUTES)
+        if given.get("token") and not given.get("password"):
+            token, expires = self._exchange(call, minutes)
+        else:
+            token, expires = await self._sign_in(call, minutes)
+        return Answer(
+            {"token": token, "expires": expires, "ssl": call.scope.get("scheme") == "https"},
+            title="Generate token",
+        )
+
+    async def _sign_in(self, call: Call, minutes: int) -> tuple[str, int]:
+        given = call.parameters
+        username, password = given.get("username"), given.get("password")
+        if not username or not password:
+            missing = [name for name in ("username", "password") if not given.get(name)]
+            raise ServiceError(400, "Unable to generate token.", [f"Parameter '{missing[0]}' is required"])
+        # Hashing is slow on purpose.
+        person = await asyncio.to_thread(self._people.authenticate, username, password)
+        if person is None:
+            log.warning("sign-in refused", username=username[:80], ip=client_ip(call.scope))
+            raise ServiceError(400, "Unable to generate token.", ["Invalid username or password."])
+        referer = ip = None
+        match given.get("client"):
+            case "referer":
+                referer = given.get("referer") or None
+            case "requestip":
+                ip = client_ip(call.scope)
+            case "ip":
+                ip = given.get("ip") or client_ip(call.scope)
+        try:
+            issued = self._tokens.issue(person, minutes, referer=referer, ip=ip)
+        except BindingError as error:
+            raise ServiceError(400, "Unable to generate token.", [str(error)]) from None
+        log.info("signed in", username=person.username, ip=client_ip(call.scope))
+        return issued
+
+    def _exchange(self, call: Call, minutes: int) -> tuple[str, int]:
+        try:
+            return self._tokens.exchange(call.parameters.get("token"), minutes, ip=client_ip(call.scope))
+        except InvalidToken as error:
+            raise invalid_token(str(error)) from None
+
+
+def authentication_info(call: Call) -> dict[str, Any]:
+    """What clients must know to sign in."""
+    return {
+        "owningSystemUrl": call.base,
+        "authInfo": {
+            "isTokenBasedSecurity": True,
+            "tokenServicesUrl": f"{call.base}/sharing/rest/generateToken",
+            "shortLivedTokenValidity": DEFAULT_MINUTES,
+        },
+    }
+
+
+def _names_in_query(call: Call) -> list[str]:
+    query = call.scope["query_string"].decode("latin-1")
+    return [part.partition("=")[0] for part in query.split("&")]
+
+
+_FORM: Final = Form(
+    action="generateToken",
+    title="Generate token",
+    fields=(
+        Field(name="username", title="Username", required=True),
+        Field(name="password", title="Password", kind="password", required=True),
+        Field(name="expiration", title="Minutes", value=str(DEFAULT_MINUTES)),
+    ),
+)

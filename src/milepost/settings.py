@@ -1,0 +1,46 @@
+"""The settings of a server, in one place."""
+
+from pathlib import Path
+
+import msgspec
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What can be set about a server. The command line offers each of these."""
+
+    data: Path = Path("data")
+    """The folder that holds everything: jobs, files, people, keys. One server at a time uses it."""
+    host: str = "127.0.0.1"
+    """Address to listen on."""
+    port: int = 6080
+    """Port to listen on; 0 takes a free one."""
+    context: str = "arcgis"
+    """First part of every path."""
+    public_url: str = ""
+    """How clients reach the server when that differs from what their requests say, such as ``https://gis.example.com``."""
+    tls: bool = False
+    """Whether to speak HTTPS, with a certificate made by the server unless one is given."""
+    certificate: Path | None = None
+    """Certificate chain in PEM form."""
+    key: Path | None = None
+    """Private key of the certificate in PEM form."""
+    operations: tuple[str, ...] = ()
+    """Files or modules with operations, besides the toolbox and installed packages."""
+    toolbox: bool = True
+    """Whether to offer the geoprocessing toolbox, if its libraries are installed."""
+    max_body: int = 64 * 2**20
+    """Bytes a request may have; uploads have a limit of their own."""
+    cors: tuple[str, ...] = ("*",)
+    """Origins whose pages may call the server; ``*`` for all."""
+    log_format: str = "text"
+    """``text`` for people or ``json`` for programs."""
+    administrator: str = "admin"
+    """Name of the administrator made at the first start."""
+    administrator_password: str = ""
+    """Their password; generated and printed once when empty."""
+
+    @property
+    def base_path(self) -> str:
+        """The context as a path, such as ``/arcgis``; empty for the root."""
+        name = self.context.strip("/")
+        return f"/{name}" if name else ""
