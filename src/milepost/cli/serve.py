@@ -1,0 +1,112 @@
+"""The command that runs a server."""
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from milepost.cli.options import Problem, option
+from milepost.cli.user import data_option
+
+
+@click.command()
+@data_option
+@option("--host", default="127.0.0.1", help="The address to listen at; 0.0.0.0 for all.")
+@option("--port", type=click.IntRange(0, 65535), default=6080, help="0 takes a free one.")
+@option("--context", default="arcgis", help="The first part of every path.")
+@option("--tls", is_flag=True, help="Speak HTTPS, with a certificate made here unless one is given.")
+@option(
+    "--certificate",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The certificate chain, PEM.",
+)
+@option(
+    "--key",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The private key of the certificate, PEM.",
+)
+@option(
+    "--operations",
+    multiple=True,
+    metavar="FILE_OR_MODULE",
+    help="Load operations from a Python file or module; may be repeated.",
+)
+@option(
+    "--public-url",
+    default="",
+    show_default=False,
+    metavar="URL",
+    help="What clients call this server, behind a proxy.",
+)
+@option(
+    "--max-body",
+    type=click.IntRange(1),
+    default=64,
+    metavar="MIB",
+    help="The largest request, in MiB; uploads have a limit of their own.",
+)
+@option("--cors", multiple=True, metavar="ORIGIN", help="Pages that may call this server; all by default.")
+@option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    help="Lines for people or objects for programs.",
+)
+@click.option("--toolbox/--no-toolbox", default=True, help="Offer the geoprocessing toolbox.")
+def serve(
+    data: Path,
+    host: str,
+    port: int,
+    context: str,
+    tls: bool,
+    certificate: Path | None,
+    key: Path | None,
+    operations: tuple[str, ...],
+    public_url: str,
+    max_body: int,
+    cors: tuple[str, ...],
+    log_format: str,
+    toolbox: bool,
+) -> None:
+    """Run a server until Ctrl-C.
+
+    Everything it keeps lies in the data folder. The first start makes an administrator: named by
+    MILEPOST_ADMIN_USERNAME, with the password in MILEPOST_ADMIN_PASSWORD or one that is printed once.
+    """
+    if (certificate is None) != (key is None):
+        raise click.UsageError("--certificate and --key belong together; give both or neither")
+    # Loaded here because the other commands need none of it.
+    from milepost.app import StartupError
+    from milepost.app import serve as run
+    from milepost.settings import Settings
+
+    settings = Settings(
+        data=data,
+        host=host,
+        port=port,
+        context=context.strip("/"),
+        tls=tls or certificate is not None,
+        certificate=certificate,
+        key=key,
+        operations=operations,
+        toolbox=toolbox,
+        public_url=public_url.rstrip("/"),
+        max_body=max_body * 2**20,
+        cors=cors or ("*",),
+        log_format=log_format,
+        administrator=os.environ.get("MILEPOST_ADMIN_USERNAME") or "admin",
+        administrator_password=os.environ.get("MILEPOST_ADMIN_PASSWORD", ""),
+    )
+
+    def ready(address: str, password: str | None) -> None:
+        if password:
+            name = settings.administrator
+            click.echo(f"Sign in as {name} with the password {password} (it is not shown again)")
+        click.echo(f"Milepost serves {address}")
+        sys.stdout.flush()
+
+    try:
+        run(settings, ready)
+    except StartupError as error:
+        raise Problem(str(error)) from error
