@@ -1,0 +1,145 @@
+"""Showing a job live in a terminal: what it says scrolls by, its progress stays below."""
+
+from typing import Final
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.live import Live
+from rich.padding import Padding
+from rich.progress_bar import ProgressBar
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from milepost.client.display import WORDS, Clock, duration, ending
+from milepost.client.results import summary
+from milepost.client.views import JobView, Message, Stage, State
+
+COLOURS: Final[dict[State, str]] = {
+    "queued": "blue",
+    "running": "cyan",
+    "paused": "blue",
+    "cancelling": "yellow",
+    "succeeded": "green",
+    "failed": "red",
+    "timed_out": "red",
+    "cancelled": "yellow",
+    "deleted": "yellow",
+    "unknown": "magenta",
+}
+
+_SIGNS: Final[dict[State, str]] = {"succeeded": "✓", "failed": "✗", "timed_out": "✗"}
+_STAGE_SIGNS: Final = {
+    "finished": ("✓", "green"),
+    "failed": ("✗", "red"),
+    "started": ("●", "cyan"),
+    "pending": ("○", "dim"),
+}
+_LEVEL_STYLES: Final = {"info": "", "warning": "yellow", "error": "red"}
+_BAR: Final = 44  # columns
+
+
+class LiveDisplay:
+    """The job's present state at the bottom of the terminal, its messages above."""
+
+    def __init__(self, console: Console, title: str, *, submitted: bool = False):
+        """Show on ``console``, which must be a terminal, until ``close``."""
+        self._console: Final = console
+        self._title: Final = title
+        self._clock: Final = Clock(submitted)
+        self._spinner: Final = Spinner("dots")
+        self._view: JobView | None = None
+        # Given when the state stops changing: the name of a job that is done does not turn.
+        self._live: Final = Live(self, console=console, refresh_per_second=10, transient=True)
+        self._live.start()
+
+    def show(self, view: JobView, new: list[Message]) -> None:
+        """Print what is new; the rest is drawn from ``view`` until the next change."""
+        self._view = view
+        for message in new:
+            self._line(Text(message.text.rstrip(), _LEVEL_STYLES[message.level]), message.code)
+
+    def note(self, text: str) -> None:
+        """Print a remark about the watching."""
+        self._line(Text(text, "magenta"))
+
+    def finish(self, view: JobView) -> None:
+        """Replace the live part by how it ended, why, and what came out."""
+        self._view = view
+        self._live.stop()
+        colour = COLOURS[view.state]
+        line = Text.assemble(
+            (f"{_SIGNS.get(view.state, '■')} ", colour),
+            (self._title, "bold"),
+            (f" {ending(view, self._clock)}", colour),
+        )
+        self._console.print(line)
+        if view.stages:
+            self._console.print(Padding(_stages(view.stages), (0, 0, 0, 2)))
+        table = Table.grid(padding=(0, 2))
+        for result in view.results:
+            told = summary(result.value)
+            if told:
+                table.add_row("", Text(result.name), Text(told, "bold"))
+            if result.url:
+                table.add_row("", Text("" if told else result.name), Text(result.url, "dim", overflow="fold"))
+        if table.row_count:
+            self._console.print(table)
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+        self._live.stop()
+
+    def _line(self, text: Text, code: int = 0) -> None:
+        table = Table.grid(padding=(0, 2))
+        clock = Text(f"{duration(self._clock.seconds(self._view)):>8}", "dim")
+        table.add_row(clock, Text.assemble(text, (f"  {code}", "dim")) if code else text)
+        self._console.print(table)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """The live part: name and status, progress, stages."""
+        view = self._view
+        now = duration(self._clock.seconds(view))
+        if view is None:
+            yield Text.assemble(self._turning(console), (self._title, "bold"), ("  asking the server", "dim"))
+            return
+        colour = COLOURS[view.state]
+        yield Text.assemble(
+            self._turning(console),
+            (self._title, "bold"),
+            (f"  {WORDS[view.state]}", colour),
+            (f"  {now}  {view.id}", "dim"),
+            no_wrap=True,
+            overflow="ellipsis",
+        )
+        if view.state != "queued":
+            bar = ProgressBar(
+                total=1.0,
+                completed=view.fraction or 0.0,
+                width=max(10, min(_BAR, options.max_width - 30)),
+                pulse=view.fraction is None and view.state in ("running", "cancelling"),
+                complete_style=colour,
+                finished_style=colour,
+                pulse_style=colour,
+            )
+            table = Table.grid(padding=(0, 1))
+            percent = "" if view.fraction is None else f"{view.fraction:4.0%}"
+            doing = Text(view.doing.replace("\n", " "), "dim", no_wrap=True, overflow="ellipsis")
+            table.add_row(" ", bar, percent, doing)
+            yield table
+        if view.stages:
+            yield Padding(_stages(view.stages), (0, 0, 0, 2))
+
+    def _turning(self, console: Console) -> Text:
+        state = self._view.state if self._view else "queued"
+        frame = self._spinner.render(console.get_time())
+        return Text.assemble(frame if isinstance(frame, Text) else "", " ", style=COLOURS[state])
+
+
+def _stages(stages: tuple[Stage, ...]) -> Text:
+    line = Text()
+    for stage in stages:
+        sign, style = _STAGE_SIGNS[stage.state]
+        line.append(f"{sign} ", style)
+        line.append(stage.name.replace("_", " "), "dim" if stage.state == "pending" else "")
+        line.append("   ")
+    return line

@@ -1,0 +1,132 @@
+"""Following a job to its end."""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+
+from milepost.client.address import Address
+from milepost.client.dialects import NotAJobError, read_job
+from milepost.client.errors import BadAnswerError, LostError, ServerError, UnreachableError
+from milepost.client.session import Session
+from milepost.client.views import JobView
+
+
+class Pace(msgspec.Struct, frozen=True):
+    """How often to ask. All times are seconds."""
+
+    first: float = 0.2
+    """The first wait; each one after it is longer, so that long jobs are asked about seldom."""
+    longest: float = 2.0
+    patience: float = 60.0
+    """How long to go on while no answer comes, or none that tells the status."""
+    sleep: Callable[[float], None] = time.sleep
+
+
+class Note(msgspec.Struct, frozen=True):
+    """Something about the watching, not the job: the server is gone for a moment, or back."""
+
+    text: str
+
+
+def look(session: Session, address: Address, before: JobView | None = None) -> JobView:
+    """The job at ``address`` now.
+
+    Args:
+        session: a session with its server.
+        address: the job resource, of any dialect.
+        before: an earlier view of the job, if there is one.
+
+    Raises:
+        BadAnswerError: the answer is no job.
+        ClientError: what ``Session.get`` raises.
+    """
+    # Production leaves out all messages but errors unless it is asked for them.
+    parameters = {"msgLevel": "info"} if before and before.dialect == "production" else {}
+    try:
+        view = read_job(session.get(str(address), parameters), address.url)
+    except NotAJobError as error:
+        raise BadAnswerError(f"{address.url} is not the address of a job: {error}") from error
+    return look(session, address, view) if view.dialect == "production" and before is None else view
+
+
+def watch(session: Session, address: Address, pace: Pace | None = None) -> Iterator[JobView | Note]:
+    """The job each time it has changed, the last time when it is finished.
+
+    A network or server that fails for a moment is borne for ``pace.patience`` seconds, once the job
+    has been seen; so is a status that says nothing.
+
+    Raises:
+        LostError: the job is gone, or nothing was heard of it for too long.
+        ClientError: what ``look`` raises.
+    """
+    pace = pace or Pace()
+    wait = pace.first
+    view: JobView | None = None
+    trouble = ""
+    since = 0.0
+    while True:
+        rest = wait
+        try:
+            now = look(session, address, view)
+        except (UnreachableError, BadAnswerError, ServerError) as error:
+            if view is None:
+                raise
+            if isinstance(error, ServerError) and not error.passing:
+                raise LostError(
+                    f"the server no longer knows the job, which was {view.state}: {error}"
+                ) from error
+            # Even an answer that makes no sense may be that of a gateway while the server restarts.
+            problem = str(error)
+            rest = max(wait, min(getattr(error, "retry_after", 0.0), pace.patience))
+        else:
+            problem = f"the server says {now.status!r}" if now.state == "unknown" else ""
+            if now != view:
+                yield now
+            view = now
+        if problem:
+            since = since if trouble else time.monotonic()
+            if time.monotonic() - since >= pace.patience:
+                raise LostError(f"gave up after {pace.patience:.0f} s: {problem}")
+            if problem != trouble:
+                yield Note(f"{problem}; asking again")
+        elif trouble:
+            yield Note("the server tells the status again")
+        trouble = problem
+        if view is not None and view.finished:
+            return
+        pace.sleep(rest)
+        wait = min(wait * 1.4, pace.longest)
+
+
+def cancel(session: Session, address: Address) -> JobView:
+    """Ask the job's server to cancel it, in the way of its dialect; returns the job as it was before.
+
+    Does not wait; ``watch`` tells what became of it.
+
+    Raises:
+        ServerError: the server refuses, for instance because the job has ended.
+        ClientError: what ``look`` raises.
+    """
+    view = look(session, address)
+    if view.finished:
+        return view
+    answer: Any
+    if view.dialect == "processes":
+        answer = session.delete(str(address))
+    elif view.dialect == "production":
+        jobs = address.url.rpartition("/job/")[0] or address.url.rpartition("/")[0]
+        answer = session.post(f"{jobs}/cancel{address.query}", {"jobId": view.id})
+    else:
+        answer = session.post(f"{address.url}/cancel{address.query}")
+    if isinstance(answer, dict) and answer.get("success") is False:
+        raise ServerError(400, "the server did not cancel the job", [_refusal(answer)])
+    return view
+
+
+def _refusal(answer: dict[str, Any]) -> str:
+    items = answer.get("items")
+    first = items[0] if isinstance(items, list) and items else answer
+    message = first.get("message") if isinstance(first, dict) else None
+    return message if isinstance(message, str) else ""
