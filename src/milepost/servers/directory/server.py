@@ -92,7 +92,7 @@ class Directory:
         owner = given.get("owner")
         if call.person.role is not Role.ADMINISTRATOR:
             owner = call.person.username
-        start = given.number("start", 0, least=0, most=10_000_000)
+        start = given.number("start", 1, least=1, most=10_000_000)
         limit = given.number("num", 25, least=1, most=PAGE_LIMIT)
         page = await self._manager.find(
             JobFilter(
@@ -103,7 +103,7 @@ class Directory:
                 submitted_from=_time(given.get("from"), "from"),
                 submitted_to=_time(given.get("to"), "to"),
             ),
-            Page(limit=limit, offset=start),
+            Page(limit=limit, offset=start - 1),
         )
         listed = [self._listed(call, job) for job in page.jobs]
         return Answer(
