@@ -1,8 +1,7 @@
 from collections.abc import Iterator
 
 import pytest
-
-from client.peer import Peer, running_peer
+from tests.client.peer import Peer, running_peer
 
 
 @pytest.fixture

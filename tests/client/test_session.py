@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.client.peer import Answer, Asked, Peer, running_peer
 
-from client.peer import Answer, Asked, Peer, running_peer
 from milepost.client import Address, BadAnswerError, ServerError, Session, SignInError, UnreachableError
 from milepost.security import ensure_certificate
 

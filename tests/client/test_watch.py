@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
+from tests.client.peer import Answer, Asked, Drop, Peer
+from tests.client.test_dialects import ANY_JSON, ANY_OBJECT, vector
 
-from client.peer import Answer, Asked, Drop, Peer
-from client.test_dialects import ANY_JSON, ANY_OBJECT, vector
 from milepost.client import (
     Address,
     BadAnswerError,

@@ -1,0 +1,8 @@
+"""The command that shows it work."""
+
+import click
+
+
+@click.command()
+def demo() -> None:
+    """Show it work."""
