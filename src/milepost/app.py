@@ -6,6 +6,7 @@ import errno
 import fcntl
 import importlib.util
 import logging
+import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
@@ -205,6 +206,20 @@ class _Web(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]):
         super().__init__(config)
         self._on_ready = on_ready
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """End in good order on the first signal, at once on the second.
+
+        The base class raises the signal again once the web server has ended, which would cut off
+        the end of everything behind it.
+        """
+        before = {each: signal.signal(each, self.handle_exit) for each in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for each, handler in before.items():
+                signal.signal(each, handler)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
