@@ -180,17 +180,7 @@ async def _serve(settings: Settings, on_ready: Callable[[str, str | None], None]
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     address = f"{scheme}://{host}:{listener.getsockname()[1]}{settings.base_path}"
     web = _Web(
-        uvicorn.Config(
-            server.application(),
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            date_header=False,
-            timeout_graceful_shutdown=5,
-            ssl_certfile=certificate[0] if certificate else None,
-            ssl_keyfile=certificate[1] if certificate else None,
-        ),
+        web_config(server.application(), certificate),
         lambda: on_ready(address, password),
     )
     try:
@@ -198,6 +188,21 @@ async def _serve(settings: Settings, on_ready: Callable[[str, str | None], None]
     finally:
         await server.stop()
         log.info("stopped")
+
+
+def web_config(application: ASGIApp, certificate: tuple[str, str] | None = None) -> uvicorn.Config:
+    """How the web server is set up; ``certificate`` names the files of the chain and the key."""
+    return uvicorn.Config(
+        application,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        timeout_graceful_shutdown=5,
+        ssl_certfile=certificate[0] if certificate else None,
+        ssl_keyfile=certificate[1] if certificate else None,
+    )
 
 
 class _Web(uvicorn.Server):
