@@ -30,7 +30,7 @@ from milepost.operations import Catalog, LoadError, load_catalog
 from milepost.security import People, SecurityError, Tokens, ensure_certificate
 from milepost.servers.directory import Directory
 from milepost.servers.geoprocessing import Geoprocessing
-from milepost.servers.sharing import Sharing, authentication_info
+from milepost.servers.sharing import BrowserSignIn, Sharing, authentication_info
 from milepost.settings import Settings
 from milepost.store import FileStore, SQLiteStore, StoreError
 
@@ -81,11 +81,13 @@ class Server:
         settings = self.settings
         base = base_url(settings.public_url, settings.base_path)
         resources = Resources(Gate(self.tokens), base, settings.max_body)
+        sharing = Sharing(self.people, self.tokens, resources)
         # The poll of a job is asked for most, so its routes are tried first.
         routes: list[BaseRoute] = [
             *Geoprocessing(self.manager, resources).routes(),
             *Directory(self.manager, resources, authentication_info).routes(),
-            *Sharing(self.people, self.tokens, resources).routes(),
+            *sharing.routes(),
+            *BrowserSignIn(sharing, resources).routes(),
         ]
         start = f"{settings.base_path}/rest"
         app = Starlette(

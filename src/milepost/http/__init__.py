@@ -2,13 +2,14 @@
 
 from milepost.http.answers import JSON_TYPE, Answer, Field, Form, chosen_format, encode, render, render_error
 from milepost.http.errors import ServiceError, bad_input, envelope, invalid_token, not_found, token_required
-from milepost.http.gate import Gate, client_ip
+from milepost.http.gate import COOKIE_NAME, Gate, client_ip
 from milepost.http.guard import Guard
 from milepost.http.ids import plain, read_job_id
 from milepost.http.request import BaseURL, Parameters, base_url, parse_query, read_parameters, save_upload
 from milepost.http.resource import MAX_BODY, Call, Resources
 
 __all__ = [
+    "COOKIE_NAME",
     "JSON_TYPE",
     "MAX_BODY",
     "Answer",

@@ -46,6 +46,8 @@ class Answer(msgspec.Struct, frozen=True):
     links: Mapping[str, str] = {}
     """Further pages: names and URLs."""
     forms: Sequence[Form] = ()
+    notice: str = ""
+    """What a person must read first."""
 
 
 _environment: Final = Environment(
@@ -89,6 +91,7 @@ def render(answer: Answer, form: str, path: str) -> Response:
         forms=answer.forms,
         data=plain,
         path=path,
+        notice=answer.notice,
         error=None,
     )
     return Response(page, media_type="text/html", headers=_PAGE_HEADERS)
@@ -99,7 +102,7 @@ def render_error(error: ServiceError, form: str, path: str) -> Response:
     if form != "html":
         return Response(encode(envelope(error), pretty=form == "pjson"), media_type=JSON_TYPE)
     page = _environment.get_template("page.html").render(
-        title="Error", crumbs=(), links={}, forms=(), data=None, path=path, error=error
+        title="Error", crumbs=(), links={}, forms=(), data=None, path=path, notice="", error=error
     )
     status = {498: 401, 499: 401}.get(error.code, error.code)
     return Response(page, status_code=status, media_type="text/html", headers=_PAGE_HEADERS)

@@ -7,6 +7,9 @@ from starlette.types import Scope
 from milepost.http.errors import invalid_token, token_required
 from milepost.security import InvalidToken, Person, Tokens
 
+COOKIE_NAME: Final = "agstoken"
+"""The cookie in which clients of GIS servers carry a token."""
+
 _NOTHING: Final = frozenset({"", "none", "null", "undefined"})
 """What clients send in place of a token when they have none."""
 
@@ -74,6 +77,6 @@ def _bearer(value: bytes) -> str:
 def _cookie(header: str) -> str:
     for part in header.split(";"):
         name, _, value = part.strip().partition("=")
-        if name == "agstoken":
+        if name == COOKIE_NAME:
             return value.strip().strip('"')
     return ""

@@ -2,9 +2,10 @@
 
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
+from urllib.parse import quote, urlsplit
 
 import structlog
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from milepost.http.answers import Answer, chosen_format, render, render_error
@@ -73,6 +74,11 @@ class Resources:
         self.base: Final = base
         self.max_body: Final = max_body
 
+    def sign_in_url(self, scope: Scope) -> str:
+        """Where a person with a browser signs in to come back to the page they asked for."""
+        context = urlsplit(self.base(scope)).path
+        return f"{context}/login?next={quote(scope['path'])}"
+
     def endpoint(
         self, function: Endpoint, *, anonymous: bool = False, post_only: bool = False, max_body: int = 0
     ) -> ASGIApp:
@@ -102,7 +108,10 @@ class Resources:
                 answer = await function(Call(scope, parameters, size, person, self.base(scope)))
                 response = answer if isinstance(answer, Response) else render(answer, form, scope["path"])
             except ServiceError as error:
-                response = render_error(error, form, scope["path"])
+                if form == "html" and error.code in (498, 499) and scope["method"] == "GET":
+                    response = RedirectResponse(self.sign_in_url(scope), 303)
+                else:
+                    response = render_error(error, form, scope["path"])
             except InputError as error:
                 response = render_error(bad_input(error), form, scope["path"])
             except StoreError as error:

@@ -62,13 +62,18 @@ class Sharing:
         if given.get("token") and not given.get("password"):
             token, expires = self._exchange(call, minutes)
         else:
-            token, expires = await self._sign_in(call, minutes)
+            token, expires = await self.sign_in(call, minutes)
         return Answer(
             {"token": token, "expires": expires, "ssl": call.scope.get("scheme") == "https"},
             title="Generate token",
         )
 
-    async def _sign_in(self, call: Call, minutes: int) -> tuple[str, int]:
+    async def sign_in(self, call: Call, minutes: int) -> tuple[str, int]:
+        """A token for the name and the password in a call, and when it expires.
+
+        Raises:
+            ServiceError: 400, they do not fit.
+        """
         given = call.parameters
         username, password = given.get("username"), given.get("password")
         if not username or not password:

@@ -1,0 +1,74 @@
+"""Signing in with a browser: a form, and a cookie that holds the token."""
+
+from typing import Final
+
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from milepost.http import COOKIE_NAME, Answer, Call, Field, Form, Resources, ServiceError
+from milepost.servers.sharing.server import Sharing
+
+SESSION_MINUTES: Final = 12 * 60
+
+
+class BrowserSignIn:
+    """``/login`` and ``/logout``."""
+
+    def __init__(self, sharing: Sharing, resources: Resources):
+        """``sharing`` knows the people and issues the tokens."""
+        self._sharing = sharing
+        self._resources = resources
+
+    def routes(self) -> list[BaseRoute]:
+        """The routes, below the context."""
+        make = self._resources.endpoint
+        return [
+            Route("/login", make(self.login, anonymous=True), methods=["GET", "POST"]),
+            Route("/logout", make(self.logout, anonymous=True), methods=["POST"]),
+        ]
+
+    async def login(self, call: Call) -> Answer | Response:
+        """Ask for a name and a password, and keep the token for the session."""
+        home = call.path.removesuffix("/login")
+        onward = _own_path(call.parameters.get("next"), home)
+        message = ""
+        if call.method == "POST":
+            try:
+                token, _ = await self._sharing.sign_in(call, SESSION_MINUTES)
+            except ServiceError as error:
+                message = error.details[0] if error.details else error.message
+            else:
+                response = RedirectResponse(onward, 303)
+                response.set_cookie(
+                    COOKIE_NAME,
+                    token,
+                    path=home or "/",
+                    httponly=True,
+                    secure=call.scope.get("scheme") == "https",
+                    # Never sent by pages of other sites, so these cannot act in somebody's name.
+                    samesite="strict",
+                )
+                return response
+        form = Form(
+            action=call.path,
+            title="Sign in",
+            fields=(
+                Field(name="username", title="Username", value=call.parameters.get("username")[:128]),
+                Field(name="password", title="Password", kind="password"),
+                Field(name="next", title="", value=onward, kind="hidden"),
+            ),
+        )
+        return Answer(None, title="Sign in to Milepost", forms=[form], notice=message)
+
+    async def logout(self, call: Call) -> Response:
+        """Forget the token."""
+        home = call.path.removesuffix("/logout")
+        response = RedirectResponse(f"{home}/login", 303)
+        response.delete_cookie(COOKIE_NAME, path=home or "/", httponly=True, samesite="strict")
+        return response
+
+
+def _own_path(wanted: str, home: str) -> str:
+    """Where to go after the sign-in: a path of this server, never somebody else's address."""
+    plain = wanted.startswith(f"{home}/") and not wanted.startswith("//")
+    return wanted if plain and "\\" not in wanted and wanted.isprintable() else f"{home}/rest/services"
