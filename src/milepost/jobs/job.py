@@ -7,7 +7,7 @@ import msgspec
 from msgspec.structs import replace
 
 from milepost.jobs import events as ev
-from milepost.jobs.status import MOVES, Status
+from milepost.jobs.status import MOVES, QUEUED, Status
 
 
 class JobError(Exception):
@@ -128,6 +128,23 @@ _GOES_TO: Final[dict[type[ev.Event], Status]] = {
 }
 """Where each event that changes the status takes the job."""
 
+_COMES_FROM: Final[dict[type[ev.Event], frozenset[Status]]] = {
+    ev.Waiting: frozenset({Status.SUBMITTED}),
+    ev.Started: QUEUED | {Status.RESUME_PENDING},
+    ev.Interrupted: frozenset(Status) - QUEUED,
+    ev.Continued: frozenset({Status.RESUMED}),
+}
+"""Where the events that share their status with another one can come from.
+
+By the table of moves alone, an attempt that is over could continue, and a second one start beside it.
+"""
+
+_OF_THE_ENGINE: Final = (ev.MessageAdded, ev.RollbackStarted, ev.RolledBack)
+"""What the engine writes in the name of the last attempt, also when no instance is at work."""
+
+_WHILE_UNDOING: Final = (*_OF_THE_ENGINE, ev.CancelRequested, ev.Failed, ev.TimedOut, ev.Cancelled)
+"""What can still come once the effects of a job are being undone."""
+
 
 def submit(job_id: str, event: ev.Submitted) -> Job:
     """The job that begins with ``event``."""
@@ -162,19 +179,17 @@ def apply(job: Job, event: ev.Event) -> Job:
             f"attempt {event.attempt} of job {job.id} is over; attempt {job.attempt} is current"
         )
     after = _GOES_TO.get(type(event))
-    if after is not None:
-        _check_move(job, after)
-    elif not job.status.running and not (job.status.queued and isinstance(event, ev.MessageAdded)):
-        raise IllegalMove(f"job {job.id} is {job.status.name}: no {type(event).__name__} can follow")
+    _check_fits(job, event, after)
+    # A clock that was set back must not make a job's times run backwards.
+    if event.at < job.updated_at:
+        event = replace(event, at=job.updated_at)
     changes = _changes(job, event)
     if after is not None:
         changes["status"] = after
         if after.ended and not job.status.ended:
             changes["ended_at"] = event.at
             changes["rolling_back"] = None
-    # A clock that was set back must not make a job's times run backwards.
-    changes["updated_at"] = max(event.at, job.updated_at)
-    return replace(job, sequence=job.sequence + 1, **changes)
+    return replace(job, sequence=job.sequence + 1, updated_at=event.at, **changes)
 
 
 def fold(job_id: str, history: Iterable[ev.Event]) -> Job:
@@ -194,9 +209,19 @@ def fold(job_id: str, history: Iterable[ev.Event]) -> Job:
     return job
 
 
-def _check_move(job: Job, after: Status) -> None:
-    if after not in MOVES[job.status]:
-        raise IllegalMove(f"job {job.id} is {job.status.name} and cannot become {after.name}")
+def _check_fits(job: Job, event: ev.Event, after: Status | None) -> None:
+    """Refuse an event that cannot follow; ``after`` is the status it leads to, None for the same one."""
+    kind = type(event)
+    if after is None:
+        fits = job.status.running or (job.status.queued and isinstance(event, _OF_THE_ENGINE))
+    else:
+        if after not in MOVES[job.status]:
+            raise IllegalMove(f"job {job.id} is {job.status.name} and cannot become {after.name}")
+        fits = kind not in _COMES_FROM or job.status in _COMES_FROM[kind]
+    if not fits:
+        raise IllegalMove(f"job {job.id} is {job.status.name}: no {kind.__name__} can follow")
+    if job.rolling_back and not isinstance(event, _WHILE_UNDOING):
+        raise IllegalMove(f"the effects of job {job.id} are being undone: no {kind.__name__} can follow")
 
 
 def _changes(job: Job, event: ev.Event) -> dict[str, Any]:
@@ -249,7 +274,8 @@ def _changes(job: Job, event: ev.Event) -> dict[str, Any]:
         case ev.Interrupted():
             return {"crashes": job.crashes + event.crash, "worker": "", "pid": 0, "born": 0.0}
         case ev.CancelRequested():
-            return {"cancelled_by": event.by}
+            # A cancel wins over the outcome that was to follow the undoing.
+            return {"cancelled_by": event.by, "rolling_back": "cancelled" if job.rolling_back else None}
         case ev.Succeeded():
             return {"results": event.results, "fraction": 1.0}
         case ev.Failed() | ev.TimedOut():

@@ -63,8 +63,9 @@ MOVES: Final[dict[Status, frozenset[Status]]] = {
     ),
     _S.PAUSED: frozenset({_S.RESUME_PENDING, _S.FAILED, _S.TIMED_OUT, _S.CANCELLING}),
     # A new attempt moves RESUME_PENDING straight to EXECUTING; a held one is RESUMED first.
+    # One that was asked to go on before it held still may end meanwhile.
     _S.RESUME_PENDING: frozenset(
-        {_S.RESUMED, _S.EXECUTING, _S.WAITING, _S.FAILED, _S.TIMED_OUT, _S.CANCELLING}
+        {_S.RESUMED, _S.EXECUTING, _S.WAITING, _S.SUCCEEDED, _S.FAILED, _S.TIMED_OUT, _S.CANCELLING}
     ),
     _S.RESUMED: frozenset(
         {_S.EXECUTING, _S.WAITING, _S.SUCCEEDED, _S.FAILED, _S.TIMED_OUT, _S.CANCELLING, _S.PAUSE_PENDING}
