@@ -82,9 +82,9 @@ class Server:
         base = base_url(settings.public_url, settings.base_path)
         resources = Resources(Gate(self.tokens), base, settings.max_body)
         sharing = Sharing(self.people, self.tokens, resources)
-        # The poll of a job is asked for most, so its routes are tried first.
+        geoprocessing = Geoprocessing(self.manager, resources)
         routes: list[BaseRoute] = [
-            *Geoprocessing(self.manager, resources).routes(),
+            *geoprocessing.routes(),
             *Directory(self.manager, resources, authentication_info).routes(),
             *sharing.routes(),
             *BrowserSignIn(sharing, resources).routes(),
@@ -99,7 +99,7 @@ class Server:
             exception_handlers={404: _no_such_resource, 405: _wrong_method},
         )
         app.router.redirect_slashes = False
-        return CORSMiddleware(
+        server = CORSMiddleware(
             Guard(_WithoutSlash(app)),
             allow_origins=settings.cors,
             allow_methods=["GET", "POST", "DELETE", "OPTIONS"],
@@ -108,6 +108,7 @@ class Server:
             expose_headers=["Location"],
             max_age=86400,
         )
+        return geoprocessing.polls(settings.base_path, server)
 
     async def _health(self, _: Request) -> Response:
         """Whether the server can do its work: the store answers and instances can be started."""

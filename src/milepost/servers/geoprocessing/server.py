@@ -6,6 +6,7 @@ from typing import Any, Final
 import msgspec
 from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp
 
 from milepost.http import (
     Answer,
@@ -46,15 +47,18 @@ class Geoprocessing:
         self._manager = manager
         self._resources = resources
 
+    def polls(self, base_path: str, server: ASGIApp) -> ASGIApp:
+        """``server`` with the plain polls of jobs answered in front of it."""
+        return JobPoll(self._manager, self._resources.gate, base_path, server)
+
     def routes(self) -> list[BaseRoute]:
-        """The routes, below the context. The poll comes first: routes are tried in turn."""
+        """The routes, below the context."""
         make = self._resources.endpoint
-        poll = JobPoll(self._manager, self._resources.gate, make(self.job))
         routes: list[BaseRoute] = []
         for base in ("/rest/services/{folder}/{service}/GPServer", "/rest/services/{service}/GPServer"):
             one = base + "/{task}/jobs/{job}"
             routes += [
-                Route(one, poll, methods=METHODS),
+                Route(one, make(self.job), methods=METHODS),
                 Route(one + "/cancel", make(self.cancel), methods=METHODS),
                 Route(one + "/results", make(self.results), methods=METHODS),
                 Route(one + "/results/{name}", make(self.result), methods=METHODS),
