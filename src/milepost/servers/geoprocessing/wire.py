@@ -115,8 +115,17 @@ def submitted(job: Job) -> dict[str, Any]:
     return {"jobId": plain(job.id), "jobStatus": "esriJobSubmitted"}
 
 
-def job(state: Job, operation: Operation[..., Any] | None, *, with_messages: bool = True) -> dict[str, Any]:
-    """The job resource. A failed job is no error: the request for it succeeded."""
+def job(
+    state: Job,
+    operation: Operation[..., Any] | None,
+    *,
+    with_messages: bool = True,
+    with_stages: bool = False,
+) -> dict[str, Any]:
+    """The job resource. A failed job is no error: the request for it succeeded.
+
+    The documents know no stages here, so only those who ask for them get them.
+    """
     answer: dict[str, Any] = {"jobId": plain(state.id), "jobStatus": STATUS[state.status]}
     if state.status is Status.EXECUTING and (state.fraction or state.progress_text):
         answer["progress"] = {
@@ -130,6 +139,8 @@ def job(state: Job, operation: Operation[..., Any] | None, *, with_messages: boo
         answer["inputs"] = {name: {"paramUrl": f"inputs/{name}"} for name in names}
     if with_messages:
         answer["messages"] = messages(state)
+    if with_stages:
+        answer["stages"] = [{"name": each.name, "state": each.state} for each in state.stages]
     return answer
 
 
