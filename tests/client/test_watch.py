@@ -87,6 +87,17 @@ def test_production_is_asked_for_all_messages(peer: Peer) -> None:
     assert [message.text for message in view.messages][:2] == ["Submitted.", "Executing..."]
 
 
+def test_stages_of_a_geoprocessing_job_are_asked_for_where_there_are_some(peer: Peer) -> None:
+    def answer(asked: Asked) -> Any:
+        stages = [{"name": "reading", "state": "finished"}]
+        return gp("Succeeded") | ({"stages": stages} if asked.query.get("milepost:stages") == "true" else {})
+
+    peer.script(JOB, answer)
+    (view,) = seen(peer)
+    assert isinstance(view, JobView)
+    assert [stage.name for stage in view.stages] == ["reading"]
+
+
 def test_a_server_that_fails_for_a_moment_is_borne(peer: Peer) -> None:
     peer.script(
         JOB,

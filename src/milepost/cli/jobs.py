@@ -90,6 +90,9 @@ def _follow(
     multiple=True,
     help="Upload a file first and give it as this parameter; may be repeated.",
 )
+@click.option(
+    "--key", default="", show_default=False, help="Submit only once what is submitted with the same key."
+)
 @click.option("--watch", "then_watch", is_flag=True, help="Follow the job to its end.")
 @patience_option
 @json_option
@@ -98,6 +101,7 @@ def submit(
     address: Address,
     values: Sequence[str],
     files: Sequence[str],
+    key: str,
     then_watch: bool,
     patience: float,
     as_json: bool,
@@ -112,7 +116,7 @@ def submit(
     with connection.open(address) as session:
         for name, path in map(_pair, files):
             form[name] = _upload(session, f"{task.rpartition('/')[0]}/uploads/upload", name, Path(path))
-        answer = session.post(f"{task}/submitJob{address.query}", form)
+        answer = session.post(f"{task}/submitJob{address.query}", form, key=key)
         job_id = answer.get("jobId") if isinstance(answer, dict) else None
         if not isinstance(job_id, str) or not job_id:
             raise BadAnswerError(f"{task} did not start a job; is it the address of a geoprocessing task?")

@@ -28,7 +28,7 @@ Example:
 
 @click.command()
 @server_option
-@option("--status", help="Only jobs with this status, such as esriJobExecuting.")
+@option("--status", multiple=True, help="Only jobs with this status, such as executing; may be repeated.")
 @option("--owner", help="Only jobs of this user.")
 @option("--service", help="Only jobs of this service, such as Analysis/Proximity.GPServer.")
 @option("--operation", help="Only jobs of this operation.")
@@ -38,7 +38,7 @@ Example:
 @connection_options
 def jobs(
     server: Address,
-    status: str | None,
+    status: Sequence[str],
     owner: str | None,
     service: str | None,
     operation: str | None,
@@ -52,10 +52,10 @@ def jobs(
     This asks for a list that Milepost servers have; it is not part of the documented resources.
     """
     wanted = {"status": status, "owner": owner, "service": service, "operation": operation}
-    parameters = {name: value for name, value in wanted.items() if value}
+    filters = {name: value for name, value in wanted.items() if value}
     url = f"{server.url}/rest/jobs"
     with connection.open(server) as session:
-        answer = session.get(url, {**parameters, "start": str(start), "num": str(num)})
+        answer = session.get(url, {**filters, "start": str(start), "num": str(num)})
     if not isinstance(answer, dict) or not isinstance(answer.get("jobs"), list):
         raise BadAnswerError(f"{url} did not answer with a list of jobs; is it a Milepost server?")
     if as_json:
@@ -78,7 +78,7 @@ def _row(job: dict[str, Any]) -> tuple[str, ...]:
     if isinstance(submitted, int) and 0 < submitted < 253_402_300_799_999:
         when = datetime.fromtimestamp(submitted / 1000, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
     share = f"{progress:.0%}" if isinstance(progress, float | int) and 0 <= progress <= 1 else ""
-    status = text("jobStatus").removeprefix("esriJob")
+    status = text("jobStatus").replace("_", " ")
     return (
         status,
         text("operation"),

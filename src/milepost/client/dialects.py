@@ -102,8 +102,7 @@ def _geoprocessing(body: Mapping[str, Any], status: str) -> JobView:
         messages=messages,
         fraction=share(progress.get("percent"), 100),
         doing=text(progress.get("message")),
-        # No document has stages here; this project's own server adds them.
-        stages=_stages(progress.get("stages", body.get("stages"))),
+        stages=_stages(body.get("stages")),
         results=results,
     )
 

@@ -3,7 +3,7 @@
 import functools
 import ssl
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, BinaryIO, Final
@@ -80,7 +80,7 @@ class Session:
     ) -> None:
         self._http.close()
 
-    def get(self, url: str, parameters: Mapping[str, str] | None = None) -> Any:
+    def get(self, url: str, parameters: Mapping[str, str | Sequence[str]] | None = None) -> Any:
         """The JSON at ``url``, asked for with ``f=json`` and ``parameters``.
 
         Raises:
@@ -96,9 +96,19 @@ class Session:
         url: str,
         form: Mapping[str, str] | None = None,
         files: Mapping[str, tuple[str, BinaryIO]] | None = None,
+        *,
+        key: str = "",
     ) -> Any:
-        """The JSON that a form brings, posted once; raises what ``get`` raises."""
-        return self._ask("POST", url, {"data": {"f": "json", **(form or {})}, "files": files})
+        """The JSON that a form brings, posted once; raises what ``get`` raises.
+
+        Args:
+            url: where to.
+            form: the parameters; ``f=json`` is added.
+            files: name, file name and content of the files to send along.
+            key: the idempotency key; a server that knows of such keys does the same thing only once.
+        """
+        request = {"data": {"f": "json", **(form or {})}, "files": files}
+        return self._ask("POST", url, request | ({"headers": {"Idempotency-Key": key}} if key else {}))
 
     def delete(self, url: str) -> Any:
         """The JSON that answers a DELETE; raises what ``get`` raises."""
@@ -176,7 +186,8 @@ class Session:
 
     def _send(self, method: str, url: str, request: dict[str, Any], token: str = "") -> Any:
         headers = {"X-Esri-Authorization": f"Bearer {token}"} if token else {}
-        with _transport_errors(url), self._http.stream(method, url, headers=headers, **request) as response:
+        request = {**request, "headers": {**request.get("headers", {}), **headers}}
+        with _transport_errors(url), self._http.stream(method, url, **request) as response:
             content = bytearray()
             for chunk in response.iter_bytes():
                 content += chunk
@@ -283,8 +294,8 @@ def _transport_errors(url: str) -> Iterator[None]:
             raise BadAnswerError(f"the answer of {url} is garbled ({error})") from error
         if isinstance(error, httpx.UnsupportedProtocol | httpx.TooManyRedirects):
             raise BadAnswerError(f"{url} cannot be asked: {error}") from error
-        reason = one_line([str(causes[-1]) or type(causes[-1]).__name__])
-        raise UnreachableError(f"{host} cannot be reached: {reason}") from error
+        reason = getattr(causes[-1], "strerror", None) or str(causes[-1]) or type(causes[-1]).__name__
+        raise UnreachableError(f"{host} cannot be reached: {one_line([str(reason)])}") from error
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -10,7 +10,15 @@ from milepost.client.address import Address
 from milepost.client.dialects import NotAJobError, read_job
 from milepost.client.errors import BadAnswerError, LostError, ServerError, UnreachableError
 from milepost.client.session import Session
-from milepost.client.views import JobView
+from milepost.client.views import Dialect, JobView
+
+_MORE: Final[dict[Dialect, dict[str, str]]] = {
+    # Without it all messages but errors are left out.
+    "production": {"msgLevel": "info"},
+    # The documents know no stages; servers of this project tell them, others ignore the question.
+    "geoprocessing": {"milepost:stages": "true"},
+}
+"""What to ask for once the dialect is known, to be told everything."""
 
 
 class Pace(msgspec.Struct, frozen=True):
@@ -42,13 +50,15 @@ def look(session: Session, address: Address, before: JobView | None = None) -> J
         BadAnswerError: the answer is no job.
         ClientError: what ``Session.get`` raises.
     """
-    # Production leaves out all messages but errors unless it is asked for them.
-    parameters = {"msgLevel": "info"} if before and before.dialect == "production" else {}
+    parameters = _MORE.get(before.dialect, {}) if before else {}
     try:
         view = read_job(session.get(str(address), parameters), address.url)
     except NotAJobError as error:
         raise BadAnswerError(f"{address.url} is not the address of a job: {error}") from error
-    return look(session, address, view) if view.dialect == "production" and before is None else view
+    # A job that changes is asked about again anyway; one that does not must be told wholly now.
+    return (
+        look(session, address, view) if before is None and view.finished and view.dialect in _MORE else view
+    )
 
 
 def watch(session: Session, address: Address, pace: Pace | None = None) -> Iterator[JobView | Note]:
