@@ -177,8 +177,9 @@ class Geoprocessing:
         """The state of a job."""
         job, operation = await find_job(self._manager, call)
         with_messages = call.parameters.flag("returnMessages", True)
+        with_stages = call.parameters.flag("milepost:stages", False)
         return Answer(
-            wire.job(job, operation, with_messages=with_messages),
+            wire.job(job, operation, with_messages=with_messages, with_stages=with_stages),
             title=f"Job {plain(job.id)}",
             crumbs=pages.above_job(call, operation),
             links=pages.job_links(call.path, job),
