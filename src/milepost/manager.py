@@ -44,7 +44,7 @@ class JobManager:
         self._engine = engine
         self._files = files
         self._watchers: dict[str, set[asyncio.Event]] = {}
-        store.listen(self._wake)
+        store.listen(self._committed)
 
     # -- submitting --------------------------------------------------------------------------
 
@@ -297,7 +297,17 @@ class JobManager:
         """Remove an upload, finished or not."""
         self._files.remove_upload(upload_id)
 
-    def _wake(self, job: Job, _: Sequence[Recorded]) -> None:
+    def _committed(self, job: Job, recorded: Sequence[Recorded]) -> None:
+        for each in recorded:
+            match each.event:
+                case ev.Started(attempt=attempt, pid=pid):
+                    log.info("started", job=job.id, operation=job.operation, attempt=attempt, pid=pid)
+                case ev.Interrupted(attempt=attempt, reason=reason):
+                    log.warning("interrupted", job=job.id, attempt=attempt, reason=reason)
+                case ev.Failed(error=error) | ev.TimedOut(error=error):
+                    log.warning(job.status.name.lower(), job=job.id, operation=job.operation, error=error)
+                case ev.Succeeded() | ev.Cancelled():
+                    log.info(job.status.name.lower(), job=job.id, operation=job.operation)
         for changed in self._watchers.get(job.id, ()):
             changed.set()
 
