@@ -7,7 +7,6 @@ from typing import Any, Final
 import click
 import msgspec
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from milepost.cli.options import (
@@ -20,6 +19,17 @@ from milepost.cli.options import (
     server_option,
 )
 from milepost.client import Address, BadAnswerError, one_line
+
+_HEADS: Final = ("status", "operation", "service", "owner", "submitted", "progress", "url")
+_STYLES: Final = {
+    "executing": "cyan",
+    "succeeded": "green",
+    "failed": "red",
+    "timed out": "red",
+    "cancelling": "yellow",
+    "cancelled": "yellow",
+}
+_LAST_TIME: Final = 253_402_300_799_999  # the end of the year 9999
 
 _EXAMPLE: Final = """\b
 Example:
@@ -62,7 +72,7 @@ def jobs(
         print_json(answer)
         return
     rows = [_row(each) for each in answer["jobs"] if isinstance(each, dict)]
-    _print_table(("status", "operation", "service", "owner", "submitted", "progress", "url"), rows)
+    _print_jobs(rows)
     if not rows:
         click.echo("No jobs.", err=True)
     elif answer.get("more") is True:
@@ -75,7 +85,7 @@ def _row(job: dict[str, Any]) -> tuple[str, ...]:
 
     submitted, progress = job.get("submitted"), job.get("progress")
     when = text("submitted")
-    if isinstance(submitted, int) and 0 < submitted < 253_402_300_799_999:
+    if isinstance(submitted, int) and 0 < submitted < _LAST_TIME:
         when = datetime.fromtimestamp(submitted / 1000, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
     share = f"{progress:.0%}" if isinstance(progress, float | int) and 0 <= progress <= 1 else ""
     status = text("jobStatus").replace("_", " ")
@@ -90,21 +100,20 @@ def _row(job: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
-def _print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Columns in a terminal, tab-separated lines elsewhere."""
+def _print_jobs(rows: Sequence[tuple[str, ...]]) -> None:
+    """Columns, each job's address below it, in a terminal; tab-separated lines elsewhere."""
     console = Console(highlight=False)
     if not console.is_terminal:
-        for row in (heads, *rows):
+        for row in (_HEADS, *rows):
             print_line("\t".join(row))
         return
-    if not rows:
-        return
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for head in heads:
-        table.add_column(head, overflow="fold", no_wrap=head != "url")
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    console.print(table)
+    widths = [max(map(len, column)) for column in zip(_HEADS, *rows, strict=True)][:-1]
+    for row in (_HEADS, *rows) if rows else ():
+        style = _STYLES.get(row[0], "") if row is not _HEADS else "dim"
+        cells = [f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False)]
+        console.print(Text.assemble((cells[0], style), "  ", ("  ".join(cells[1:]), style * (row is _HEADS))))
+        if row is not _HEADS:
+            console.print(Text(f"  {row[-1]}", "dim"), soft_wrap=True)
 
 
 @click.command(epilog=_EXAMPLE)

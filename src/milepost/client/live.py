@@ -75,15 +75,16 @@ class LiveDisplay:
         self._console.print(line)
         if view.stages:
             self._console.print(Padding(_stages(view.stages), (0, 0, 0, 2)))
-        table = Table.grid(padding=(0, 2))
+        width = max((len(result.name) for result in view.results), default=0)
         for result in view.results:
             told = summary(result.value)
+            name = f"  {result.name:<{width}}  "
             if told:
-                table.add_row("", Text(result.name), Text(told, "bold"))
+                self._console.print(Text.assemble(name, (told, "bold")))
             if result.url:
-                table.add_row("", Text("" if told else result.name), Text(result.url, "dim", overflow="fold"))
-        if table.row_count:
-            self._console.print(table)
+                # Not broken into lines here: an address is for copying.
+                head = " " * len(name) if told else name
+                self._console.print(Text.assemble(head, (result.url, "dim")), soft_wrap=True)
 
     def close(self) -> None:
         """Leave the terminal as it was."""
