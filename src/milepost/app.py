@@ -5,10 +5,8 @@ import contextlib
 import errno
 import fcntl
 import importlib.util
-import logging
 import signal
 import socket
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -25,6 +23,7 @@ from starlette.types import ASGIApp
 from milepost import __version__
 from milepost.engine import Engine, StartError
 from milepost.http import Gate, Guard, Resources, ServiceError, base_url, chosen_format, render_error
+from milepost.log import configure_log
 from milepost.manager import JobManager
 from milepost.operations import Catalog, LoadError, load_catalog
 from milepost.security import People, SecurityError, Tokens, ensure_certificate
@@ -249,40 +248,6 @@ def operation_sources(settings: Settings) -> list[str]:
         else:
             sources.insert(0, TOOLBOX)
     return sources
-
-
-def configure_log(form: str) -> None:
-    """Log to standard error: one JSON object a line, or lines for people."""
-    renderer: Any = structlog.processors.JSONRenderer() if form == "json" else _text_renderer()
-    shared: list[Any] = [
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
-    ]
-    structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *shared,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        wrapper_class=structlog.stdlib.BoundLogger,
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        cache_logger_on_first_use=True,
-    )
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(structlog.stdlib.ProcessorFormatter(processor=renderer, foreign_pre_chain=shared))
-    root = logging.getLogger()
-    root.handlers[:] = [handler]
-    root.setLevel(logging.INFO)
-    for noisy in ("uvicorn", "uvicorn.error", "asyncio", "pyogrio", "httpx"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
-
-
-def _text_renderer() -> Any:
-    # Exceptions come as text already; a renderer of its own could show local variables, and so tokens.
-    return structlog.dev.ConsoleRenderer(
-        colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-    )
 
 
 @contextlib.contextmanager
