@@ -22,7 +22,7 @@ from starlette.types import ASGIApp
 
 from milepost import __version__
 from milepost.engine import Engine, StartError
-from milepost.http import Gate, Guard, Resources, ServiceError, base_url, chosen_format, render_error
+from milepost.http import Gate, Guard, LimitedProtocol, Resources, ServiceError, base_url, own_fault
 from milepost.log import configure_log
 from milepost.manager import JobManager
 from milepost.operations import Catalog, LoadError, load_catalog
@@ -34,6 +34,9 @@ from milepost.settings import Settings
 from milepost.store import FileStore, SQLiteStore, StoreError
 
 log = structlog.get_logger("milepost")
+
+_BACKLOG: Final = 2048
+"""Connections that may wait to be accepted."""
 
 TOOLBOX: Final = "milepost.servers.geoprocessing.toolbox"
 TOOLBOX_NEEDS: Final = ("geopandas", "matplotlib", "pyogrio", "pyproj", "shapely")
@@ -89,13 +92,19 @@ class Server:
             *BrowserSignIn(sharing, resources).routes(),
         ]
         start = f"{settings.base_path}/rest"
+        refusals = _Refusals(resources)
         app = Starlette(
+            # The mount comes last: with an empty context it takes every path.
             routes=[
-                Mount(settings.base_path, routes=routes) if settings.base_path else Mount("", routes=routes),
                 Route("/health", self._health),
                 Route("/", lambda _: RedirectResponse(start)),
+                Mount(settings.base_path, routes=routes),
             ],
-            exception_handlers={404: _no_such_resource, 405: _wrong_method},
+            exception_handlers={
+                404: refusals.no_such_resource,
+                405: refusals.wrong_method,
+                500: refusals.own_fault,
+            },
         )
         app.router.redirect_slashes = False
         server = CORSMiddleware(
@@ -129,20 +138,25 @@ class _WithoutSlash:
         await self._app(scope, receive, send)
 
 
-async def _no_such_resource(request: Request, _: Exception) -> Response:
-    return _refuse(request, ServiceError(404, "There is no such resource", [request.url.path]))
+class _Refusals:
+    """Answers what no route takes, in the format that the request asks for."""
 
+    def __init__(self, resources: Resources):
+        self._resources = resources
 
-async def _wrong_method(request: Request, _: Exception) -> Response:
-    return _refuse(request, ServiceError(405, f"{request.method} is not allowed here"))
+    async def no_such_resource(self, request: Request, _: Exception) -> Response:
+        error = ServiceError(404, "There is no such resource", [request.scope["path"][:200]])
+        return await self._resources.refuse(request.scope, request.receive, error)
 
+    async def wrong_method(self, request: Request, error: Exception) -> Response:
+        allowed = (getattr(error, "headers", None) or {}).get("Allow", "GET, POST")
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers={"Allow": allowed})
+        refusal = ServiceError(405, f"{request.method} is not allowed here, only {allowed}")
+        return await self._resources.refuse(request.scope, request.receive, refusal)
 
-def _refuse(request: Request, error: ServiceError) -> Response:
-    try:
-        form = chosen_format(request.query_params.get("f", ""))
-    except ServiceError:
-        form = "json"
-    return render_error(error, form, request.url.path)
+    async def own_fault(self, request: Request, _: Exception) -> Response:
+        return await self._resources.refuse(request.scope, None, own_fault(request.scope))
 
 
 def serve(settings: Settings, on_ready: Callable[[str, str | None], None]) -> None:
@@ -196,6 +210,8 @@ def web_config(application: ASGIApp, certificate: tuple[str, str] | None = None)
     """How the web server is set up; ``certificate`` names the files of the chain and the key."""
     return uvicorn.Config(
         application,
+        http=LimitedProtocol,
+        ws="none",
         lifespan="off",
         log_config=None,
         access_log=False,
@@ -274,6 +290,8 @@ def _listen(settings: Settings) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((settings.host, settings.port))
+        # At once: two servers may be bound to one port as long as neither listens.
+        listener.listen(_BACKLOG)
     except OSError as error:
         listener.close()
         cure = "; choose another with --port" if error.errno == errno.EADDRINUSE else ""

@@ -1,12 +1,14 @@
 """What every dialect shares: request parameters, formats, errors, tokens and ids."""
 
 from milepost.http.answers import JSON_TYPE, Answer, Field, Form, chosen_format, encode, render, render_error
+from milepost.http.body import ClientGone
 from milepost.http.errors import ServiceError, bad_input, envelope, invalid_token, not_found, token_required
 from milepost.http.gate import COOKIE_NAME, Gate, client_ip
-from milepost.http.guard import Guard
+from milepost.http.guard import Guard, logged_path, own_fault
 from milepost.http.ids import plain, read_job_id
+from milepost.http.protocol import LimitedProtocol
 from milepost.http.request import BaseURL, Parameters, base_url, parse_query, read_parameters, save_upload
-from milepost.http.resource import MAX_BODY, Call, Resources
+from milepost.http.resource import MAX_BODY, Call, Endpoint, Resources
 
 __all__ = [
     "COOKIE_NAME",
@@ -15,10 +17,13 @@ __all__ = [
     "Answer",
     "BaseURL",
     "Call",
+    "ClientGone",
+    "Endpoint",
     "Field",
     "Form",
     "Gate",
     "Guard",
+    "LimitedProtocol",
     "Parameters",
     "Resources",
     "ServiceError",
@@ -29,7 +34,9 @@ __all__ = [
     "encode",
     "envelope",
     "invalid_token",
+    "logged_path",
     "not_found",
+    "own_fault",
     "parse_query",
     "plain",
     "read_job_id",

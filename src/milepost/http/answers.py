@@ -1,6 +1,7 @@
 """Answers: the same content as html, json or pjson."""
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
@@ -11,6 +12,8 @@ from milepost.http.errors import ServiceError, envelope
 
 JSON_TYPE: Final = "application/json;charset=UTF-8"
 FORMATS: Final = ("html", "json", "pjson")
+ROWS: Final = 200
+"""Members of a list that a page shows."""
 
 
 class Field(msgspec.Struct, frozen=True):
@@ -82,14 +85,14 @@ def render(answer: Answer, form: str, path: str) -> Response:
         path: of the request, for the links to the other formats.
     """
     if form != "html":
-        return Response(encode(answer.data, pretty=form == "pjson"), media_type=JSON_TYPE)
+        return _json(answer.data, form)
     plain = msgspec.json.decode(msgspec.json.encode(answer.data))
     page = _environment.get_template("page.html").render(
         title=answer.title or path,
         crumbs=answer.crumbs,
         links=answer.links,
         forms=answer.forms,
-        data=plain,
+        data=_Excerpt().of(plain),
         path=path,
         notice=answer.notice,
         error=None,
@@ -100,7 +103,7 @@ def render(answer: Answer, form: str, path: str) -> Response:
 def render_error(error: ServiceError, form: str, path: str) -> Response:
     """An error: with status 200 to programs, which look into the body, and as a page to people."""
     if form != "html":
-        return Response(encode(envelope(error), pretty=form == "pjson"), media_type=JSON_TYPE)
+        return _json(envelope(error), form)
     page = _environment.get_template("page.html").render(
         title="Error", crumbs=(), links={}, forms=(), data=None, path=path, notice="", error=error
     )
@@ -108,8 +111,41 @@ def render_error(error: ServiceError, form: str, path: str) -> Response:
     return Response(page, status_code=status, media_type="text/html", headers=_PAGE_HEADERS)
 
 
+def _json(data: Any, form: str) -> Response:
+    return Response(encode(data, pretty=form == "pjson"), media_type=JSON_TYPE, headers=JSON_HEADERS)
+
+
+class _Excerpt:
+    """What a page shows of a value: enough to recognize it. The whole is there as JSON."""
+
+    DEPTH: Final = 8
+    MEMBERS: Final = 5000
+    CHARACTERS: Final = 20_000
+
+    def __init__(self) -> None:
+        self._left = self.MEMBERS
+
+    def of(self, value: Any, depth: int = 0) -> Any:
+        """The value, without what lies too deep or comes too late."""
+        self._left -= 1
+        if isinstance(value, str):
+            return value if len(value) <= self.CHARACTERS else value[: self.CHARACTERS] + " ..."
+        if not isinstance(value, dict | list) or not value:
+            return value
+        if depth == self.DEPTH or self._left <= 0:
+            return "..."
+        if isinstance(value, dict):
+            first = islice(value.items(), ROWS)
+            return {name: self.of(member, depth + 1) for name, member in first}
+        # The page tells how many more there are.
+        return [*(self.of(member, depth + 1) for member in value[:ROWS]), *value[ROWS:]]
+
+
+# Answers are about this moment, and often nobody else's business.
+JSON_HEADERS: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
 _PAGE_HEADERS: Final = {
+    **JSON_HEADERS,
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }

@@ -5,6 +5,9 @@ from typing import Any, Final
 
 from milepost.operations import InputError
 
+_LONGEST: Final = 500
+"""Characters of a problem that are told: what a client sent may be part of it."""
+
 
 class ServiceError(Exception):
     """A request cannot be answered; the client learns the code, the message and the details."""
@@ -19,7 +22,8 @@ class ServiceError(Exception):
 
 def bad_input(error: InputError) -> ServiceError:
     """The error of inputs that were refused: the message names every one of them."""
-    return ServiceError(400, "; ".join(error.problems), error.problems)
+    problems = [each if len(each) <= _LONGEST else each[:_LONGEST] + "..." for each in error.problems]
+    return ServiceError(400, "; ".join(problems), problems)
 
 
 def not_found(what: str) -> ServiceError:

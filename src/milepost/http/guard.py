@@ -8,13 +8,27 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from milepost.http.answers import JSON_TYPE, encode
+from milepost.http.body import ClientGone
 from milepost.http.errors import ServiceError, envelope
-from milepost.http.request import ClientGone
 
 log = structlog.get_logger("milepost.http")
 
 SLOW: Final = 1.0
 """Seconds from which an answer is worth a line in the log, whatever it was."""
+
+
+def logged_path(scope: Scope) -> str:
+    """The path as it was sent: without the query, which may hold a token, and without line breaks."""
+    path: bytes = scope.get("raw_path") or b""
+    return path[:400].decode("ascii", "backslashreplace")
+
+
+def own_fault(scope: Scope) -> ServiceError:
+    """The error of a request that failed for a reason the client has nothing to do with."""
+    request_id = scope.get("state", {}).get("request_id", "")
+    return ServiceError(
+        500, f"The server met an error of its own; its log tells more under request {request_id}"
+    )
 
 
 class Guard:
@@ -44,10 +58,11 @@ class Guard:
         except ClientGone:
             return
         except Exception:
-            # The path without the query: a query may hold a token.
-            log.exception("request failed", request=request_id, method=scope["method"], path=scope["path"])
+            log.exception(
+                "request failed", request=request_id, method=scope["method"], path=logged_path(scope)
+            )
             if not status:
-                await self._apologize(send, request_id)
+                await self._apologize(scope, send)
             return
         seconds = time.monotonic() - started
         if status >= 500 or seconds > SLOW or scope["method"] not in ("GET", "HEAD"):
@@ -55,16 +70,13 @@ class Guard:
                 "request",
                 request=request_id,
                 method=scope["method"],
-                path=scope["path"],
+                path=logged_path(scope),
                 status=status,
                 seconds=round(seconds, 3),
             )
 
-    async def _apologize(self, send: Send, request_id: str) -> None:
-        error = ServiceError(
-            500, f"The server met an error of its own; its log tells more under request {request_id}"
-        )
-        body = encode(envelope(error), pretty=False)
+    async def _apologize(self, scope: Scope, send: Send) -> None:
+        body = encode(envelope(own_fault(scope)), pretty=False)
         headers = [(b"content-type", JSON_TYPE.encode()), (b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})

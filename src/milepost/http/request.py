@@ -1,30 +1,33 @@
 """Requests: parameters from the query and the body, wherever a client puts them."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
 import msgspec
-from python_multipart.exceptions import FormParserError
-from starlette.datastructures import FormData, Headers, UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.datastructures import Headers, UploadFile
 from starlette.types import Receive, Scope
 
+from milepost.http.body import BodyStream, BodyTooLargeError, read_multipart
 from milepost.http.errors import ServiceError
 
 MAX_FIELDS: Final = 1000
-DRAIN_FACTOR: Final = 16
-"""How many times the limit is read and thrown away, so that the client can read the answer."""
 _BIG: Final = 256 * 1024
+
+_FORMS: Final = frozenset({"", "application/x-www-form-urlencoded", "text/plain", "application/octet-stream"})
+"""Types under which a form is sent; several clients forget the type, and a form is what they mean."""
 
 
 class Parameters:
     """The parameters of a request. An empty text means that a parameter was not given."""
 
     def __init__(
-        self, query: list[tuple[str, str]], body: list[tuple[str, str]], files: dict[str, UploadFile]
+        self,
+        query: list[tuple[str, str]],
+        body: list[tuple[str, str]],
+        files: list[tuple[str, UploadFile]] | None = None,
     ):
         """From pairs of the query and of the body; the body goes before the query."""
         self._values: dict[str, list[str]] = {}
@@ -35,7 +38,7 @@ class Parameters:
                     mine.setdefault(name, []).append(value)
             for name, values in mine.items():
                 self._values.setdefault(name, values)
-        self.files: Final = files
+        self._files: Final = files or []
 
     def get(self, name: str, default: str = "") -> str:
         """The value of a parameter; the last one when it was given several times."""
@@ -45,6 +48,10 @@ class Parameters:
     def all(self, name: str) -> list[str]:
         """Every value of a parameter that may be given several times."""
         return self._values.get(name, [])
+
+    def files(self, name: str) -> list[UploadFile]:
+        """The files sent for a parameter. A form sends a file without a name where none was chosen."""
+        return [file for field, file in self._files if field == name and file.filename]
 
     def flag(self, name: str, default: bool) -> bool:
         """A yes or no in any spelling that clients use.
@@ -75,131 +82,121 @@ class Parameters:
         except ValueError:
             raise ServiceError(400, f"Parameter '{name}': {text[:40]!r} is not a whole number") from None
         if not least <= number <= most:
-            raise ServiceError(400, f"Parameter '{name}': {number} is not between {least} and {most}")
+            raise ServiceError(400, f"Parameter '{name}': it is not between {least} and {most}")
         return number
 
     def as_dict(self) -> dict[str, str]:
         """Every parameter with its last value."""
         return {name: values[-1] for name, values in self._values.items()}
 
+    def close(self) -> None:
+        """Remove the temporary files of what was sent."""
+        for _, file in self._files:
+            file.file.close()
 
-async def read_parameters(scope: Scope, receive: Receive, limit: int) -> tuple[Parameters, int]:
+
+async def read_parameters(
+    scope: Scope, receive: Receive, query: list[tuple[str, str]], limit: int, file_limit: int = 0
+) -> tuple[Parameters, int]:
     """The parameters of a request and the size of its body in bytes.
 
+    Args:
+        scope: of the request.
+        receive: gives its body.
+        query: its query, as ``parse_query`` read it.
+        limit: bytes the body may have; this much may be held in memory.
+        file_limit: bytes a body with files may have instead; they are written to disk as they come.
+
     Raises:
-        ServiceError: the body is larger than ``limit``, or is not what its type says.
+        ServiceError: the body is too large, or is not what its type says.
+        ClientGone: there is nobody to answer to.
     """
-    query = parse_query(scope["query_string"])
-    if scope["method"] in ("HEAD", "OPTIONS"):
-        return Parameters(query, [], {}), 0
-    kind = ""
+    kind = coding = ""
+    length = 0
+    comes = False
     for name, value in scope["headers"]:
         if name == b"content-type":
             kind = value.decode("latin-1")
+        elif name == b"content-encoding":
+            coding = value.decode("latin-1").strip().lower()
+        elif name == b"content-length":
+            length = int(value)
+        elif name == b"transfer-encoding":
+            comes = True
+    if not (comes or length) or scope["method"] in ("HEAD", "OPTIONS"):
+        return Parameters(query, []), 0
     media = kind.partition(";")[0].strip().lower()
-    stream = _BodyStream(receive, limit)
-    if media == "multipart/form-data":
-        fields, files = await _multipart(Headers(scope=scope), stream, limit)
-        return Parameters(query, fields, files), stream.size
-    body = await stream.read()
-    if not body:
-        return Parameters(query, [], {}), 0
-    if media == "application/json":
-        return Parameters(query, _json_fields(body), {}), len(body)
-    # Several clients forget the type; a form is what they mean.
-    parse = asyncio.to_thread(_form, body) if len(body) > _BIG else None
-    return Parameters(query, await parse if parse else _form(body), {}), len(body)
+    multipart = media == "multipart/form-data"
+    stream = BodyStream(scope, receive, max(limit, file_limit) if multipart else limit)
+    try:
+        if coding not in ("", "identity"):
+            raise ServiceError(
+                400, f"Content-Encoding {coding[:40]!r} is not accepted; send the body as it is"
+            )
+        stream.expect(length)
+        if multipart:
+            fields, files = await read_multipart(
+                scope, stream, MAX_FIELDS, limit if limit >= file_limit else None
+            )
+            return Parameters(query, fields, files), stream.size
+        pairs = await _pairs(media, await stream.read())
+        return Parameters(query, pairs), stream.size
+    except BodyTooLargeError as error:
+        refusal = error.with_traceback(None)
+    # Here nothing holds on to what was read any more.
+    await stream.drain()
+    raise refusal
 
 
 def parse_query(query: bytes) -> list[tuple[str, str]]:
-    """The pairs of a query string."""
+    """The pairs of a query string.
+
+    Raises:
+        ServiceError: it holds something else than UTF-8, or too much.
+    """
     return _form(query) if query else []
 
 
-class _BodyStream:
-    """The body of a request, counted against the limit while it arrives."""
-
-    def __init__(self, receive: Receive, limit: int):
-        self._receive = receive
-        self._limit = limit
-        self.size = 0
-
-    async def __aiter__(self) -> AsyncGenerator[bytes, None]:
-        more = True
-        while more:
-            message = await self._receive()
-            if message["type"] == "http.disconnect":
-                raise ClientGone
-            chunk = message.get("body", b"")
-            more = message.get("more_body", False)
-            self.size += len(chunk)
-            if self.size > self._limit:
-                if not more or self.size > self._limit * DRAIN_FACTOR:
-                    raise self._too_large()
-                continue
-            if chunk:
-                yield chunk
-        if self.size > self._limit:
-            raise self._too_large()
-
-    async def read(self) -> bytes:
-        return b"".join([chunk async for chunk in self])
-
-    def _too_large(self) -> ServiceError:
-        return ServiceError(
+async def _pairs(media: str, body: bytes) -> list[tuple[str, str]]:
+    if media.endswith("json") or (media in _FORMS and body.lstrip()[:1] == b"{"):
+        parse = _json_members
+    elif media in _FORMS:
+        parse = _form
+    else:
+        raise ServiceError(
             400,
-            f"The request is larger than the {self._limit / 2**20:g} MiB this server accepts;"
-            " send less, or upload files with uploads/upload",
+            f"Content-Type {media[:60]!r} is not understood; send the parameters as"
+            " application/x-www-form-urlencoded, multipart/form-data or application/json",
         )
-
-
-class ClientGone(Exception):  # noqa: N818 - says what happened
-    """The client hung up before its request was complete; nobody waits for an answer."""
-
-
-async def _multipart(
-    headers: Headers, stream: _BodyStream, limit: int
-) -> tuple[list[tuple[str, str]], dict[str, UploadFile]]:
-    parser = MultiPartParser(
-        headers, aiter(stream), max_files=MAX_FIELDS, max_fields=MAX_FIELDS, max_part_size=limit
-    )
-    try:
-        form: FormData = await parser.parse()
-    except (MultiPartException, FormParserError, KeyError, UnicodeError) as error:
-        reason = getattr(error, "message", str(error))
-        raise ServiceError(400, f"The multipart body cannot be read: {reason}") from error
-    fields = [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
-    files = {name: value for name, value in form.multi_items() if isinstance(value, UploadFile)}
-    return fields, files
+    return await asyncio.to_thread(parse, body) if len(body) > _BIG else parse(body)
 
 
 def _form(body: bytes) -> list[tuple[str, str]]:
+    if body.count(b"&") >= MAX_FIELDS:
+        raise ServiceError(400, f"The request has more than {MAX_FIELDS} parameters")
     try:
-        return parse_qsl(
-            body.decode("utf-8"),
-            keep_blank_values=True,
-            max_num_fields=MAX_FIELDS,
-            encoding="utf-8",
-            errors="strict",
-        )
+        return parse_qsl(body.decode("utf-8"), keep_blank_values=True, encoding="utf-8", errors="strict")
     except UnicodeDecodeError as error:
         raise ServiceError(400, "The parameters are not valid UTF-8") from error
-    except ValueError as error:
-        raise ServiceError(400, f"The parameters cannot be read: {error}") from error
 
 
-def _json_fields(body: bytes) -> list[tuple[str, str]]:
+def _json_members(body: bytes) -> list[tuple[str, str]]:
     """The members of a JSON object as if they had come as a form."""
     try:
         value: Any = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError) as error:
+        if not isinstance(value, dict):
+            raise ServiceError(400, "The body must be a JSON object with the parameters")
+        return [
+            (
+                name,
+                item if isinstance(item, str) else "" if item is None else msgspec.json.encode(item).decode(),
+            )
+            for name, item in value.items()
+        ]
+    except (msgspec.DecodeError, UnicodeError) as error:
         raise ServiceError(400, f"The body is not valid JSON: {error}") from error
-    if not isinstance(value, dict):
-        raise ServiceError(400, "The body must be a JSON object with the parameters")
-    return [
-        (name, item if isinstance(item, str) else "" if item is None else msgspec.json.encode(item).decode())
-        for name, item in value.items()
-    ]
+    except RecursionError as error:
+        raise ServiceError(400, "The body is not valid JSON: it is nested too deeply") from error
 
 
 async def save_upload(upload: UploadFile, path: Path) -> None:
@@ -232,6 +229,6 @@ def base_url(public_url: str, context: str) -> BaseURL:
         scheme = headers.get("x-forwarded-proto", scope.get("scheme", "http")).partition(",")[0].strip()
         host = headers.get("x-forwarded-host", headers.get("host", "localhost")).partition(",")[0].strip()
         prefix = headers.get("x-forwarded-prefix", "").rstrip("/")
-        return f"{scheme}://{host}{prefix}{context}"
+        return f"{'https' if scheme == 'https' else 'http'}://{host}{prefix}{context}"
 
     return tell

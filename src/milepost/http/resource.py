@@ -1,16 +1,18 @@
 """Resources: a function from a call to an answer becomes an endpoint that speaks every format."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from contextlib import suppress
+from typing import Final
 from urllib.parse import quote, urlsplit
 
 import structlog
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from milepost.http.answers import Answer, chosen_format, render, render_error
+from milepost.http.answers import FORMATS, Answer, chosen_format, render, render_error
 from milepost.http.errors import ServiceError, bad_input
 from milepost.http.gate import Gate
+from milepost.http.guard import logged_path
 from milepost.http.request import BaseURL, Parameters, parse_query, read_parameters
 from milepost.operations import InputError
 from milepost.security import Person
@@ -25,8 +27,17 @@ MAX_BODY: Final = 64 * 2**20
 class Call:
     """One request, as a resource sees it."""
 
-    def __init__(self, scope: Scope, parameters: Parameters, size: int, person: Person | None, base: str):
+    def __init__(
+        self,
+        scope: Scope,
+        receive: Receive,
+        parameters: Parameters,
+        size: int,
+        person: Person | None,
+        base: str,
+    ):
         """Made by ``Resources``."""
+        self._receive = receive
         self.scope: Final = scope
         self.parameters: Final = parameters
         self.size: Final = size
@@ -57,6 +68,11 @@ class Call:
         assert self.caller is not None
         return self.caller
 
+    async def hung_up(self) -> None:
+        """Return when the client hangs up."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
     def part(self, name: str) -> str:
         """A part of the path, as named in the route; empty when the route has none."""
         return str(self.scope["path_params"].get(name, ""))
@@ -80,32 +96,34 @@ class Resources:
         return f"{context}/login?next={quote(scope['path'])}"
 
     def endpoint(
-        self, function: Endpoint, *, anonymous: bool = False, post_only: bool = False, max_body: int = 0
+        self, function: Endpoint, *, anonymous: bool = False, acts: bool = False, max_file: int = 0
     ) -> ASGIApp:
         """An endpoint from a function.
 
         Args:
             function: says what the resource says; its ``ServiceError`` is answered as one.
-            anonymous: whether the resource may be called without a token.
-            post_only: whether GET is refused, since the parameters do not belong in a URL.
-            max_body: instead of the limit of the server.
+            anonymous: whether the resource is for everybody. A token is not even looked at then: with
+                one that has expired a client must still be able to get the next.
+            acts: whether a call changes something, so that HEAD is refused.
+            max_file: bytes that files may have, instead of the limit of the server for all bodies.
         """
-        limit = max_body or self.max_body
 
         async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-            form = "html"
+            form = "json"  # what cannot be read at all comes from a program
+            parameters = None
             try:
-                form = _early_format(scope["query_string"])
-                parameters, size = await read_parameters(scope, receive, limit)
+                query = parse_query(scope["query_string"])
+                given = dict(query)
+                form = _early_format(scope, given.get("f", ""))
+                if acts and scope["method"] == "HEAD":
+                    raise ServiceError(405, "HEAD is not allowed here: it must not change anything")
+                # Nobody may fill the disk before it is known who they are.
+                file_limit = max_file if max_file and self._knows(scope, given.get("token", "")) else 0
+                parameters, size = await read_parameters(scope, receive, query, self.max_body, file_limit)
                 form = chosen_format(parameters.get("f"))
-                if post_only and scope["method"] != "POST":
-                    raise ServiceError(
-                        405, "This operation takes POST only: its parameters do not belong in a URL"
-                    )
-                person = self.gate.person(scope, parameters.get("token"))
-                if person is None and not anonymous:
-                    person = self.gate.known_person(scope, "")
-                answer = await function(Call(scope, parameters, size, person, self.base(scope)))
+                person = None if anonymous else self.gate.known_person(scope, parameters.get("token"))
+                call = Call(scope, receive, parameters, size, person, self.base(scope))
+                answer = await function(call)
                 response = answer if isinstance(answer, Response) else render(answer, form, scope["path"])
             except ServiceError as error:
                 if form == "html" and error.code in (498, 499) and scope["method"] == "GET":
@@ -115,15 +133,42 @@ class Resources:
             except InputError as error:
                 response = render_error(bad_input(error), form, scope["path"])
             except StoreError as error:
-                log.error("store failed", reason=str(error), path=scope["path"])
+                log.error("store failed", reason=str(error), path=logged_path(scope))
                 response = render_error(
                     ServiceError(500, "The server cannot store or read its jobs now; nothing was changed"),
                     form,
                     scope["path"],
                 )
+            finally:
+                if parameters is not None:
+                    parameters.close()
             await response(scope, receive, send)
 
         return _Endpoint(serve)
+
+    async def refuse(self, scope: Scope, receive: Receive | None, error: ServiceError) -> Response:
+        """An error as an answer, in the format that the request asks for.
+
+        Args:
+            scope: of the request.
+            receive: gives its body; None when that was read already.
+            error: what to say.
+        """
+        form = "json"
+        with suppress(ServiceError):
+            query = parse_query(scope["query_string"])
+            form = _early_format(scope, dict(query).get("f", ""))
+            if receive is not None:
+                parameters, _ = await read_parameters(scope, receive, query, self.max_body)
+                form = chosen_format(parameters.get("f"))
+                parameters.close()
+        return render_error(error, form, scope["path"])
+
+    def _knows(self, scope: Scope, token: str) -> bool:
+        try:
+            return self.gate.person(scope, token) is not None
+        except ServiceError:
+            return False
 
 
 class _Endpoint:
@@ -136,10 +181,9 @@ class _Endpoint:
         await self._serve(scope, receive, send)
 
 
-def _early_format(query: bytes) -> str:
-    """The format as far as the query tells, for errors in the body. A wrong one means a program: JSON."""
-    try:
-        pairs: dict[str, Any] = dict(parse_query(query))
-        return chosen_format(pairs.get("f", ""))
-    except ServiceError:
-        return "json"
+def _early_format(scope: Scope, name: str) -> str:
+    """The format as far as it is known before the body is read, for errors in the body."""
+    if name.strip():
+        return name.strip().lower() if name.strip().lower() in FORMATS else "json"
+    asks_for_page = any(key == b"accept" and b"text/html" in value for key, value in scope["headers"])
+    return "html" if asks_for_page or scope["method"] in ("GET", "HEAD") else "json"

@@ -1,11 +1,12 @@
 """rest/info, rest/services, the list of jobs, and /health."""
 
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from starlette.routing import BaseRoute, Route
 
 from milepost import __version__
-from milepost.http import Answer, Call, Resources, ServiceError, not_found, plain
+from milepost.http import Answer, Call, Parameters, Resources, ServiceError, not_found, plain
 from milepost.jobs import Job, JobFilter, Page, Status
 from milepost.manager import JobManager
 from milepost.security import Role
@@ -15,6 +16,9 @@ METHODS: Final = ["GET", "POST"]
 CURRENT_VERSION: Final = 11.4
 FULL_VERSION: Final = "11.4.0"
 PAGE_LIMIT: Final = 1000
+
+_FILTERS: Final = ("status", "owner", "service", "operation", "from", "to")
+"""Parameters that narrow the list of jobs."""
 
 _TYPES: Final = {"GPServer": "geoprocessing"}
 """Kinds of services that have URLs of their own, with the operation that runs a job in them."""
@@ -100,16 +104,18 @@ class Directory:
                 owner=owner,
                 service=given.get("service"),
                 operation=given.get("operation"),
-                submitted_from=_time(given.get("from"), "from"),
-                submitted_to=_time(given.get("to"), "to"),
+                submitted_from=_time(given, "from"),
+                submitted_to=_time(given, "to"),
             ),
             Page(limit=limit, offset=start - 1),
         )
         listed = [self._listed(call, job) for job in page.jobs]
+        links = {}
+        if page.more:
+            kept = [(name, text) for name in _FILTERS for text in given.all(name)]
+            links["Older"] = f"{call.path}?{urlencode([*kept, ('start', start + limit), ('num', limit)])}"
         return Answer(
-            {"jobs": listed, "start": start, "num": limit, "more": page.more},
-            title="Jobs",
-            links={"Older": f"{call.path}?start={start + limit}&num={limit}"} if page.more else {},
+            {"jobs": listed, "start": start, "num": limit, "more": page.more}, title="Jobs", links=links
         )
 
     def _listed(self, call: Call, job: Job) -> dict[str, Any]:
@@ -140,10 +146,6 @@ def _status(text: str) -> Status:
     raise ServiceError(400, f"Parameter 'status': {text[:40]!r} is no status; use one of {known}")
 
 
-def _time(text: str, name: str) -> int | None:
-    if not text.strip():
-        return None
-    try:
-        return int(text)
-    except ValueError:
-        raise ServiceError(400, f"Parameter '{name}': give milliseconds since 1970 UTC") from None
+def _time(given: Parameters, name: str) -> int | None:
+    """Milliseconds since 1970 UTC, None when not given."""
+    return given.number(name, 0, least=0, most=2**53) if given.get(name) else None

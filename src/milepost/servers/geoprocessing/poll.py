@@ -9,7 +9,7 @@ import msgspec
 import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from milepost.http import JSON_TYPE, Gate, ServiceError, encode, parse_query, read_job_id
+from milepost.http import JSON_TYPE, Gate, ServiceError, encode, logged_path, parse_query, read_job_id
 from milepost.jobs import Job
 from milepost.manager import JobManager
 from milepost.operations import Operation
@@ -19,6 +19,8 @@ from milepost.servers.geoprocessing.access import belongs, may_see, service_name
 log = structlog.get_logger("milepost.http")
 
 _KEPT: Final = 10_000
+_LONGEST_KEPT: Final = 16 * 1024
+"""Bytes of an answer that is kept; a longer one is encoded for each poll."""
 _LONGEST_QUERY: Final = 4096
 
 _Headers = list[tuple[bytes, bytes]]
@@ -53,7 +55,7 @@ class JobPoll:
         try:
             found = self._at_hand(scope) if scope["type"] == "http" and scope["method"] == "GET" else None
         except Exception:
-            log.exception("poll failed", path=scope["path"])
+            log.exception("poll failed", path=logged_path(scope))
             found = None  # the server meets the same error and answers it
         if found is None:
             await self._server(scope, receive, send)
@@ -93,6 +95,9 @@ class JobPoll:
             (b"content-length", str(len(body)).encode()),
             (b"cache-control", b"no-store"),
         ]
+        if len(body) > _LONGEST_KEPT:
+            self._encoded.pop(key, None)
+            return headers, body
         self._encoded[key] = (job, headers, body)
         if len(self._encoded) > _KEPT:
             self._encoded.popitem(last=False)

@@ -1,16 +1,22 @@
 """The URLs of geoprocessing services, and what stands behind each."""
 
 import asyncio
+from collections.abc import AsyncGenerator
+from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 import msgspec
-from starlette.responses import FileResponse, RedirectResponse, Response
+from starlette.datastructures import UploadFile
+from starlette.responses import FileResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from milepost.http import (
     Answer,
     Call,
+    ClientGone,
+    Endpoint,
     Resources,
     ServiceError,
     not_found,
@@ -37,6 +43,7 @@ MAX_UPLOAD: Final = 2 * 2**30
 """Bytes an uploaded file may have."""
 
 _DONE: Final = "Invalid or missing input parameters"
+"""What the documents say to a cancel that comes too late."""
 
 
 class Geoprocessing:
@@ -54,22 +61,26 @@ class Geoprocessing:
     def routes(self) -> list[BaseRoute]:
         """The routes, below the context."""
         make = self._resources.endpoint
+
+        def act(function: Endpoint, max_file: int = 0) -> ASGIApp:
+            return make(function, acts=True, max_file=max_file)
+
         routes: list[BaseRoute] = []
         for base in ("/rest/services/{folder}/{service}/GPServer", "/rest/services/{service}/GPServer"):
             one = base + "/{task}/jobs/{job}"
             routes += [
                 Route(one, make(self.job), methods=METHODS),
-                Route(one + "/cancel", make(self.cancel), methods=METHODS),
+                Route(one + "/cancel", act(self.cancel), methods=METHODS),
                 Route(one + "/results", make(self.results), methods=METHODS),
                 Route(one + "/results/{name}", make(self.result), methods=METHODS),
                 Route(one + "/inputs", make(self.inputs), methods=METHODS),
                 Route(one + "/inputs/{name}", make(self.input), methods=METHODS),
                 Route(one + "/log", make(self.log), methods=METHODS),
-                Route(base + "/uploads/upload", make(self.upload, max_body=MAX_UPLOAD), methods=METHODS),
+                Route(base + "/uploads/upload", act(self.upload, MAX_UPLOAD), methods=METHODS),
                 Route(base + "/uploads/{upload}", make(self.upload_item), methods=METHODS),
-                Route(base + "/uploads/{upload}/delete", make(self.delete_upload), methods=METHODS),
-                Route(base + "/{task}/submitJob", make(self.submit), methods=METHODS),
-                Route(base + "/{task}/execute", make(self.execute), methods=METHODS),
+                Route(base + "/uploads/{upload}/delete", act(self.delete_upload), methods=METHODS),
+                Route(base + "/{task}/submitJob", act(self.submit), methods=METHODS),
+                Route(base + "/{task}/execute", act(self.execute), methods=METHODS),
                 Route(base + "/{task}", make(self.task), methods=METHODS),
                 Route(base, make(self.service), methods=METHODS),
             ]
@@ -105,27 +116,19 @@ class Geoprocessing:
 
     async def submit(self, call: Call) -> Answer | Response:
         """Accept a job."""
-        job = await self._submit(call)
+        job, _ = await self._submit(call)
         if call.parameters.get("f", "html") == "html":
             return RedirectResponse(f"{call.path.rpartition('/')[0]}/jobs/{plain(job.id)}", 303)
         return Answer(wire.submitted(job))
 
     async def execute(self, call: Call) -> Answer:
         """Run a job and answer with its results; cancelled when the client hangs up."""
-        job = await self._submit(call)
-        try:
-            async with asyncio.timeout(EXECUTE_LIMIT):
-                job = await self._manager.finished(job.id)
-        except (asyncio.CancelledError, TimeoutError):
-            # Nobody can ask for the job any more: a synchronous answer has no id.
-            await asyncio.shield(self._cancel_quietly(job.id, call))
-            raise ServiceError(
-                500, "The execution took too long; submit it as a job with submitJob"
-            ) from None
+        job, is_new = await self._submit(call)
+        job = await self._finished(call, job, ours=is_new)
         operation = find_task(self._manager, call)
         if job.status is not Status.SUCCEEDED:
             raise ServiceError(
-                500,
+                400,
                 f"Error executing tool {operation.name}: {job.error or wire.STATUS[job.status]}",
                 [each.text for each in job.messages],
             )
@@ -136,20 +139,53 @@ class Geoprocessing:
             crumbs=pages.above_job(call, operation),
         )
 
-    async def _submit(self, call: Call) -> Job:
+    async def _finished(self, call: Call, job: Job, *, ours: bool) -> Job:
+        """The job once it has ended, as long as the client waits for it.
+
+        Args:
+            call: whose client waits.
+            job: as it was submitted.
+            ours: whether this call submitted it; with an idempotency key another one may have.
+
+        Raises:
+            ClientGone: it does not any more.
+            ServiceError: the job takes too long.
+        """
+        finished = asyncio.ensure_future(self._manager.finished(job.id))
+        hung_up = asyncio.ensure_future(call.hung_up())
+        try:
+            await asyncio.wait(
+                {finished, hung_up}, timeout=EXECUTE_LIMIT, return_when=asyncio.FIRST_COMPLETED
+            )
+            if finished.done():
+                return finished.result()
+            if hung_up.done():
+                raise ClientGone
+            raise ServiceError(400, "The execution took too long; submit it as a job with submitJob")
+        finally:
+            hung_up.cancel()
+            # Nobody can ask for the job any more: a synchronous answer has no id.
+            if not finished.done() and ours:
+                await self._cancel_quietly(job.id, call)
+            finished.cancel()
+
+    async def _submit(self, call: Call) -> tuple[Job, bool]:
+        """The job, and whether it is a new one."""
         operation = find_task(self._manager, call)
         values: dict[str, Any] = call.parameters.as_dict()
-        uploads = []
+        uploads: list[str] = []
+        submission = None
         try:
             for parameter in operation.inputs:
-                sent = call.parameters.files.get(parameter.name)
-                if sent is not None and sent.filename:
-                    if parameter.kind in ("raster", "file"):
-                        upload_id = await self._save(call, sent)
-                        uploads.append(upload_id)
-                        values[parameter.name] = {"itemID": upload_id}
-                    else:  # a form with a file whose content is the value, such as a feature set
-                        values[parameter.name] = _text_of(await sent.read(), parameter)
+                sent = call.parameters.files(parameter.name)
+                if sent and parameter.kind not in ("raster", "file"):
+                    # A form with a file whose content is the value, such as a feature set.
+                    values[parameter.name] = _text_of(await sent[-1].read(), parameter)
+                elif sent:
+                    kept = [await self._save(call, each) for each in sent]
+                    uploads += kept
+                    files = [{"itemID": upload_id} for upload_id in kept]
+                    values[parameter.name] = files if parameter.multiple else files[-1]
             submission = await self._manager.submit(
                 operation,
                 values,
@@ -159,11 +195,11 @@ class Geoprocessing:
                 request=call.request_id,
                 attributes={name: values[name] for name in ENVIRONMENT if values.get(name)},
             )
-        except BaseException:
-            for upload_id in uploads:
-                self._manager.remove_upload(upload_id)
-            raise
-        return submission.job
+        finally:
+            if submission is None or not submission.created:
+                for upload_id in uploads:
+                    self._manager.remove_upload(upload_id)
+        return submission.job, submission.created
 
     async def _cancel_quietly(self, job_id: str, call: Call) -> None:
         try:
@@ -206,6 +242,10 @@ class Geoprocessing:
     async def results(self, call: Call) -> Answer:
         """All results."""
         job, operation = await find_job(self._manager, call)
+        if job.status is not Status.SUCCEEDED:
+            raise ServiceError(
+                400, "The results are not available", [f"The job is {wire.STATUS[job.status]}"]
+            )
         values = [
             await self._value(call, job, each, job.results)
             for each in operation.outputs
@@ -255,8 +295,9 @@ class Geoprocessing:
         job, _ = await find_job(self._manager, call)
         path = self._manager.log_file(job.id)
         if path is None:
-            return Response("", media_type="text/plain")
-        return FileResponse(path, media_type="text/plain; charset=utf-8", headers=_FILE_HEADERS)
+            return Response("", media_type="text/plain", headers=_FILE_HEADERS)
+        # Of no announced length: it may grow while it is sent.
+        return StreamingResponse(_lines(path), media_type="text/plain", headers=_FILE_HEADERS)
 
     async def result_file(self, call: Call) -> Response:
         """A file that came out of a job."""
@@ -272,7 +313,7 @@ class Geoprocessing:
 
     async def _value(self, call: Call, job: Job, about: Parameter, values: dict[str, Kept]) -> dict[str, Any]:
         kept = values.get(about.name)
-        if kept is None:
+        if kept is None or (kept.value is None and not kept.payload):
             return wire.value(about, _nothing(about))
         if about.kind in ("raster", "file") and values is job.results:
             plain_value = await self._manager.value(job, kept)
@@ -287,7 +328,7 @@ class Geoprocessing:
             return [self._with_urls(call, job, about, each) for each in value]
         if not isinstance(value, dict) or "file" not in value:
             return value
-        url = f"{call.base}/rest/directories/jobs/{plain(job.id)}/{value['file']}"
+        url = f"{call.base}/rest/directories/jobs/{plain(job.id)}/{quote(value['file'])}"
         return wire.file_value(about, value, url)
 
     # -- uploads -----------------------------------------------------------------------------
@@ -295,10 +336,10 @@ class Geoprocessing:
     async def upload(self, call: Call) -> Answer:
         """Take a file for later jobs."""
         about = find_service(self._manager, call)
-        sent = call.parameters.files.get("file")
-        if sent is None or not sent.filename:
+        sent = call.parameters.files("file")
+        if not sent:
             raise ServiceError(400, "Parameter 'file': send the file as multipart/form-data")
-        upload_id = await self._save(call, sent, call.parameters.get("description"))
+        upload_id = await self._save(call, sent[-1], call.parameters.get("description")[:1000])
         return Answer(
             {"success": True, "item": self._item(call, upload_id)},
             title="Upload",
@@ -331,14 +372,23 @@ class Geoprocessing:
             "committed": True,
         }
 
-    async def _save(self, call: Call, sent: Any, description: str = "") -> str:
-        upload_id, path = self._manager.start_upload(sent.filename)
-        await save_upload(sent, path)
-        self._manager.finish_upload(upload_id, path, owner=call.person.username, description=description)
+    async def _save(self, call: Call, sent: UploadFile, description: str = "") -> str:
+        upload_id, path = self._manager.start_upload(sent.filename or "")
+        try:
+            await save_upload(sent, path)
+            self._manager.finish_upload(upload_id, path, owner=call.person.username, description=description)
+        except BaseException:
+            self._manager.remove_upload(upload_id)
+            raise
         return upload_id
 
 
-_FILE_HEADERS: Final = {"X-Content-Type-Options": "nosniff", "Cache-Control": "private, no-cache"}
+_FILE_HEADERS: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "private, no-cache",
+    # What an operation wrote must not act as a page of this server.
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+}
 
 
 def _named(parameters: list[Parameter], name: str) -> Parameter | None:
@@ -346,10 +396,18 @@ def _named(parameters: list[Parameter], name: str) -> Parameter | None:
 
 
 def _nothing(about: Parameter) -> Any:
-    """The value of what is not there: clients take a null feature set for a fault."""
-    if about.kind == "features" and not about.multiple:
+    """The value of what is not there: clients take a null set or list for a fault."""
+    if about.multiple:
+        return []
+    if about.kind == "features":
         return {"geometryType": "esriGeometryPoint", "spatialReference": {}, "fields": [], "features": []}
-    return None
+    return {"fields": [], "features": []} if about.kind == "records" else None
+
+
+async def _lines(path: Path) -> AsyncGenerator[bytes, None]:
+    with await asyncio.to_thread(path.open, "rb") as file:
+        while chunk := await asyncio.to_thread(file.read, 1 << 18):
+            yield chunk
 
 
 def _text_of(content: bytes, parameter: Parameter) -> str:

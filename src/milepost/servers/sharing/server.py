@@ -1,12 +1,21 @@
 """generateToken, and where clients find it."""
 
-import asyncio
 from typing import Any, Final
 
 import structlog
 from starlette.routing import BaseRoute, Route
 
-from milepost.http import Answer, Call, Field, Form, Resources, ServiceError, client_ip, invalid_token
+from milepost.http import (
+    Answer,
+    Call,
+    Field,
+    Form,
+    Resources,
+    ServiceError,
+    client_ip,
+    invalid_token,
+    parse_query,
+)
 from milepost.security import (
     DEFAULT_MINUTES,
     LONGEST_MINUTES,
@@ -15,6 +24,7 @@ from milepost.security import (
     People,
     Tokens,
 )
+from milepost.servers.sharing.passwords import PasswordCheck, SignInPaused
 
 log = structlog.get_logger("milepost.security")
 
@@ -28,6 +38,7 @@ class Sharing:
     def __init__(self, people: People, tokens: Tokens, resources: Resources):
         """For these people."""
         self._people = people
+        self._passwords = PasswordCheck(people)
         self._tokens = tokens
         self._resources = resources
 
@@ -55,10 +66,9 @@ class Sharing:
             if given.get("f", "html") == "html" and not given.get("password"):
                 return Answer({}, title="Generate token", forms=[_FORM])
             raise ServiceError(405, "generateToken takes POST only: a password does not belong in a URL")
-        if any(name in ("password", "token") for name in _names_in_query(call)):
-            raise ServiceError(400, "Send the password in the body of the request, not in its URL")
         minutes = given.number("expiration", DEFAULT_MINUTES, least=0, most=2**31) or DEFAULT_MINUTES
         minutes = min(minutes, LONGEST_MINUTES)
+        _refuse_secrets_in_url(call)
         if given.get("token") and not given.get("password"):
             token, expires = self._exchange(call, minutes)
         else:
@@ -74,29 +84,43 @@ class Sharing:
         Raises:
             ServiceError: 400, they do not fit.
         """
+        _refuse_secrets_in_url(call)
         given = call.parameters
         username, password = given.get("username"), given.get("password")
         if not username or not password:
             missing = [name for name in ("username", "password") if not given.get(name)]
             raise ServiceError(400, "Unable to generate token.", [f"Parameter '{missing[0]}' is required"])
-        # Hashing is slow on purpose.
-        person = await asyncio.to_thread(self._people.authenticate, username, password)
+        ip_here = client_ip(call.scope)
+        try:
+            person = await self._passwords.person(username, password, ip_here)
+        except SignInPaused as error:
+            raise ServiceError(
+                400, f"Unable to generate token. {error} Try again in {error.seconds} s.", [str(error)]
+            ) from None
         if person is None:
-            log.warning("sign-in refused", username=username[:80], ip=client_ip(call.scope))
+            known = self._people.get(username)
+            # Some people type their password into the wrong field: other names are not logged.
+            log.warning("sign-in refused", username=known.username if known else None, ip=ip_here)
             raise ServiceError(400, "Unable to generate token.", ["Invalid username or password."])
         referer = ip = None
         match given.get("client"):
             case "referer":
                 referer = given.get("referer") or None
             case "requestip":
-                ip = client_ip(call.scope)
+                ip = ip_here
             case "ip":
-                ip = given.get("ip") or client_ip(call.scope)
+                ip = given.get("ip") or ip_here
+            case "":
+                pass
+            case other:
+                raise ServiceError(
+                    400, f"Parameter 'client': {other[:40]!r} is none of referer, requestip and ip"
+                )
         try:
             issued = self._tokens.issue(person, minutes, referer=referer, ip=ip)
         except BindingError as error:
             raise ServiceError(400, "Unable to generate token.", [str(error)]) from None
-        log.info("signed in", username=person.username, ip=client_ip(call.scope))
+        log.info("signed in", username=person.username, ip=ip_here)
         return issued
 
     def _exchange(self, call: Call, minutes: int) -> tuple[str, int]:
@@ -118,9 +142,14 @@ def authentication_info(call: Call) -> dict[str, Any]:
     }
 
 
-def _names_in_query(call: Call) -> list[str]:
-    query = call.scope["query_string"].decode("latin-1")
-    return [part.partition("=")[0] for part in query.split("&")]
+def _refuse_secrets_in_url(call: Call) -> None:
+    """A URL ends up in logs and histories.
+
+    Raises:
+        ServiceError: there is a password or a token in it.
+    """
+    if {"password", "token"} & dict(parse_query(call.scope["query_string"])).keys():
+        raise ServiceError(400, "Send the password or token in the body of the request, not in its URL")
 
 
 _FORM: Final = Form(

@@ -1,0 +1,129 @@
+"""Bodies of requests: read while they arrive, within limits of size and patience."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Final
+
+from python_multipart.exceptions import FormParserError
+from starlette.datastructures import Headers, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.types import Receive, Scope
+
+from milepost.http.errors import ServiceError
+
+PATIENCE: Final = 60.0
+"""Seconds that a client may take for the next part of a body."""
+
+DRAIN_FACTOR: Final = 16
+"""How many times the limit is read and thrown away, so that the client can read the answer."""
+
+_FIELDS_BESIDE_FILES: Final = 50
+_FIELD_BESIDE_FILES: Final = 2**20
+
+
+class ClientGone(Exception):  # noqa: N818 - says what happened
+    """The client hung up before its request was answered; nobody waits for an answer."""
+
+
+class BodyTooLargeError(ServiceError):
+    """A body has more bytes than are accepted."""
+
+
+class BodyStream:
+    """The body of a request, counted against the limit while it arrives."""
+
+    def __init__(self, scope: Scope, receive: Receive, limit: int):
+        """``limit``: bytes that are accepted."""
+        self._receive = receive
+        self._limit = limit
+        self._more = True
+        # Such a client sends the body only when it is told to go on.
+        self._waits = any(name == b"expect" for name, _ in scope["headers"])
+        self.size = 0
+        """Bytes that came so far."""
+
+    def expect(self, length: int) -> None:
+        """Take note of the length that the client announced.
+
+        Raises:
+            BodyTooLargeError: it is more than is accepted.
+        """
+        if length > self._limit:
+            if self._waits or length > self._limit * DRAIN_FACTOR:
+                self._more = False
+            raise self._too_large()
+
+    async def __aiter__(self) -> AsyncGenerator[bytes, None]:
+        """The parts of the body.
+
+        Raises:
+            ClientGone: the client hung up.
+            ServiceError: it sends nothing more, or too much.
+        """
+        while self._more:
+            chunk = await self._next()
+            if self.size > self._limit:
+                raise self._too_large()
+            if chunk:
+                yield chunk
+
+    async def read(self) -> bytes:
+        """The whole body."""
+        return b"".join([chunk async for chunk in self])
+
+    async def drain(self) -> None:
+        """Take the rest off the client, within reason: many clients read no answer before they have sent all."""
+        while self._more and self.size <= self._limit * DRAIN_FACTOR:
+            await self._next()
+
+    async def _next(self) -> bytes:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                message = await self._receive()
+        except TimeoutError:
+            self._more = False
+            raise ServiceError(400, f"The rest of the request did not come within {PATIENCE:g} s") from None
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        chunk: bytes = message.get("body", b"")
+        self._more = message.get("more_body", False)
+        self.size += len(chunk)
+        return chunk
+
+    def _too_large(self) -> BodyTooLargeError:
+        return BodyTooLargeError(
+            400,
+            f"The request is larger than the {self._limit / 2**20:g} MiB this server accepts;"
+            " send less, or send files ahead with uploads/upload and a token in a header",
+        )
+
+
+async def read_multipart(
+    scope: Scope, stream: BodyStream, max_fields: int, max_field: int | None
+) -> tuple[list[tuple[str, str]], list[tuple[str, UploadFile]]]:
+    """The fields and the files of a multipart body.
+
+    Args:
+        scope: of the request.
+        stream: its body.
+        max_fields: how many fields, and how many files, there may be.
+        max_field: bytes a field may have; None where large files are expected and fields are small.
+
+    Raises:
+        ServiceError: it is no multipart body, or is too large.
+    """
+    parser = MultiPartParser(
+        Headers(scope=scope),
+        aiter(stream),
+        max_files=max_fields,
+        max_fields=_FIELDS_BESIDE_FILES if max_field is None else max_fields,
+        max_part_size=_FIELD_BESIDE_FILES if max_field is None else max_field,
+    )
+    try:
+        form = await parser.parse()
+    except (MultiPartException, FormParserError, KeyError, UnicodeError) as error:
+        reason = getattr(error, "message", str(error))
+        raise ServiceError(400, f"The multipart body cannot be read: {reason}") from error
+    fields = [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
+    files = [(name, value) for name, value in form.multi_items() if isinstance(value, UploadFile)]
+    return fields, files
