@@ -101,7 +101,12 @@ class JobManager:
         if submission.created:
             self._engine.put(submission.job)
             log.info(
-                "submitted", job=submission.job.id, service=service, operation=operation.name, owner=owner
+                "submitted",
+                job=submission.job.id,
+                service=service,
+                operation=operation.name,
+                owner=owner,
+                request=request,
             )
         return submission
 

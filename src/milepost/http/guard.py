@@ -1,5 +1,6 @@
-"""The outermost layer: every request gets an id, an end in the log, and an answer whatever happens."""
+"""The outermost layer: every request gets an id, and an answer whatever happens."""
 
+import itertools
 import secrets
 import time
 from typing import Final
@@ -12,6 +13,11 @@ from milepost.http.body import ClientGone
 from milepost.http.errors import ServiceError, envelope
 
 log = structlog.get_logger("milepost.http")
+
+_PROCESS: Final = secrets.token_hex(4)
+"""What the ids of this process begin with, so that those of an earlier one are others."""
+
+_numbers: Final = itertools.count(1)
 
 SLOW: Final = 1.0
 """Seconds from which an answer is worth a line in the log, whatever it was."""
@@ -43,7 +49,7 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = scope.setdefault("state", {})["request_id"] = secrets.token_hex(8)
+        request_id = scope.setdefault("state", {})["request_id"] = f"{_PROCESS}-{next(_numbers)}"
         started = time.monotonic()
         status = 0
 
@@ -65,7 +71,8 @@ class Guard:
                 await self._apologize(scope, send)
             return
         seconds = time.monotonic() - started
-        if status >= 500 or seconds > SLOW or scope["method"] not in ("GET", "HEAD"):
+        # What a request did to a job, or who signed in, is told by those who do it.
+        if status >= 500 or seconds > SLOW:
             log.info(
                 "request",
                 request=request_id,
