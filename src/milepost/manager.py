@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
 import structlog
 
 from milepost.engine import Engine
@@ -24,6 +23,7 @@ from milepost.store import (
     Upload,
     keep,
     read,
+    read_encoded,
     result_of_url,
     safe_name,
 )
@@ -77,9 +77,10 @@ class JobManager:
             StoreError: it could not be made durable; there is no job.
         """
         if size > BIG_INPUT:
-            inputs, payloads = await asyncio.to_thread(self._prepare, operation, values, owner)
+            checked, inputs, payloads = await asyncio.to_thread(_prepare, operation, values)
         else:
-            inputs, payloads = self._prepare(operation, values, owner)
+            checked, inputs, payloads = _prepare(operation, values)
+        await self._check_files(operation, checked, owner)
         now = _now()
         service = operation.service.name
         history: list[ev.Event] = [
@@ -98,8 +99,7 @@ class JobManager:
         if self._engine.waits(service):
             history.append(ev.Waiting(at=now, reason="all instances of the service are at work"))
         submission = await self._store.submit(uuid.uuid4().hex, *history, payloads=payloads)
-        if submission.created:
-            self._engine.put(submission.job)
+        if submission.created:  # and the engine, which listens to the store, knows of it
             log.info(
                 "submitted",
                 job=submission.job.id,
@@ -110,24 +110,20 @@ class JobManager:
             )
         return submission
 
-    def _prepare(
-        self, operation: Operation[..., Any], values: dict[str, Any], owner: str
-    ) -> tuple[dict[str, Kept], dict[str, bytes]]:
-        checked = operation.check(values)
+    async def _check_files(self, operation: Operation[..., Any], checked: dict[str, Any], owner: str) -> None:
         problems = []
         for parameter in operation.inputs:
             if parameter.kind in ("raster", "file") and parameter.name in checked:
                 value = checked[parameter.name]
                 for reference in value if parameter.multiple else [value]:
                     try:
-                        self._check_file(reference, owner)
+                        await self._check_file(reference, owner)
                     except ValueError as error:
                         problems.append(f"Parameter '{parameter.name}': {error}")
         if problems:
             raise InputError(problems)
-        return keep(checked, "inputs")
 
-    def _check_file(self, reference: dict[str, Any], owner: str) -> None:
+    async def _check_file(self, reference: dict[str, Any], owner: str) -> None:
         """A client may name its own files only; that others exist is not told."""
         self._files.resolve(reference)
         if "itemID" in reference:
@@ -136,8 +132,11 @@ class JobManager:
                 raise ValueError(f"there is no upload {reference['itemID']!r}")
             return
         found = result_of_url(reference["url"])
-        job = found and self._store.seen(found[0])
-        if not job or job.owner != owner:
+        try:
+            theirs = found is None or (await self._store.get(found[0])).owner != owner
+        except UnknownJob:
+            theirs = True
+        if theirs:
             raise ValueError(f"{reference['url']!r} is no result file of a job of yours")
 
     # -- reading -----------------------------------------------------------------------------
@@ -180,9 +179,7 @@ class JobManager:
 
     async def encoded(self, job: Job, kept: Kept) -> bytes:
         """The same as ``value``, as JSON text; a large one is not decoded for it."""
-        if kept.payload:
-            return await self._store.payload(job.id, kept.payload)
-        return msgspec.json.encode(kept.value)
+        return await read_encoded(self._store, job, kept)
 
     def result_file(self, job_id: str, name: str) -> Path | None:
         """A file that came out of a job, or None."""
@@ -315,6 +312,17 @@ class JobManager:
                     log.info(job.status.name.lower(), job=job.id, operation=job.operation)
         for changed in self._watchers.get(job.id, ()):
             changed.set()
+
+
+def _prepare(
+    operation: Operation[..., Any], values: dict[str, Any]
+) -> tuple[dict[str, Any], dict[str, Kept], dict[str, bytes]]:
+    """The inputs checked, what of them is kept with the job, and what beside it."""
+    checked = operation.check(values)
+    try:
+        return checked, *keep(checked, "inputs")
+    except UnicodeEncodeError as error:
+        raise InputError(["a text holds half of a surrogate pair, which is no character"]) from error
 
 
 def _now() -> int:

@@ -4,6 +4,8 @@ It has a session, a process group, a working folder and a pipe of its own, and s
 with anyone: whatever happens to it happens to it alone.
 """
 
+import contextlib
+import ctypes
 import io
 import os
 import shutil
@@ -13,9 +15,11 @@ import sys
 import tempfile
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from milepost.engine import messages as m
 from milepost.jobs.events import AttemptEvent
@@ -23,7 +27,10 @@ from milepost.operations import Catalog, Run, Stop, find_function
 from milepost.store import FileStore, JobFiles
 
 JOB_VARIABLE: Final = "MILEPOST_JOB"
-"""Environment variable by which the programs that an operation starts can be found again."""
+"""Environment variable by which the processes of a job can be found again."""
+
+NO_JOB: Final = "-" * 32
+"""What the variable holds as long as a process belongs to no job; as long as an id."""
 
 
 class PipeChannel:
@@ -52,7 +59,10 @@ class PipeChannel:
 
     def send(self, message: m.FromInstance) -> None:
         """Send a message; threads of an operation may send at the same time."""
-        data = m.frame(message)
+        self.send_frame(m.frame(message))
+
+    def send_frame(self, data: bytes) -> None:
+        """Send a message that is framed already."""
         with self._sending:
             self._pipe.sendall(data)
 
@@ -77,10 +87,6 @@ def main(pipe: socket.socket, catalog: Catalog, files: FileStore, memory_limit: 
 
     Called in a freshly forked process; returns when the process may end.
     """
-    if memory_limit:
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_DATA, (memory_limit, memory_limit))
     task = m.receive(pipe)
     if task is None:
         return
@@ -88,9 +94,14 @@ def main(pipe: socket.socket, catalog: Catalog, files: FileStore, memory_limit: 
     threading.Thread(target=channel.listen, name="engine-listener", daemon=True).start()
     match task:
         case m.Perform():
-            channel.send(_settle(task.job_id, files, lambda: _perform(task, channel, catalog, files)))
+            answer = _settle(
+                task.job_id, files, memory_limit, lambda: _perform(task, channel, catalog, files)
+            )
         case m.Undo():
-            channel.send(_settle(task.job_id, files, lambda: _undo(task)))
+            answer = _settle(task.job_id, files, memory_limit, lambda: _undo(task))
+        case _:
+            return
+    channel.send_frame(answer)
 
 
 def _perform(task: m.Perform, channel: PipeChannel, catalog: Catalog, files: FileStore) -> m.FromInstance:
@@ -103,10 +114,12 @@ def _perform(task: m.Perform, channel: PipeChannel, catalog: Catalog, files: Fil
     run = Run(
         channel,
         workspace=files.workspace(task.job_id),
-        steps=task.steps,
+        steps={name: msgspec.json.decode(value) for name, value in task.steps.items()},
         rollbacks=[(function, arguments) for function, arguments in task.rollbacks],
     )
-    return m.Returned(operation.perform(run, task.inputs, JobFiles(files, task.job_id)))
+    inputs = {name: msgspec.json.decode(value) for name, value in task.inputs.items()}
+    results = operation.perform(run, inputs, JobFiles(files, task.job_id))
+    return m.Returned({name: msgspec.json.encode(value) for name, value in results.items()})
 
 
 def _undo(task: m.Undo) -> m.FromInstance:
@@ -114,31 +127,68 @@ def _undo(task: m.Undo) -> m.FromInstance:
     return m.Returned()
 
 
-def _settle(job_id: str, files: FileStore, work: Callable[[], m.FromInstance]) -> m.FromInstance:
-    """Work in the folder of the job, with what is printed going to the log of the job."""
+def _settle(job_id: str, files: FileStore, memory_limit: int, work: Callable[[], m.FromInstance]) -> bytes:
+    """Work in the folder of the job, with what is printed going to the log of the job.
+
+    Returns:
+        How it ended, framed.
+    """
     workspace = files.workspace(job_id)
-    workspace.mkdir(parents=True, exist_ok=True)
-    _print_to(files.log(job_id))
-    os.environ[JOB_VARIABLE] = job_id
-    os.chdir(workspace)
     scratch = workspace / ".tmp"
-    scratch.mkdir(exist_ok=True)
+    scratch.mkdir(parents=True, exist_ok=True)
+    _print_to(files.log(job_id))
+    _belong_to(job_id)
+    os.chdir(workspace)
     os.environ["TMPDIR"] = tempfile.tempdir = str(scratch)
+    answer: m.FromInstance
     try:
-        return work()
+        with _limited(memory_limit):
+            return m.frame(work())
     except Stop:
-        return m.Stopped()
+        answer = m.Stopped()
     except MemoryError:
-        traceback.print_exc()
-        return m.Raised("the operation needed more memory than its service allows")
-    except Exception as error:  # noqa: BLE001 - an operation may fail in any way; the job must say how
-        traceback.print_exc()
-        return m.Raised(explain(error))
+        _print_traceback()
+        answer = m.Raised("the operation needed more memory than its service allows")
     except SystemExit as error:
-        return m.Raised(f"the operation left with exit status {error.code!r} instead of returning")
+        answer = m.Raised(f"the operation left with exit status {error.code!r} instead of returning")
+    except BaseException as error:  # noqa: BLE001 - an operation may fail in any way; the job must say how
+        _print_traceback()
+        answer = m.Raised(explain(error))
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError):  # no space for it, or closed by the operation
+                stream.flush()
+    return m.frame(answer)
+
+
+def _belong_to(job_id: str) -> None:
+    """Show whose process this is, and each that it starts.
+
+    The kernel goes on showing the environment that a process was started with; what is forked
+    and never starts a program shows it too. So the id is written into that very place.
+    """
+    getenv = ctypes.CDLL(None).getenv
+    getenv.restype = ctypes.c_void_p
+    place = getenv(JOB_VARIABLE.encode())
+    if place and ctypes.string_at(place) == NO_JOB.encode():
+        ctypes.memmove(place, job_id.encode(), len(NO_JOB))
+    os.environ[JOB_VARIABLE] = job_id
+
+
+@contextlib.contextmanager
+def _limited(memory: int) -> Iterator[None]:
+    """Let the work have so many bytes of memory, 0 for all; telling how it ended is not limited."""
+    if not memory:
+        yield
+        return
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (memory, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, before)
 
 
 def explain(error: BaseException) -> str:
@@ -149,8 +199,14 @@ def explain(error: BaseException) -> str:
     return text if type(error) in (ValueError, RuntimeError) else f"{type(error).__name__}: {text}"
 
 
+def _print_traceback() -> None:
+    with contextlib.suppress(OSError, ValueError):
+        traceback.print_exc()
+
+
 def _print_to(log: Path) -> None:
     """Send both standard streams to a file, those of child processes and native code too."""
+    log.parent.mkdir(parents=True, exist_ok=True)
     target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
     os.dup2(target, 1)
     os.dup2(target, 2)

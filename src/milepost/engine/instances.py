@@ -7,9 +7,8 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +18,8 @@ import structlog
 
 from milepost.engine import messages as m
 from milepost.engine import template as t
-from milepost.engine.instance import JOB_VARIABLE
+from milepost.engine.instance import JOB_VARIABLE, NO_JOB
+from milepost.jobs import Job
 
 log = structlog.get_logger("milepost.engine")
 
@@ -28,9 +28,18 @@ _TEMPLATE: Final = "from milepost.engine.template import main; main()"
 START_LIMIT: Final = 300.0
 """Seconds that importing all operations may take."""
 
+END_LIMIT: Final = 10.0
+"""Seconds that a template has to end in, with all its instances."""
+
+_SWEEPS: Final = 10
+
 
 class StartError(Exception):
     """Instances cannot be started; the text says why."""
+
+
+class _TemplateDiedError(StartError):
+    """It was there when the instance was asked for, and then no more."""
 
 
 class Template:
@@ -46,6 +55,7 @@ class Template:
         self._loaded: asyncio.Future[str] | None = None
         self._forking: deque[tuple[Instance, asyncio.Future[None]]] = deque()
         self._instances: dict[int, Instance] = {}
+        self._closed = False
 
     @property
     def ready(self) -> bool:
@@ -59,31 +69,53 @@ class Template:
             StartError: the operations cannot be loaded, or no process can be made.
         """
         await self.start()
-        assert self._control is not None
-        ours, theirs = socket.socketpair()
-        ours.setblocking(False)
-        reader, writer = await asyncio.open_unix_connection(sock=ours, limit=1 << 20)
-        instance = Instance(reader, writer)
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._forking.append((instance, done))
         try:
-            socket.send_fds(self._control, [msgspec.msgpack.encode(t.Fork(memory_limit))], [theirs.fileno()])
+            return await self._fork(memory_limit)
+        except _TemplateDiedError:
+            # Whatever killed it, it was not this instance; a new template is worth one try.
+            await self.start()
+            return await self._fork(memory_limit)
+
+    async def _fork(self, memory_limit: int) -> "Instance":
+        try:
+            ours, theirs = socket.socketpair()
         except OSError as error:
-            self._forking.remove((instance, done))
             raise StartError(f"no instance can be started: {error}") from error
-        finally:
-            theirs.close()
-        await done
+        with theirs:
+            ours.setblocking(False)
+            reader, writer = await asyncio.open_unix_connection(sock=ours, limit=1 << 20)
+            instance = Instance(reader, writer)
+            done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            try:
+                if self._control is None:
+                    raise BrokenPipeError
+                socket.send_fds(
+                    self._control, [msgspec.msgpack.encode(t.Fork(memory_limit))], [theirs.fileno()]
+                )
+            except OSError as error:
+                instance.discard()
+                raise _TemplateDiedError(f"no instance can be started: {error}") from error
+            self._forking.append((instance, done))
+        try:
+            await done
+        except BaseException:
+            instance.discard()
+            raise
         return instance
 
     async def start(self) -> None:
         """Have the template running with all operations imported.
 
         Raises:
-            StartError: they cannot be loaded.
+            StartError: they cannot be loaded, or the engine is being stopped.
         """
         async with self._starting:
-            if self._process is None or self._process.poll() is not None or self._control is None:
+            if self._closed:
+                raise StartError("the server is being stopped")
+            if self._control is not None and self._process is not None and self._process.poll() is not None:
+                self._gone(self._control)
+            if self._control is None:
+                await self._end()
                 self._spawn()
             assert self._loaded is not None
             try:
@@ -91,7 +123,7 @@ class Template:
             except TimeoutError:
                 error = f"importing the operations takes more than {START_LIMIT:g} s"
             if error:
-                await self.stop()
+                await self._end()
                 raise StartError(error)
 
     def _spawn(self) -> None:
@@ -101,6 +133,7 @@ class Template:
             [sys.executable, "-c", _TEMPLATE, *arguments],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
+            env={**os.environ, JOB_VARIABLE: NO_JOB},
             start_new_session=True,  # Ctrl-C is for the server, which then stops in good order
         )
         theirs.close()
@@ -125,11 +158,14 @@ class Template:
                 case t.Loaded(error=error):
                     if self._loaded and not self._loaded.done():
                         self._loaded.set_result(error)
-                case t.Forked(pid=pid):
+                case t.Forked(pid=pid, error=error):
                     instance, done = self._forking.popleft()
-                    instance.begin(pid)
-                    self._instances[pid] = instance
-                    if not done.done():
+                    if not error:
+                        instance.begin(pid)
+                        self._instances[pid] = instance
+                    if not done.done() and error:
+                        done.set_exception(StartError(f"no instance can be started: {error}"))
+                    elif not done.done():
                         done.set_result(None)
                 case t.Exited(pid=pid, status=status):
                     self._instances.pop(pid).end(status)
@@ -144,25 +180,28 @@ class Template:
             self._loaded.set_result("the process that imports the operations died")
         for _, done in self._forking:
             if not done.done():
-                done.set_exception(StartError("the process that instances are forked from died"))
+                done.set_exception(_TemplateDiedError("the process that instances are forked from died"))
         self._forking.clear()
         for instance in self._instances.values():
-            instance.kill()
-            instance.end(-signal.SIGKILL)
+            instance.lose()
         self._instances.clear()
 
     async def stop(self) -> None:
-        """End the template and all its instances."""
-        process, control = self._process, self._control
-        self._process = self._control = None
-        if control is not None:
-            for instance in list(self._instances.values()):
-                instance.kill()
-            self._gone(control)
+        """End the template and all its instances, for good."""
+        self._closed = True
+        await self._end()
+
+    async def _end(self) -> None:
+        process, self._process = self._process, None
+        if self._control is not None:
+            self._gone(self._control)
         if process is not None:
-            with contextlib.suppress(ProcessLookupError):
+            # It ends by itself, for its socket is closed, once nothing is left of its instances.
+            try:
+                await asyncio.to_thread(process.wait, END_LIMIT)
+            except subprocess.TimeoutExpired:
                 process.kill()
-            await asyncio.to_thread(process.wait)
+                await asyncio.to_thread(process.wait)
 
 
 class Instance:
@@ -173,7 +212,8 @@ class Instance:
         self.pid = 0
         self.born = 0.0
         """When the process was created, in seconds since the epoch."""
-        self.ready_since: Final = time.monotonic()
+        self.lost = False
+        """Whether its template died, and nobody saw to what it had started."""
         self._reader = reader
         self._writer = writer
         self._ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
@@ -189,6 +229,13 @@ class Instance:
         if not self._ended.done():
             self._ended.set_result(status)
 
+    def lose(self) -> None:
+        """Its template has died, and so has the process. Something it forked may hold its pipe open."""
+        self.kill()
+        self.lost = True
+        self.end(-signal.SIGKILL)
+        self._writer.transport.abort()
+
     @property
     def alive(self) -> bool:
         """Whether the process still runs, as far as is known."""
@@ -199,26 +246,41 @@ class Instance:
         return await asyncio.shield(self._ended)
 
     async def send(self, message: m.ToInstance) -> None:
-        """Send a message. That the process is gone shows when listening."""
-        self._writer.write(m.frame(message))
-        with contextlib.suppress(ConnectionError):
-            await self._writer.drain()
+        """Send a message. That the process is gone shows when listening.
+
+        Raises:
+            ValueError: the message is too large.
+        """
+        data = m.frame(message)
+        if not self._writer.is_closing():
+            self._writer.write(data)
+            with contextlib.suppress(ConnectionError):
+                await self._writer.drain()
 
     async def messages(self) -> AsyncIterator[m.FromInstance]:
         """What the instance says, until it says no more."""
         while True:
             try:
-                header = await self._reader.readexactly(m.HEADER)
-                body = await self._reader.readexactly(int.from_bytes(header, "big"))
+                size = int.from_bytes(await self._reader.readexactly(m.HEADER), "big")
+                body = await self._reader.readexactly(size) if size <= m.LIMIT else b""
+                message = m.from_instance(body)
             except (asyncio.IncompleteReadError, ConnectionError):
                 return
-            yield m.from_instance(body)
+            except msgspec.MsgspecError:
+                yield m.Raised("the operation wrote into the pipe between its process and the server")
+                return
+            yield message
 
     def kill(self) -> None:
         """Kill the process and its group; the template sees to whatever else it started."""
         if self.pid and self.alive:
-            with contextlib.suppress(ProcessLookupError):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signal.SIGKILL)
+
+    def discard(self) -> None:
+        """Let go of an instance that had no task; one that is not yet alive ends when it finds its pipe closed."""
+        self.kill()
+        self._writer.close()
 
     async def retire(self) -> int:
         """See to it that the process and all it started are gone; its exit code."""
@@ -229,19 +291,34 @@ class Instance:
         return status
 
 
-def kill_leftovers(pid: int, born: float, job_id: str) -> None:
-    """After a restart: kill what may be left of the instance that ran a job.
+def kill_leftovers(jobs: Iterable[Job]) -> None:
+    """Kill all processes of these jobs that no template can see to; returns when they are gone.
 
-    A pid alone proves nothing, for it may have been given away again: the process must have been
-    created when the instance was, or carry the id of the job in its environment.
+    A pid alone proves nothing, for it may have been given away again: a process must have been
+    created when the instance was, or carry the id of a job in its environment.
     """
-    with contextlib.suppress(psutil.Error, ProcessLookupError, PermissionError):
-        process = psutil.Process(pid)
-        if abs(process.create_time() - born) < 1:
-            os.killpg(pid, signal.SIGKILL)
-            process.wait(5)
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            if process.environ().get(JOB_VARIABLE) == job_id:
+    wanted = {job.id: job for job in jobs}
+    instances = {job.pid: job for job in wanted.values() if job.pid}
+    for _ in range(_SWEEPS):  # a process may have been forked behind our back by one that died then
+        found = [each for each in psutil.process_iter() if _belongs(each, wanted, instances)]
+        for process in found:
+            with contextlib.suppress(psutil.Error, OSError):
                 process.kill()
-                process.wait(5)
+                if process.pid in instances:
+                    os.killpg(process.pid, signal.SIGKILL)
+        _, alive = psutil.wait_procs(found, timeout=5)
+        if not found or alive:
+            break
+    if found:
+        log.error("processes of ended attempts cannot be killed", pids=[each.pid for each in found])
+
+
+def _belongs(process: psutil.Process, jobs: dict[str, Job], instances: dict[int, Job]) -> bool:
+    with contextlib.suppress(psutil.Error):
+        if process.pid == os.getpid() or process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        job = instances.get(process.pid)
+        if job is not None and abs(process.create_time() - job.born) < 1:
+            return True
+        return process.environ().get(JOB_VARIABLE) in jobs
+    return False

@@ -3,26 +3,32 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Final
 
 import structlog
 
 from milepost.engine.instances import Template, kill_leftovers
 from milepost.engine.pool import TEND_EVERY, Pool
 from milepost.engine.queue import Queue
-from milepost.engine.supervisor import MAX_ATTEMPTS, Supervisor
+from milepost.engine.supervisor import MAX_ATTEMPTS, Supervisor, interruption
 from milepost.jobs import IllegalMove, Job, Status
 from milepost.jobs import events as ev
 from milepost.operations import Catalog, Service
-from milepost.store import FileStore, JobStore, UnknownJob
+from milepost.store import FileStore, JobStore, Recorded, StoreError
 
 log = structlog.get_logger("milepost.engine")
+
+
+STORE_RETRY: Final = 5.0
+"""Seconds until a job is taken up again that the store failed."""
 
 
 class Engine:
     """Gives every job its turn and a supervisor, and takes up what a stopped server left.
 
-    The queues are in memory only: what waits is told by the store.
+    It listens to the store: what is durable is run, and what is to be cancelled is stopped, whoever
+    asked for it and whether or not they waited for the answer. The queues are in memory only.
     """
 
     def __init__(self, store: JobStore, files: FileStore, catalog: Catalog, sources: Sequence[str]):
@@ -36,8 +42,10 @@ class Engine:
         self._supervisors: dict[str, Supervisor] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._timers: dict[str, asyncio.TimerHandle] = {}
-        self._stopping = False
         self._tender: asyncio.Task[None] | None = None
+        self._open = False
+        """Whether jobs are run: between start and stop."""
+        store.listen(self._committed)
 
     async def start(self) -> None:
         """Take up every unfinished job and start the instances to keep ready.
@@ -45,15 +53,23 @@ class Engine:
         Raises:
             StartError: the operations cannot be loaded in a process of their own.
         """
-        starting = asyncio.create_task(self._template.start())
-        try:
-            await self._recover(await self._store.unfinished())
-        finally:
-            await starting
-        self._tender = asyncio.create_task(self._tend())
-        for name, pool in self._pools.items():
+        jobs = await self._store.unfinished()
+        await asyncio.gather(self._template.start(), asyncio.to_thread(self._tidy, jobs))
+        self._open = True
+        self._tender = self._start(self._tend())
+        # Those that ran come before those that waited.
+        for job in sorted(jobs, key=lambda job: job.status.queued):
+            await self._go_on(job.id, "the server stopped while the job ran")
+        for pool in self._pools.values():
             pool.refill()
-            self._dispatch(name)
+
+    def _tidy(self, jobs: Sequence[Job]) -> None:
+        """Remove what an earlier server process left: first of all, nothing may run twice at the same time."""
+        ran = [job for job in jobs if job.attempt]
+        if ran:
+            kill_leftovers(ran)
+        for job_id in set(self._files.workspaces()).difference(job.id for job in jobs):
+            self._files.clean(job_id)
 
     @property
     def ready(self) -> bool:
@@ -65,20 +81,6 @@ class Engine:
         queue, pool = self._queues.get(service), self._pools.get(service)
         return bool(queue) or (pool is not None and pool.full)
 
-    def put(self, job: Job, *, front: bool = False) -> None:
-        """Let a submitted job have its turn."""
-        queue = self._queues.get(job.service)
-        if queue is None:  # the service is no longer offered; its supervisor says so
-            self._supervise(job.id, self._pool(job.service))
-            return
-        queue.push(job.id, job.owner, job.priority, front=front)
-        limit = self._pools[job.service].service.max_wait_time
-        if limit and not job.attempt:
-            left = max(0.0, job.submitted_at / 1000 + limit - time.time())
-            loop = asyncio.get_running_loop()
-            self._timers[job.id] = loop.call_later(left, self._waited_too_long, job.id, job.service, limit)
-        self._dispatch(job.service)
-
     async def cancel(self, job_id: str, by: str) -> Job:
         """Ask for the end of a job; returns it as it is once the request is durable.
 
@@ -86,108 +88,151 @@ class Engine:
             UnknownJob: there is no such job.
             IllegalMove: it has ended, or is being cancelled already.
         """
-        job = await self._store.append(job_id, ev.CancelRequested(at=_now(), by=by))
-        supervisor = self._supervisors.get(job_id)
-        if supervisor is not None:
-            supervisor.stop("cancelled", f"cancelled by {by}")
-        else:
-            self._leave_queue(job_id, job.service)
-            # Also a job that waits may have done something in an earlier attempt.
-            self._supervise(job_id, self._pool(job.service))
-        return job
+        return await self._store.append(job_id, ev.CancelRequested(at=_now(), by=by))
 
     async def stop(self) -> None:
         """Stop in good order: what runs is interrupted and goes on when the server is started again."""
-        self._stopping = True
-        if self._tender is not None:
-            self._tender.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._tender
+        self._open = False
         for timer in self._timers.values():
             timer.cancel()
+        self._timers.clear()
         for supervisor in list(self._supervisors.values()):
             supervisor.shut_down()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._tender is not None:
+            self._tender.cancel()
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
         for pool in self._pools.values():
             await pool.close()
         await self._template.stop()
 
+    def _committed(self, job: Job, recorded: Sequence[Recorded]) -> None:
+        """What the store made durable becomes what is done."""
+        for each in recorded:
+            match each.event:
+                case ev.Submitted():
+                    self._put(job)
+                case ev.CancelRequested(by=by):
+                    self._stop_work(job, by)
+
+    def _stop_work(self, job: Job, by: str) -> None:
+        supervisor = self._supervisors.get(job.id)
+        if supervisor is not None:
+            supervisor.stop("cancelled", f"cancelled by {by}")
+            return
+        if job.service in self._queues:
+            self._queues[job.service].remove(job.id)
+        self._cancel_timer(job.id)
+        # Also a job that waits may have done something in an earlier attempt.
+        self._supervise(job)
+
     # -- the turn of each job ----------------------------------------------------------------
+
+    def _put(self, job: Job, *, front: bool = False) -> None:
+        """Let a job have its turn."""
+        queue = self._queues.get(job.service)
+        if queue is None:  # the service is no longer offered; its supervisor says so
+            self._supervise(job)
+            return
+        if job.id in self._supervisors:
+            return
+        queue.push(job.id, job.owner, job.priority, front=front)
+        limit = self._pools[job.service].service.max_wait_time
+        if limit and not job.attempt:
+            left = max(0.0, job.submitted_at / 1000 + limit - time.time())
+            self._later(job.id, left, lambda: self._time_out(job, limit))
+        self._dispatch(job.service)
 
     def _dispatch(self, service: str) -> None:
         """Start as many jobs as instances may be at work."""
         queue, pool = self._queues[service], self._pools[service]
         running = sum(1 for each in self._supervisors.values() if each.pool is pool)
-        while not self._stopping and len(queue) and running < pool.service.max_instances:
-            job_id = queue.pop()
-            assert job_id is not None
+        while self._open and running < pool.service.max_instances and (job_id := queue.pop()):
             self._cancel_timer(job_id)
-            self._supervise(job_id, pool)
+            self._begin(job_id, pool)
             running += 1
 
-    def _supervise(self, job_id: str, pool: Pool) -> None:
+    def _supervise(self, job: Job) -> None:
+        """Have a job seen through without waiting for its turn."""
+        if self._open and job.id not in self._supervisors:
+            pool = self._pools.get(job.service)
+            self._begin(job.id, pool or Pool(Service(name=job.service, min_instances=0), self._template))
+
+    def _begin(self, job_id: str, pool: Pool) -> None:
         supervisor = Supervisor(job_id, pool, self._store, self._files, self._catalog)
         self._supervisors[job_id] = supervisor
-        task = asyncio.get_running_loop().create_task(self._see_through(supervisor))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._start(self._see_through(supervisor))
 
     async def _see_through(self, supervisor: Supervisor) -> None:
         job_id = supervisor.job_id
-        again = False
+        failed = False
         try:
-            again = await supervisor.run()
-        except Exception:
-            # A fault of ours or of the disk. The job must not hang for ever in front of its owner.
-            log.exception("supervising failed", job=job_id)
-            await self._give_up(job_id)
+            try:
+                await supervisor.run()
+            except StoreError:
+                raise
+            except Exception:
+                log.exception("supervising failed", job=job_id)
+                await self._give_up(job_id)
+        except StoreError as error:
+            log.error("the store failed a job; it is taken up again", job=job_id, reason=str(error))
+            failed = True
         finally:
             del self._supervisors[job_id]
-        if again and not self._stopping:
-            self.put(await self._store.get(job_id), front=True)
-        elif supervisor.pool.service.name in self._queues:
+        if failed:
+            self._take_up_later(job_id)
+        else:
+            await self._go_on(job_id, "the server met an error of its own")
+        if supervisor.pool.service.name in self._queues:
             self._dispatch(supervisor.pool.service.name)
 
     async def _give_up(self, job_id: str) -> None:
+        """A fault of ours. The job must not hang for ever in front of its owner, nor leave its effects behind."""
+        reason = "the server met an error of its own; its log tells more"
+        job = await self._store.get(job_id)
+        event: ev.Event = ev.Failed(at=_now(), error=reason)
+        if job.undo_list() and not job.rolling_back:
+            event = ev.RollbackStarted(at=_now(), attempt=job.attempt, outcome="failed", reason=reason)
+        with contextlib.suppress(IllegalMove):  # it has ended
+            await self._store.append(job_id, event)
+
+    async def _time_out(self, job: Job, limit: float) -> None:
+        if not self._queues[job.service].remove(job.id):
+            return
+        reason = f"the job waited longer than the {limit:g} s its service allows"
+        said = ev.MessageAdded(at=_now(), attempt=0, level="error", text=reason[0].upper() + reason[1:])
         try:
-            await self._store.append(
-                job_id, ev.Failed(at=_now(), error="the server met an error of its own; its log tells more")
-            )
-        except Exception:
-            # The store is gone, then. After a restart the job is taken up like any other.
-            log.exception("the failure could not be recorded", job=job_id)
+            await self._store.append(job.id, said, ev.TimedOut(at=_now(), error=reason))
+        except IllegalMove:
+            pass  # cancelled in this very moment
+        except StoreError:
+            self._take_up_later(job.id)
 
-    def _waited_too_long(self, job_id: str, service: str, limit: float) -> None:
-        self._timers.pop(job_id, None)
-        if self._queues[service].remove(job_id):
-            reason = f"the job waited longer than the {limit:g} s its service allows"
-            task = asyncio.get_running_loop().create_task(self._time_out(job_id, reason))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+    def _later(self, job_id: str, delay: float, what: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Do something about a job after ``delay`` seconds, unless its turn or a cancel comes before."""
 
-    async def _time_out(self, job_id: str, reason: str) -> None:
-        with contextlib.suppress(IllegalMove):  # cancelled in this very moment
-            job = await self._store.get(job_id)
-            await self._store.append(
-                job_id,
-                ev.MessageAdded(
-                    at=_now(), attempt=job.attempt, level="error", text=reason[0].upper() + reason[1:]
-                ),
-                ev.TimedOut(at=_now(), error=reason),
-            )
+        def now() -> None:
+            del self._timers[job_id]
+            self._start(what())
 
-    def _leave_queue(self, job_id: str, service: str) -> None:
-        if service in self._queues:
-            self._queues[service].remove(job_id)
         self._cancel_timer(job_id)
+        self._timers[job_id] = asyncio.get_running_loop().call_later(delay, now)
+
+    def _take_up_later(self, job_id: str) -> None:
+        if self._open:
+            reason = "the store could not be written while the job ran"
+            self._later(job_id, STORE_RETRY, lambda: self._go_on(job_id, reason))
 
     def _cancel_timer(self, job_id: str) -> None:
         timer = self._timers.pop(job_id, None)
         if timer is not None:
             timer.cancel()
 
-    def _pool(self, service: str) -> Pool:
-        return self._pools.get(service) or Pool(Service(name=service, min_instances=0), self._template)
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _tend(self) -> None:
         while True:
@@ -195,48 +240,42 @@ class Engine:
             for pool in self._pools.values():
                 pool.tend()
 
-    # -- after a restart ---------------------------------------------------------------------
+    # -- jobs that nobody sees to ------------------------------------------------------------
 
-    async def _recover(self, jobs: Sequence[Job]) -> None:
-        """Take up jobs that an earlier server process left unfinished."""
-        for job in jobs:
-            if job.pid:
-                # First of all: nothing of a job may run twice at the same time.
-                await asyncio.to_thread(kill_leftovers, job.pid, job.born, job.id)
-            try:
-                await self._take_up(job)
-            except (IllegalMove, UnknownJob):
-                log.exception("not taken up", job=job.id)
+    async def _go_on(self, job_id: str, reason: str) -> None:
+        """Take up a job, if it has not ended and nobody does: after an attempt, a failure, a restart.
 
-    async def _take_up(self, job: Job) -> None:
-        if job.status.queued:
-            self.put(job)
-        elif job.status is Status.CANCELLING or job.rolling_back:
-            self._supervise(job.id, self._pool(job.service))
-        elif job.status is Status.PAUSED:
-            return
-        else:
-            await self._take_up_running(job)
+        Args:
+            job_id: of the job.
+            reason: why an attempt that seems to be at work is not.
+        """
+        try:
+            job = await self._store.get(job_id)
+            if job.status.ended or job.status is Status.PAUSED or job_id in self._supervisors:
+                return
+            if job.status is Status.CANCELLING or job.rolling_back:
+                self._supervise(job)
+            elif job.status.queued:
+                self._put(job, front=job.attempt > 0)
+            elif self._open:
+                await self._interrupt(job, reason)
+        except IllegalMove:
+            pass  # cancelled in this very moment, and taken up for that
+        except StoreError as error:
+            log.error("a job cannot be taken up", job=job_id, reason=str(error))
+            self._take_up_later(job_id)
 
-    async def _take_up_running(self, job: Job) -> None:
+    async def _interrupt(self, job: Job, reason: str) -> None:
         operation = self._catalog.get(job.service, job.operation)
-        now = _now()
-        reason = "the server stopped while the job ran"
         if operation is not None and operation.resume and job.attempt < MAX_ATTEMPTS:
-            said = f"The server stopped while the job ran; it goes on from its last finished step ({len(job.steps)} kept)"
-            job = await self._store.append(
-                job.id,
-                ev.MessageAdded(at=now, attempt=job.attempt, level="warning", text=said),
-                ev.Interrupted(at=now, attempt=job.attempt, reason=reason, crash=False),
-            )
-            self.put(job, front=True)
+            # Dated to its last sign of life: the time that nobody worked is not the job's.
+            events = interruption(job, job.updated_at, reason, crash=False)
+            self._put(await self._store.append(job.id, *events), front=True)
             return
         if job.attempt >= MAX_ATTEMPTS:
             reason = f"{reason}, and it was tried {job.attempt} times"
-        await self._store.append(
-            job.id, ev.RollbackStarted(at=now, attempt=job.attempt, outcome="failed", reason=reason)
-        )
-        self._supervise(job.id, self._pool(job.service))
+        undo = ev.RollbackStarted(at=_now(), attempt=job.attempt, outcome="failed", reason=reason)
+        self._supervise(await self._store.append(job.id, undo))
 
 
 def _now() -> int:

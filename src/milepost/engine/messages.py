@@ -10,6 +10,9 @@ from milepost.jobs.events import AnyEvent
 HEADER: Final = 4
 """Bytes before each message: its length, unsigned, big-endian."""
 
+LIMIT: Final = 256 * 2**20
+"""Bytes of a message at most: what is larger is no matter for a database, but for files."""
+
 
 class _Message(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
     """Base of all messages."""
@@ -22,8 +25,9 @@ class Perform(_Message, frozen=True):
     service: str
     operation: str
     attempt: int
-    inputs: dict[str, Any]
-    steps: dict[str, Any]
+    inputs: dict[str, bytes]
+    """As JSON text, like all values: the engine passes on what it need not understand."""
+    steps: dict[str, bytes]
     rollbacks: list[tuple[str, list[Any]]]
 
 
@@ -60,7 +64,8 @@ class Record(_Message, frozen=True):
 class Returned(_Message, frozen=True):
     """Instance: the operation returned; or, for an ``Undo``, the rollback is done."""
 
-    results: dict[str, Any] = {}
+    results: dict[str, bytes] = {}
+    """As JSON text."""
 
 
 class Raised(_Message, frozen=True):
@@ -82,13 +87,25 @@ _from_instance: Final[msgspec.msgpack.Decoder[FromInstance]] = msgspec.msgpack.D
 
 
 def frame(message: ToInstance | FromInstance) -> bytes:
-    """The message as it goes through the pipe."""
+    """The message as it goes through the pipe.
+
+    Raises:
+        ValueError: it is too large.
+    """
     body = _encoder.encode(message)
+    if len(body) > LIMIT:
+        raise ValueError(
+            f"the values take {len(body) >> 20} MiB, of which a job can keep {LIMIT >> 20} MiB; write them to a file"
+        )
     return len(body).to_bytes(HEADER, "big") + body
 
 
 def from_instance(body: bytes) -> FromInstance:
-    """What an instance said."""
+    """What an instance said.
+
+    Raises:
+        msgspec.DecodeError: it is no message.
+    """
     return _from_instance.decode(body)
 
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections import deque
+from collections.abc import Callable
 
 import structlog
 
@@ -17,15 +18,21 @@ TEND_EVERY = 1.0
 
 
 class Pool:
-    """Keeps instances ready in advance, so that a job need not wait for one to start."""
+    """Keeps instances ready in advance, so that a job need not wait for one to start.
 
-    def __init__(self, service: Service, template: Template):
-        """For one service; nothing is started before ``tend``."""
+    As many as the service says at least. When more are needed at once the pool grows, up to what the
+    service allows at most; it shrinks again when they have been idle for long.
+    """
+
+    def __init__(self, service: Service, template: Template, clock: Callable[[], float] = time.monotonic):
+        """For one service; nothing is started before ``refill``. ``clock`` counts seconds."""
         self.service = service
         self.busy = 0
         """Instances that are at work."""
         self._template = template
-        self._ready: deque[Instance] = deque()
+        self._clock = clock
+        self._size = service.min_instances
+        self._ready: deque[tuple[Instance, float]] = deque()
         self._starting = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -35,6 +42,11 @@ class Pool:
         """Whether as many instances are at work as the service allows."""
         return self.busy >= self.service.max_instances
 
+    @property
+    def ready(self) -> list[Instance]:
+        """The instances that stand ready."""
+        return [instance for instance, _ in self._ready if instance.alive]
+
     async def take(self) -> Instance:
         """An instance for one task; it counts as busy until ``give_back``.
 
@@ -42,12 +54,14 @@ class Pool:
             StartError: none can be started.
         """
         self.busy += 1
+        self._size = max(self._size, min(self.busy, self.service.max_instances))
         try:
             while self._ready:
                 # The youngest, so that those beyond the minimum come to have been idle.
-                instance = self._ready.pop()
+                instance, _ = self._ready.pop()
                 if instance.alive:
                     return instance
+                instance.discard()
             return await self._template.fork(self.service.memory_limit)
         except BaseException:
             self.busy -= 1
@@ -60,7 +74,8 @@ class Pool:
 
     def refill(self) -> None:
         """Start what is missing of the instances to keep ready."""
-        wanted = min(self.service.min_instances, self.service.max_instances - self.busy)
+        room = self.service.max_instances - self.busy
+        wanted = min(room, max(self.service.min_instances, self._size - self.busy))
         while not self._closed and len(self._ready) + self._starting < wanted:
             self._starting += 1
             task = asyncio.get_running_loop().create_task(self._start_one())
@@ -77,24 +92,22 @@ class Pool:
         finally:
             self._starting -= 1
         if self._closed:
-            instance.kill()
+            instance.discard()
         else:
-            self._ready.append(instance)
+            self._ready.append((instance, self._clock()))
 
     def tend(self) -> None:
         """Let go of instances that were idle or alive for too long, and of dead ones."""
-        now = time.monotonic()
-        for instance in list(self._ready):
-            age = now - instance.ready_since
-            spare = len(self._ready) > self.service.min_instances
+        now = self._clock()
+        for entry in list(self._ready):
+            instance, since = entry
+            spare = len(self._ready) > self.service.min_instances and now - since > self.service.max_idle_time
             recycle = self.service.recycle_interval
-            if (
-                not instance.alive
-                or (spare and age > self.service.max_idle_time)
-                or (recycle and age > recycle)
-            ):
-                self._ready.remove(instance)
-                instance.kill()
+            if spare:
+                self._size = max(self.service.min_instances, self._size - 1)
+            if spare or not instance.alive or (recycle and now - since > recycle):
+                self._ready.remove(entry)
+                instance.discard()
         self.refill()
 
     async def close(self) -> None:
@@ -104,6 +117,6 @@ class Pool:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
-        for instance in self._ready:
-            instance.kill()
+        for instance, _ in self._ready:
+            instance.discard()
         self._ready.clear()

@@ -5,17 +5,18 @@ import contextlib
 import signal
 import socket
 import time
+from collections.abc import Sequence
 from typing import Any, Final
 
 import structlog
 
 from milepost.engine import messages as m
-from milepost.engine.instances import Instance, StartError
+from milepost.engine.instances import Instance, StartError, kill_leftovers
 from milepost.engine.pool import Pool
-from milepost.jobs import IllegalMove, Job, Outcome, Status
+from milepost.jobs import IllegalMove, Job, JobError, Outcome, Status
 from milepost.jobs import events as ev
 from milepost.operations import Catalog, Operation
-from milepost.store import FileStore, JobStore, keep, read
+from milepost.store import FileStore, JobStore, Recorded, keep, keep_encoded, read_encoded
 
 log = structlog.get_logger("milepost.engine")
 
@@ -23,6 +24,9 @@ MAX_ATTEMPTS: Final = 10
 """Attempts after which a job that keeps being interrupted is given up: it may be what stops the server."""
 
 NODE: Final = socket.gethostname()
+
+_END_LIMIT: Final = 2.0
+"""Seconds in which a process that closed its pipe must have ended, or else it closed it on purpose."""
 
 _IN_FLIGHT: Final = 64
 """Events of an instance that may wait for their commit before more are taken from it."""
@@ -42,6 +46,8 @@ class Supervisor:
         self._stop: tuple[Outcome, str] | None = None
         self._stopping = asyncio.Event()
         self._shut_down = False
+        self._spent = 0.0
+        """Seconds that earlier attempts were at work."""
 
     def stop(self, outcome: Outcome, reason: str) -> None:
         """Ask for the end of the work; the first who asks decides how it is called, but a cancel wins."""
@@ -56,87 +62,92 @@ class Supervisor:
         if self._instance is not None:
             self._instance.kill()
 
-    async def run(self) -> bool:
-        """See the job through; True when it must wait for another attempt."""
+    async def run(self) -> None:
+        """Take the job as far as it goes: to its end, or back into the queue."""
         job = await self._store.get(self.job_id)
         operation = self._catalog.get(job.service, job.operation)
         try:
-            if operation is None:
-                await self._end(
-                    job,
-                    "failed",
-                    f"the operation {job.operation!r} of {job.service} is no longer offered here",
-                )
-                return False
             if job.rolling_back:  # the server stopped while effects were being undone
                 await self._end(job, job.rolling_back, job.reason)
-                return False
-            if job.status is Status.CANCELLING:
+            elif job.status is Status.CANCELLING:
                 await self._end(job, "cancelled", "")
-                return False
-            return await self._attempt(job, operation)
+            elif operation is None:
+                gone = f"the operation {job.operation!r} of {job.service} is no longer offered here"
+                await self._end(job, "failed", gone)
+            else:
+                await self._attempt(job, operation)
+        except StartError as error:
+            if not self._shut_down:
+                job = await self._store.get(self.job_id)
+                await self._end(job, "failed", f"no instance could be started: {error}")
         finally:
             await self._let_go()
 
-    async def _attempt(self, job: Job, operation: Operation[..., Any]) -> bool:
+    async def _attempt(self, job: Job, operation: Operation[..., Any]) -> None:
+        instance = await self._take()
+        started = ev.Started(
+            at=_now(), attempt=job.attempt + 1, worker=NODE, pid=instance.pid, born=instance.born
+        )
         try:
-            instance = await self._take()
-        except StartError as error:
-            await self._end(job, "failed", f"no instance could be started: {error}")
-            return False
-        try:
-            started = ev.Started(
-                at=_now(), attempt=job.attempt + 1, worker=NODE, pid=instance.pid, born=instance.born
-            )
             job = await self._store.append(job.id, started)
-            again = job.undo_list(since_last_step=True)
-            if job.attempt > 1 and again:
-                job = await self._undo(job, again)
-                instance = await self._take()
-            inputs = {name: await read(self._store, job, kept) for name, kept in job.inputs.items()}
-            steps = {name: await read(self._store, job, kept) for name, kept in job.steps.items()}
         except IllegalMove:  # cancelled between its turn and its start
             await self._end(await self._store.get(job.id), "cancelled", "")
-            return False
-        await instance.send(
-            m.Perform(
-                job_id=job.id,
-                service=job.service,
-                operation=job.operation,
-                attempt=job.attempt,
-                inputs=inputs,
-                steps=steps,
-                rollbacks=[(each.function, list(each.arguments)) for each in job.rollbacks if not each.done],
-            )
-        )
-        answer = await self._converse(instance, job)
-        return await self._conclude(answer, operation)
+            return
+        again = job.undo_list(since_last_step=True)
+        if again:
+            job = await self._undo(job, again)
+            if any(job.rollbacks[number].error for number in again):
+                await self._end(job, "failed", "the job could not be tried again")
+                return
+            instance = await self._take()
+        answer = None
+        if self._stop is None and not self._shut_down:
+            await self._perform(instance, job)
+            answer = await self._converse(instance)
+        await self._conclude(answer, operation)
 
-    async def _converse(self, instance: Instance, job: Job) -> m.FromInstance | None:
+    async def _perform(self, instance: Instance, job: Job) -> None:
+        if job.attempt > 1:
+            self._spent = _spent(await self._store.history(job.id))
+        perform = m.Perform(
+            job_id=job.id,
+            service=job.service,
+            operation=job.operation,
+            attempt=job.attempt,
+            inputs={name: await read_encoded(self._store, job, kept) for name, kept in job.inputs.items()},
+            steps={name: await read_encoded(self._store, job, kept) for name, kept in job.steps.items()},
+            rollbacks=[(each.function, list(each.arguments)) for each in job.rollbacks if not each.done],
+        )
+        await instance.send(perform)
+
+    async def _converse(self, instance: Instance) -> m.FromInstance | None:
         """Record what the instance says until it says how the work ended; None when it ended without a word."""
-        watch = asyncio.create_task(self._watch(instance, job))
+        watch = asyncio.create_task(self._watch(instance))
         in_flight: list[asyncio.Task[Job]] = []
-        loop = asyncio.get_running_loop()
+        answer: m.FromInstance | None = None
         try:
             async for message in instance.messages():
-                match message:
-                    case m.Tell(event=event):
-                        in_flight.append(loop.create_task(self._record(event)))
-                        if len(in_flight) >= _IN_FLIGHT:
-                            await asyncio.gather(*in_flight)
-                            in_flight.clear()
-                    case m.Record(event=event):
-                        await self._record(event)
-                        await instance.send(m.Recorded())
-                    case _:
-                        await asyncio.gather(*in_flight)
-                        return message
+                if not isinstance(message, m.Tell | m.Record):
+                    answer = message
+                    break
+                # Tasks begin in the order they are made, and so the events are recorded.
+                in_flight.append(asyncio.create_task(self._record(message.event)))
+                if isinstance(message, m.Record):
+                    await in_flight[-1]
+                    await instance.send(m.Recorded())
+                if len(in_flight) >= _IN_FLIGHT:
+                    await asyncio.gather(*in_flight)
+                    in_flight.clear()
             await asyncio.gather(*in_flight)
-            return None
+        except JobError as error:
+            # The operation said what cannot be, such as the end of a stage that has ended.
+            answer = m.Raised(str(error))
         finally:
+            await asyncio.gather(*in_flight, return_exceptions=True)
             watch.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await watch
+        return answer
 
     async def _record(self, event: ev.Event) -> Job:
         if isinstance(event, ev.StepFinished):
@@ -147,12 +158,10 @@ class Supervisor:
             return await self._store.append(self.job_id, event, payloads=payloads)
         return await self._store.append(self.job_id, event)
 
-    async def _watch(self, instance: Instance, job: Job) -> None:
+    async def _watch(self, instance: Instance) -> None:
         """Stop the work when its time is up or someone asks: first with words, then by force."""
         service = self.pool.service
-        left = None
-        if service.max_usage_time:
-            left = service.max_usage_time - (_now() - job.started_at) / 1000
+        left = service.max_usage_time - self._spent if service.max_usage_time else None
         try:
             async with asyncio.timeout(left):
                 await self._stopping.wait()
@@ -167,36 +176,40 @@ class Supervisor:
         await asyncio.sleep(service.grace_time)
         instance.kill()
 
-    async def _conclude(self, answer: m.FromInstance | None, operation: Operation[..., Any]) -> bool:
-        """What the end of an attempt means for the job; True when it must wait for another attempt."""
-        status = await self._let_go()
+    async def _conclude(self, answer: m.FromInstance | None, operation: Operation[..., Any]) -> None:
+        """What the end of an attempt means for the job."""
+        ending = await self._see_end() if answer is None else ""
+        await self._let_go()
         job = await self._store.get(self.job_id)
-        if self._shut_down and not isinstance(answer, m.Returned) and self._stop is None:
-            return await self._interrupted(job, operation)
         if isinstance(answer, m.Returned) and await self._succeeded(job, answer.results):
-            return False
+            return
         job = await self._store.get(self.job_id)
         if job.status is Status.CANCELLING:
             await self._end(job, "cancelled", "")
         elif self._stop is not None:
             await self._end(job, *self._stop)
+        elif self._shut_down:
+            reason = "the server was stopped while the job ran"
+            if operation.resume:
+                await self._try_again(job, reason, crash=False)
+            else:
+                await self._end(job, "failed", reason)
         elif isinstance(answer, m.Raised):
             await self._end(job, "failed", answer.error)
         elif isinstance(answer, m.Stopped):
             await self._end(job, "failed", "the operation stopped although nobody asked it to")
         else:
-            reason = f"the instance that ran the job {_how_it_ended(status)}"
-            if job.crashes >= operation.retries:
+            reason = f"the instance that ran the job {ending}"
+            if job.crashes < operation.retries:
+                await self._try_again(job, reason, crash=True)
+            else:
                 await self._end(job, "failed", reason)
-                return False
-            return await self._try_again(job, f"{reason}; the job is tried again", crash=True)
-        return False
 
-    async def _succeeded(self, job: Job, results: dict[str, Any]) -> bool:
+    async def _succeeded(self, job: Job, results: dict[str, bytes]) -> bool:
         """Record the success; False when a cancel or the time limit came before it."""
-        if self._stop is not None and self._stop[0] == "timed_out" and job.status is not Status.CANCELLING:
+        if self._stop is not None:
             return False
-        kept, payloads = keep(results, "results")
+        kept, payloads = keep_encoded(results, "results")
         try:
             await self._store.append(
                 job.id, ev.Succeeded(at=_now(), attempt=job.attempt, results=kept), payloads=payloads
@@ -206,73 +219,31 @@ class Supervisor:
         await asyncio.to_thread(self._files.clean, job.id)
         return True
 
-    async def _interrupted(self, job: Job, operation: Operation[..., Any]) -> bool:
-        if not job.status.running:
-            return job.status.queued
-        if not operation.resume:
-            await self._end(job, "failed", "the server was stopped while the job ran")
-            return False
-        return await self._try_again(
-            job, "the server was stopped; the job goes on after its restart", crash=False
-        )
-
-    async def _try_again(self, job: Job, reason: str, *, crash: bool) -> bool:
-        now = _now()
+    async def _try_again(self, job: Job, reason: str, *, crash: bool) -> None:
         try:
-            await self._store.append(
-                job.id,
-                ev.MessageAdded(at=now, attempt=job.attempt, level="warning", text=_sentence(reason)),
-                ev.Interrupted(at=now, attempt=job.attempt, reason=reason, crash=crash),
-            )
+            await self._store.append(job.id, *interruption(job, _now(), reason, crash=crash))
         except IllegalMove:  # a cancel came in between
             await self._end(await self._store.get(job.id), "cancelled", "")
-            return False
-        return True
 
     async def _end(self, job: Job, outcome: Outcome, reason: str) -> None:
         """Undo what the job did, then say how it ended."""
-        if job.status.ended:
-            return
-        if job.undo_list():
-            if not job.rolling_back:
-                event = ev.RollbackStarted(at=_now(), attempt=job.attempt, outcome=outcome, reason=reason)
-                job = await self._store.append(job.id, event)
-            job = await self._undo(job, job.undo_list())
-            if self._shut_down and job.undo_list():
-                return  # it goes on after the restart
-        if job.status is Status.CANCELLING:
-            outcome, reason = "cancelled", reason if outcome == "cancelled" else ""
-        not_undone = [
-            f"{each.function.rpartition(':')[2]} ({each.error})" for each in job.rollbacks if each.error
-        ]
-        if not_undone:
-            trouble = "it could not be undone what the job did: " + ", ".join(not_undone)
-            reason = f"{reason}; {trouble}" if reason else f"the job was cancelled, but {trouble}"
-            if outcome == "cancelled":
-                outcome = "failed"
-        # The cleaning comes first: after the last word nothing of the job may change any more.
-        await asyncio.to_thread(self._files.clean, job.id)
-        await self._say_the_end(job, outcome, reason)
-
-    async def _say_the_end(self, job: Job, outcome: Outcome, reason: str) -> None:
-        now = _now()
-        ending: ev.Event
-        match outcome:
-            case "cancelled":
-                ending = ev.Cancelled(at=now)
-            case "timed_out":
-                ending = ev.TimedOut(at=now, error=reason)
-            case "failed":
-                ending = ev.Failed(at=now, error=reason)
-        events: list[ev.Event] = [ending]
-        if outcome != "cancelled":
-            said = ev.MessageAdded(at=now, attempt=job.attempt, level="error", text=_sentence(reason))
-            events.insert(0, said)
-        try:
-            await self._store.append(job.id, *events)
-        except IllegalMove:
-            # A cancel arrived in this very moment; what was to be undone is undone already.
-            await self._store.append(job.id, ev.Cancelled(at=_now()))
+        while not job.status.ended:
+            if job.undo_list():
+                if not job.rolling_back:
+                    event = ev.RollbackStarted(at=_now(), attempt=job.attempt, outcome=outcome, reason=reason)
+                    job = await self._store.append(job.id, event)
+                job = await self._undo(job, job.undo_list())
+                if job.undo_list():
+                    return  # the server is being stopped; it goes on after the restart
+            # The cleaning comes first: after the last word nothing of the job may change any more.
+            await asyncio.to_thread(self._files.clean, job.id)
+            try:
+                job = await self._store.append(job.id, *_ending(job, outcome, reason))
+            except IllegalMove:
+                newer = await self._store.get(job.id)
+                if newer.sequence == job.sequence:
+                    raise
+                job = newer  # a cancel came in between
 
     async def _undo(self, job: Job, numbers: list[int]) -> Job:
         """Run these rollbacks, each in a process that is not the one that did the work.
@@ -293,25 +264,24 @@ class Supervisor:
 
     async def _undo_one(self, task: m.Undo) -> str:
         """Why a rollback could not be run; empty when it was."""
-        await self._let_go()
         limit = self.pool.service.rollback_time
         try:
             instance = await self._take()
-            await instance.send(task)
             async with asyncio.timeout(limit):
+                await instance.send(task)
                 async for answer in instance.messages():
                     match answer:
                         case m.Returned():
                             return ""
                         case m.Raised(error=error):
                             return error
-                        case _:
-                            continue
+            return f"its process {await self._see_end()}"
         except StartError as error:
             return str(error)
         except TimeoutError:
             return f"it took longer than {limit:g} s"
-        return f"its process {_how_it_ended(await self._let_go())}"
+        finally:
+            await self._let_go()  # at once: after the last word nothing may go on
 
     async def _take(self) -> Instance:
         """An instance for the next task of this job; the one before it is gone for good."""
@@ -321,15 +291,74 @@ class Supervisor:
             self._instance.kill()
         return self._instance
 
-    async def _let_go(self) -> int:
-        """End the instance and all that it started; its exit code."""
+    async def _see_end(self) -> str:
+        """How the instance ended that said no more."""
+        if self._instance is None:
+            return "was stopped"
+        try:
+            async with asyncio.timeout(_END_LIMIT):
+                return _how_it_ended(await self._instance.ended())
+        except TimeoutError:
+            return "closed the pipe between its process and the server"
+
+    async def _let_go(self) -> None:
+        """End the instance and all that it started."""
         instance, self._instance = self._instance, None
         if instance is None:
-            return 0
+            return
         try:
-            return await instance.retire()
+            await instance.retire()
+            if instance.lost:
+                await asyncio.to_thread(kill_leftovers, [await self._store.get(self.job_id)])
         finally:
             self.pool.give_back()
+
+
+def interruption(job: Job, at: int, reason: str, *, crash: bool) -> list[ev.Event]:
+    """The events after which the job waits for another attempt.
+
+    Args:
+        job: as it is now.
+        at: when the attempt was at work for the last time.
+        reason: why it ended.
+        crash: whether it counts against the retries of the operation.
+    """
+    then = f"goes on after its last finished step ({len(job.steps)} kept)" if job.steps else "is tried again"
+    said = _sentence(f"{reason}; the job {then}")
+    return [
+        ev.Interrupted(at=at, attempt=job.attempt, reason=reason, crash=crash),
+        ev.MessageAdded(at=_now(), attempt=job.attempt, level="warning", text=said),
+    ]
+
+
+def _ending(job: Job, outcome: Outcome, reason: str) -> list[ev.Event]:
+    """The last words of a job, of which nothing is left to undo."""
+    now = _now()
+    if job.status is Status.CANCELLING and outcome != "cancelled":
+        outcome, reason = "cancelled", ""
+    not_undone = [
+        f"{each.function.rpartition(':')[2]} ({each.error})" for each in job.rollbacks if each.error
+    ]
+    if not_undone:
+        trouble = "it could not be undone what the job did: " + ", ".join(not_undone)
+        reason = f"{reason}; {trouble}" if reason else f"the job was cancelled, but {trouble}"
+        outcome = "failed" if outcome == "cancelled" else outcome
+    if outcome == "cancelled":
+        return [ev.Cancelled(at=now)]
+    said = ev.MessageAdded(at=now, attempt=job.attempt, level="error", text=_sentence(reason))
+    return [said, (ev.Failed if outcome == "failed" else ev.TimedOut)(at=now, error=reason)]
+
+
+def _spent(history: Sequence[Recorded]) -> float:
+    """Seconds that earlier attempts of a job were at work."""
+    total = begun = 0
+    for each in history:
+        match each.event:
+            case ev.Started(at=at):
+                begun = at
+            case ev.Interrupted(at=at):
+                total += max(0, at - begun)
+    return total / 1000
 
 
 def _how_it_ended(status: int) -> str:

@@ -23,6 +23,7 @@ from milepost.engine import instance
 from milepost.operations import Catalog, LoadError, load_catalog
 from milepost.store import FileStore
 
+_NOT_FOR_US: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_CHILD_SUBREAPER: Final = 36
 
@@ -40,9 +41,10 @@ class Loaded(msgspec.Struct, frozen=True, tag=True):
 
 
 class Forked(msgspec.Struct, frozen=True, tag=True):
-    """Template: the instance asked for runs."""
+    """Template: the instance asked for runs; or, with an error, it could not be made."""
 
     pid: int
+    error: str = ""
 
 
 class Exited(msgspec.Struct, frozen=True, tag=True):
@@ -61,7 +63,9 @@ def main() -> None:
     files = FileStore(Path(sys.argv[2]))
     # Programs that outlive their instance become children of this process, and are found.
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Who stops a service may signal all of its processes; this one ends when the engine is gone.
+    for each in _NOT_FOR_US:
+        signal.signal(each, signal.SIG_IGN)
     try:
         catalog = load_catalog(sys.argv[3:])
     except LoadError as error:
@@ -110,12 +114,16 @@ class _Template:
         if not body:
             return False
         demand = msgspec.msgpack.decode(body, type=Fork)
-        pid = os.fork()
-        if pid == 0:
-            self._become_instance(pipes[0], demand.memory_limit)
+        try:
+            pid = os.fork()
+        except OSError as error:
+            _say(self._control, Forked(0, str(error)))
+        else:
+            if pid == 0:
+                self._become_instance(pipes[0], demand.memory_limit)
+            self._alive.add(pid)
+            _say(self._control, Forked(pid))
         os.close(pipes[0])
-        self._alive.add(pid)
-        _say(self._control, Forked(pid))
         return True
 
     def _become_instance(self, pipe: int, memory_limit: int) -> NoReturn:
@@ -124,8 +132,8 @@ class _Template:
             os.setsid()
             _die_with_parent()
             signal.set_wakeup_fd(-1)
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            for each in (signal.SIGCHLD, *_NOT_FOR_US):
+                signal.signal(each, signal.SIG_DFL)
             self._control.close()
             for number in self._inherited:
                 os.close(number)
@@ -160,23 +168,27 @@ class _Template:
             if pid in self._alive:
                 self._alive.discard(pid)
                 _kill_group(pid)
-                self._kill_orphans()
+                self._kill_orphans(pid)
                 _, status = os.waitpid(pid, 0)
                 _say(self._control, Exited(pid, os.waitstatus_to_exitcode(status)))
             else:
                 os.waitpid(pid, 0)
 
-    def _kill_orphans(self) -> None:
-        """Kill what ended instances left behind in groups of their own.
+    def _kill_orphans(self, ended: int = 0) -> None:
+        """Kill what ended instances left behind in groups of their own; returns when all of it is gone.
 
-        While an instance lives its orphans become its own children; only after its end ours.
+        While an instance lives its orphans become its own children; only after its end ours. So do
+        in turn those of an orphan, which may have come into being while it was being killed.
         """
-        for child in psutil.Process().children():
-            if child.pid not in self._alive:
+        while orphans := [
+            each for each in psutil.Process().children() if each.pid != ended and each.pid not in self._alive
+        ]:
+            for orphan in orphans:
                 with contextlib.suppress(psutil.Error):
-                    below = child.children(recursive=True)
-                    for each in (child, *below):
+                    for each in (*orphan.children(recursive=True), orphan):
                         each.kill()
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(orphan.pid, 0)
 
 
 def _kill_group(pid: int) -> None:

@@ -3,7 +3,7 @@
 from milepost.store.files import FileStore, JobFiles, Upload, result_of_url, safe_name
 from milepost.store.protocol import JobStore, Listener, Recorded, StoreError, Submission, UnknownJob
 from milepost.store.sqlite import SQLiteStore
-from milepost.store.values import keep, read
+from milepost.store.values import keep, keep_encoded, read, read_encoded
 
 __all__ = [
     "FileStore",
@@ -17,7 +17,9 @@ __all__ = [
     "UnknownJob",
     "Upload",
     "keep",
+    "keep_encoded",
     "read",
+    "read_encoded",
     "result_of_url",
     "safe_name",
 ]

@@ -28,21 +28,32 @@ class Upload(msgspec.Struct, frozen=True):
 
 
 class FileStore:
-    """Folders below one root: ``jobs/<id>/{scratch,results}``, ``jobs/<id>/log.txt`` and ``uploads/<id>``."""
+    """Folders below one root.
+
+    ``jobs/<id>/results`` and ``jobs/<id>/log.txt`` stay as long as the job; ``scratch/<id>`` as long
+    as it runs; ``uploads/<id>`` until the client removes it.
+    """
 
     def __init__(self, root: Path):
         """The folders below ``root``; made when first needed."""
         self.root: Final = root.absolute()
 
     def folder(self, job_id: str) -> Path:
-        """All that belongs to one job."""
-        if not _JOB_ID.fullmatch(job_id):
-            raise ValueError(f"{job_id!r} is no id of a job")
-        return self.root / "jobs" / job_id[:2] / job_id
+        """What stays of one job."""
+        return self.root / "jobs" / _checked(job_id)[:2] / job_id
 
     def workspace(self, job_id: str) -> Path:
         """The private folder an operation works in; kept from one attempt to the next."""
-        return self.folder(job_id) / "scratch"
+        return self.root / "scratch" / _checked(job_id)
+
+    def workspaces(self) -> list[str]:
+        """The ids of all jobs that have a workspace."""
+        scratch = self.root / "scratch"
+        return (
+            [each.name for each in scratch.iterdir() if _JOB_ID.fullmatch(each.name)]
+            if scratch.is_dir()
+            else []
+        )
 
     def results(self, job_id: str) -> Path:
         """Files that came out of the job."""
@@ -63,6 +74,7 @@ class FileStore:
 
     def remove(self, job_id: str) -> None:
         """Remove all files of a job."""
+        self.clean(job_id)
         shutil.rmtree(self.folder(job_id), ignore_errors=True)
 
     def new_upload(self) -> tuple[str, Path]:
@@ -158,6 +170,12 @@ def result_of_url(url: str) -> tuple[str, str] | None:
         return None
     job_id = match[1].replace("-", "").lower()
     return (job_id, match[2]) if _JOB_ID.fullmatch(job_id) else None
+
+
+def _checked(job_id: str) -> str:
+    if not _JOB_ID.fullmatch(job_id):
+        raise ValueError(f"{job_id!r} is no id of a job")
+    return job_id
 
 
 def _plain(name: str) -> bool:

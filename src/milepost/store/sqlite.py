@@ -1,6 +1,7 @@
 """Jobs in one SQLite file: the embedded store."""
 
 import asyncio
+import contextlib
 import queue
 import sqlite3
 import threading
@@ -10,14 +11,28 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import msgspec
+import structlog
 
-from milepost.jobs import UNFINISHED, Job, JobError, JobFilter, JobPage, Page, Status, apply, fold
+from milepost.jobs import (
+    UNFINISHED,
+    IllegalMove,
+    Job,
+    JobError,
+    JobFilter,
+    JobPage,
+    Page,
+    Status,
+    apply,
+    fold,
+)
 from milepost.jobs.events import Event, Submitted, decode, encode
 from milepost.jobs.job import submit as begin
 from milepost.store.protocol import Listener, Recorded, StoreError, Submission, UnknownJob
+
+log = structlog.get_logger("milepost.store")
 
 T = TypeVar("T")
 
@@ -29,15 +44,18 @@ AT_HAND: Final = 20_000
 
 _READERS: Final = 2
 
+_AT_ONCE: Final = 500
+"""Jobs read with one statement; SQLite limits the parameters of a statement."""
+
 
 class _Change(msgspec.Struct):
     """A request to the writer and the future that waits for it."""
 
     future: "asyncio.Future[Any]"
+    kind: Literal["submit", "append", "drop payloads"]
     job_id: str
-    events: tuple[Event, ...]
-    payloads: Mapping[str, bytes]
-    drop_payloads: bool = False
+    events: tuple[Event, ...] = ()
+    payloads: Mapping[str, bytes] = {}
     outcome: Any = None
     job: Job | None = None
     recorded: list[Recorded] = []
@@ -65,12 +83,7 @@ class SQLiteStore:
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="store-reader")
         self._reader = threading.local()
         self._reader_connections: list[sqlite3.Connection] = []
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = _connect(path)
-            migrate(self._connection)
-        except (sqlite3.Error, OSError) as error:
-            raise StoreError(f"{path} cannot be used as the store of jobs: {error}") from error
+        self._connection = _open(path)
         self._heads: OrderedDict[str, Job] = OrderedDict()
         self._closed = False
         self._writer = threading.Thread(target=self._write, name="store-writer", daemon=True)
@@ -84,31 +97,33 @@ class SQLiteStore:
         """See ``JobStore.submit``."""
         if not events or not isinstance(events[0], Submitted):
             raise ValueError("a job begins with a Submitted event")
-        submission: Submission = await self._change(job_id, events, payloads or {})
+        submission: Submission = await self._change("submit", job_id, events, payloads or {})
         return submission
 
     async def append(self, job_id: str, *events: Event, payloads: Mapping[str, bytes] | None = None) -> Job:
         """See ``JobStore.append``."""
-        job: Job = await self._change(job_id, events, payloads or {})
+        job: Job = await self._change("append", job_id, events, payloads or {})
         return job
 
     async def drop_payloads(self, job_id: str) -> None:
         """See ``JobStore.drop_payloads``."""
-        await self._change(job_id, (), {}, drop_payloads=True)
+        await self._change("drop payloads", job_id, (), {})
 
     def _change(
         self,
+        kind: Literal["submit", "append", "drop payloads"],
         job_id: str,
         events: tuple[Event, ...],
         payloads: Mapping[str, bytes],
-        *,
-        drop_payloads: bool = False,
     ) -> "asyncio.Future[Any]":
+        self._check_open()
+        future: asyncio.Future[Any] = self._loop.create_future()
+        self._changes.put(_Change(future, kind, job_id, events, payloads))
+        return future
+
+    def _check_open(self) -> None:
         if self._closed:
             raise StoreError("the store is closed")
-        future: asyncio.Future[Any] = self._loop.create_future()
-        self._changes.put(_Change(future, job_id, events, payloads, drop_payloads))
-        return future
 
     def _write(self) -> None:
         """The writer's life: take what waits, commit it, tell about it."""
@@ -144,11 +159,15 @@ class SQLiteStore:
                     change.outcome = error
             self._connection.execute("COMMIT")
         except Exception as error:  # noqa: BLE001 - whatever went wrong, those who wait must learn it
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
+            with contextlib.suppress(sqlite3.Error):
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
             for change in batch:
                 change.outcome = StoreError(f"the change could not be stored: {error}")
                 change.job, change.recorded = None, []
+                if len(batch) > 1:
+                    # What one of them met, as too little room for its payload, need not concern the others.
+                    self._commit([change])
             return
         for job_id, job in fresh.items():
             _remember(self._heads, job_id, job)
@@ -156,12 +175,15 @@ class SQLiteStore:
     def _perform(self, change: _Change, fresh: dict[str, Job]) -> None:
         """Apply one change inside the open transaction; refused events leave nothing behind."""
         events = change.events
-        if change.drop_payloads:
+        if change.kind == "drop payloads":
             self._connection.execute(_DROP_PAYLOADS, (change.job_id,))
             return
         job: Job
-        if events and isinstance(events[0], Submitted):
+        if change.kind == "submit":
             first = events[0]
+            assert isinstance(first, Submitted)
+            if self._connection.execute(_NUMBER, (change.job_id,)).fetchone():
+                raise IllegalMove(f"job {change.job_id} was submitted already")
             if first.key:
                 row = self._connection.execute(_BY_KEY, (first.owner, first.key)).fetchone()
                 if row:
@@ -204,7 +226,11 @@ class SQLiteStore:
             if change.job is not None:
                 _remember(self._seen, change.job_id, change.job)
                 for listener in self._listeners:
-                    listener(change.job, change.recorded)
+                    try:
+                        listener(change.job, change.recorded)
+                    except Exception:
+                        # The others must learn of their commits all the same.
+                        log.exception("a listener failed", job=change.job_id)
         for change in batch:
             if change.future.done():  # the one who waited was cancelled; the change stands
                 continue
@@ -239,8 +265,8 @@ class SQLiteStore:
 
     async def count(self, wanted: JobFilter) -> int:
         """See ``JobStore.count``."""
-        where, values = _where(wanted)
-        sql = f"SELECT count(*) FROM jobs{where}"  # noqa: S608 - the text is made of constants
+        where, values = _where(wanted, _statuses(wanted))
+        sql = f"SELECT count(*) FROM jobs {where}"  # noqa: S608 - the text is made of constants
         found: int = await self._read(lambda connection: connection.execute(sql, values).fetchone()[0])
         return found
 
@@ -248,13 +274,10 @@ class SQLiteStore:
         """See ``JobStore.unfinished``."""
 
         def read(connection: sqlite3.Connection) -> list[Job]:
-            where, values = _where(JobFilter(statuses=UNFINISHED))
-            sql = f"SELECT number FROM jobs{where} ORDER BY number"  # noqa: S608
+            where, values = _where(JobFilter(), sorted(UNFINISHED))
+            sql = f"SELECT number FROM jobs {where} ORDER BY number"  # noqa: S608
             numbers = [row[0] for row in connection.execute(sql, values)]
-            jobs: list[Job] = []
-            for start in range(0, len(numbers), 500):
-                jobs += [job for _, job in _load_many(connection, numbers[start : start + 500])]
-            return jobs
+            return [job for _, job in _load_many(connection, numbers)]
 
         return await self._read(read)
 
@@ -294,15 +317,21 @@ class SQLiteStore:
 
     async def _read(self, function: Callable[[sqlite3.Connection], T]) -> T:
         def call() -> T:
-            connection = getattr(self._reader, "connection", None)
-            if connection is None:
-                connection = self._reader.connection = _connect(self._path, check_same_thread=False)
-                self._reader_connections.append(connection)
             try:
-                return function(connection)
+                connection: sqlite3.Connection | None = getattr(self._reader, "connection", None)
+                if connection is None:
+                    connection = self._reader.connection = _connect(self._path)
+                    self._reader_connections.append(connection)
+                # Several statements of one read must see one state.
+                connection.execute("BEGIN")
+                try:
+                    return function(connection)
+                finally:
+                    connection.execute("ROLLBACK")
             except sqlite3.Error as error:
                 raise StoreError(f"the store cannot be read: {error}") from error
 
+        self._check_open()
         return await self._loop.run_in_executor(self._readers, call)
 
     def _newest(self, job: Job) -> Job:
@@ -354,12 +383,32 @@ def migrate(connection: sqlite3.Connection) -> None:
         connection.executescript(f"BEGIN;\n{script.read_text()}\nPRAGMA user_version = {number};\nCOMMIT;")
 
 
-def _connect(path: Path, *, check_same_thread: bool = False) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=check_same_thread, timeout=30)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("PRAGMA cache_size = -32768")
+def _open(path: Path) -> sqlite3.Connection:
+    """The connection that writes, to a database with the newest schema."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        connection = _connect(path)
+        try:
+            migrate(connection)
+        except BaseException:
+            connection.close()
+            raise
+    except (sqlite3.Error, OSError) as error:
+        raise StoreError(f"{path} cannot be used as the store of jobs: {error}") from error
+    return connection
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    # Each connection is used by one thread at a time, but opened or closed by another.
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA cache_size = -32768")
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
@@ -388,39 +437,49 @@ def _load(connection: sqlite3.Connection, job_id: str) -> Job:
 
 
 def _load_many(connection: sqlite3.Connection, numbers: list[int]) -> list[tuple[int, Job]]:
-    """The jobs of these row numbers, in rising order of number."""
-    marks = ",".join("?" * len(numbers))
-    rows = connection.execute(
-        "SELECT jobs.number, jobs.id, events.body FROM events JOIN jobs ON jobs.number = events.job"  # noqa: S608
-        f" WHERE events.job IN ({marks}) ORDER BY events.job, events.sequence",
-        numbers,
-    )
-    return [
-        (number, fold(job_id, (decode(body) for _, _, body in bodies)))
-        for (number, job_id), bodies in groupby(rows, key=lambda row: (row[0], row[1]))
-    ]
+    """The jobs of these row numbers, given in rising order or few enough for one statement."""
+    jobs: list[tuple[int, Job]] = []
+    for start in range(0, len(numbers), _AT_ONCE):
+        some = numbers[start : start + _AT_ONCE]
+        rows = connection.execute(
+            "SELECT jobs.number, jobs.id, events.body FROM events JOIN jobs ON jobs.number = events.job"  # noqa: S608
+            f" WHERE events.job IN ({','.join('?' * len(some))}) ORDER BY events.job, events.sequence",
+            some,
+        )
+        jobs += [
+            (number, fold(job_id, (decode(body) for _, _, body in bodies)))
+            for (number, job_id), bodies in groupby(rows, key=lambda row: (row[0], row[1]))
+        ]
+    return jobs
 
 
-def _where(wanted: JobFilter) -> tuple[str, list[Any]]:
-    terms: list[str] = []
-    values: list[Any] = []
+def _statuses(wanted: JobFilter) -> list[Status]:
+    """All statuses that match, so that no filter has to ask for what a status is not."""
     if wanted.statuses:
-        terms.append(f"status IN ({','.join('?' * len(wanted.statuses))})")
-        values += sorted(wanted.statuses)
-    elif not wanted.deleted:
-        terms.append(f"status <> {Status.DELETED:d}")
-    for column in ("owner", "service", "operation"):
+        return sorted(wanted.statuses)
+    return [each for each in Status if wanted.deleted or each is not Status.DELETED]
+
+
+def _where(wanted: JobFilter, statuses: Sequence[Status]) -> tuple[str, list[Any]]:
+    """The condition of a query, made so that the most telling index is used.
+
+    Every index begins with a column that is compared here and goes on with the status.
+    """
+    terms = [f"status IN ({','.join('?' * len(statuses))})"]
+    values: list[Any] = [*statuses]
+    by = ""
+    for column in ("owner", "operation", "service"):
         value = getattr(wanted, column)
         if value:
-            terms.append(f"{column} = ?")
+            # The plus keeps SQLite, which knows nothing of the values, from choosing another index.
+            terms.append(f"{'+' if by else ''}{column} = ?")
             values.append(value)
-    if wanted.submitted_from is not None:
-        terms.append("submitted_at >= ?")
-        values.append(wanted.submitted_from)
-    if wanted.submitted_to is not None:
-        terms.append("submitted_at <= ?")
-        values.append(wanted.submitted_to)
-    return (" WHERE " + " AND ".join(terms) if terms else ""), values
+            by = by or column
+    for comparison, time in ((">=", wanted.submitted_from), ("<=", wanted.submitted_to)):
+        if time is not None:
+            terms.append(f"submitted_at {comparison} ?")
+            values.append(max(-(2**63), min(time, 2**63 - 1)))  # SQLite knows no larger numbers
+    return f"INDEXED BY jobs_by_{by or 'status'} WHERE {' AND '.join(terms)}", values
 
 
 def _page_query(wanted: JobFilter, page: Page) -> tuple[str, list[Any]]:
@@ -431,11 +490,10 @@ def _page_query(wanted: JobFilter, page: Page) -> tuple[str, list[Any]]:
     """
     order = "ASC" if page.oldest_first else "DESC"
     parts, values = [], []
-    each = [msgspec.structs.replace(wanted, statuses=frozenset({one})) for one in sorted(wanted.statuses)]
-    for part in each or [wanted]:
-        where, some = _where(part)
+    for status in _statuses(wanted):
+        where, some = _where(wanted, [status])
         parts.append(
-            f"SELECT * FROM (SELECT number, submitted_at FROM jobs{where}"  # noqa: S608
+            f"SELECT * FROM (SELECT number, submitted_at FROM jobs {where}"  # noqa: S608
             f" ORDER BY submitted_at {order}, number {order} LIMIT ?)"
         )
         values += [*some, page.offset + page.limit + 1]

@@ -18,12 +18,16 @@ def keep(values: dict[str, Any], prefix: str) -> tuple[dict[str, Kept], dict[str
         values: JSON values by name.
         prefix: what the names of the payloads begin with, such as ``inputs``.
     """
+    return keep_encoded({name: msgspec.json.encode(value) for name, value in values.items()}, prefix)
+
+
+def keep_encoded(values: dict[str, bytes], prefix: str) -> tuple[dict[str, Kept], dict[str, bytes]]:
+    """The same as ``keep``, of values that are JSON text already."""
     kept: dict[str, Kept] = {}
     payloads: dict[str, bytes] = {}
-    for name, value in values.items():
-        encoded = msgspec.json.encode(value)
+    for name, encoded in values.items():
         if len(encoded) <= INLINE_LIMIT:
-            kept[name] = Kept(value)
+            kept[name] = Kept(msgspec.json.decode(encoded))
         else:
             payload = f"{prefix}/{name}"
             kept[name] = Kept(payload=payload, size=len(encoded))
@@ -37,6 +41,9 @@ async def read(store: JobStore, job: Job, kept: Kept) -> Any:
     Raises:
         LookupError: the payload is gone, as after a deletion.
     """
-    if not kept.payload:
-        return kept.value
-    return msgspec.json.decode(await store.payload(job.id, kept.payload))
+    return msgspec.json.decode(await read_encoded(store, job, kept)) if kept.payload else kept.value
+
+
+async def read_encoded(store: JobStore, job: Job, kept: Kept) -> bytes:
+    """The same as ``read``, as JSON text; a large value is not decoded for it."""
+    return await store.payload(job.id, kept.payload) if kept.payload else msgspec.json.encode(kept.value)

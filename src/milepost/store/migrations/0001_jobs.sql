@@ -14,12 +14,12 @@ CREATE TABLE jobs (
     ended_at INTEGER NOT NULL
 );
 
+-- Every list is asked for status by status, so that each part of it is a piece of one of these in order.
 -- The number of a row ends every index by itself, so equal times keep the order of submission.
-CREATE INDEX jobs_by_time ON jobs (submitted_at);
 CREATE INDEX jobs_by_status ON jobs (status, submitted_at);
-CREATE INDEX jobs_by_owner ON jobs (owner, submitted_at);
-CREATE INDEX jobs_by_service ON jobs (service, submitted_at);
-CREATE INDEX jobs_by_operation ON jobs (operation, submitted_at);
+CREATE INDEX jobs_by_owner ON jobs (owner, status, submitted_at);
+CREATE INDEX jobs_by_service ON jobs (service, status, submitted_at);
+CREATE INDEX jobs_by_operation ON jobs (operation, status, submitted_at);
 CREATE UNIQUE INDEX jobs_by_key ON jobs (owner, key) WHERE key <> '';
 
 CREATE TABLE events (
