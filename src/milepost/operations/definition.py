@@ -1,22 +1,52 @@
 """How work is declared: services, and the operations in them."""
 
+import copy
 import inspect
+import keyword
 import re
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any, Final, Generic, Literal, ParamSpec, TypeVar
+from typing import Any, Final, Generic, Literal, ParamSpec, TypeVar, get_args
 
 import msgspec
 
-from milepost.operations.parameters import Files, InputError, Parameter, outputs_of, parameters_of
+from milepost.operations.parameters import Files, InputError, Parameter
 from milepost.operations.run import Run
-from milepost.operations.types import LinearUnit
+from milepost.operations.signatures import outputs_of, parameters_of, returns_fields
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 _SERVICE_NAME: Final = re.compile(r"(?:(\w[\w-]*)/)?(\w[\w-]*)\.(\w+)")
-_RESERVED: Final = frozenset({"f", "token", "context", "returnMessages", "returnZ", "returnM"})
+_SECTION: Final = re.compile(r"^(?:Args|Returns|Raises|Yields|Example|Examples):[ \t]*$", re.MULTILINE)
+_RESERVED: Final = frozenset(
+    {
+        "f",
+        "token",
+        "callback",
+        "context",
+        "returnMessages",
+        "returnZ",
+        "returnM",
+        "returnTrueCurves",
+        "returnFeatureCollection",
+        "returnColumnName",
+        # Arguments that ArcGIS API for Python adds to the function it makes of a task.
+        "gis",
+        "future",
+    }
+)
+
+_LIMITS: Final = (
+    "max_usage_time",
+    "max_wait_time",
+    "max_idle_time",
+    "recycle_interval",
+    "grace_time",
+    "rollback_time",
+    "memory_limit",
+)
+"""Settings that cannot be negative."""
 
 
 class Service(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,13 +84,20 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             ValueError: says which setting and why.
         """
-        if not _SERVICE_NAME.fullmatch(self.name):
+        if not isinstance(self.name, str) or not _SERVICE_NAME.fullmatch(self.name):
             raise ValueError(f"service name {self.name!r} is not of the form Folder/Name.Type")
+        executions = get_args(Service.__annotations__["execution"])
+        if self.execution not in executions:
+            raise ValueError(f"service {self.name}: execution must be one of {', '.join(executions)}")
+        for field in ("min_instances", "max_instances", "memory_limit"):
+            if type(getattr(self, field)) is not int:
+                raise ValueError(f"service {self.name}: {field} must be a whole number")
         if not 0 <= self.min_instances <= self.max_instances or self.max_instances < 1:
             raise ValueError(f"service {self.name}: instances must satisfy 0 <= min <= max and 1 <= max")
-        for field in ("max_usage_time", "max_wait_time", "max_idle_time", "recycle_interval", "grace_time"):
-            if not getattr(self, field) >= 0:
-                raise ValueError(f"service {self.name}: {field} must not be negative")
+        for field in _LIMITS:
+            value = getattr(self, field)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+                raise ValueError(f"service {self.name}: {field} must be a number and not negative")
 
     @property
     def folder(self) -> str:
@@ -92,33 +129,68 @@ class Operation(Generic[P, T]):
         priority: int,
     ):
         """Made by ``operation``, which says what the arguments mean."""
+        _refuse_unfit(function)
         self.function: Final = function
-        self.service: Final = service
+        self.declared_in: Final = service
+        """The service as this operation declares it; a bare name stands for default settings."""
+        self.service = service
+        """The service with the settings in force: another operation of it may declare them."""
         self.name: Final = name
         self.retries: Final = retries
         self.resume: Final = resume
         self.priority: Final = priority
         self.inputs: Final[list[Parameter]] = parameters_of(function)
         self.outputs: Final[list[Parameter]] = outputs_of(function)
+        self._returns_fields: Final = returns_fields(function)
         self.__doc__ = function.__doc__
         self.__name__ = name
         self.__qualname__ = function.__qualname__
         self.__module__ = function.__module__
         self.__wrapped__ = function
+        self._check_declaration()
+
+    def _check_declaration(self) -> None:
+        """Refuse what would only fail later, in a client or while a job runs."""
+        if not self.name.isidentifier() or keyword.iskeyword(self.name):
+            raise ValueError(f"operation name {self.name!r} must be a Python identifier, such as make_tiles")
+        for setting in ("retries", "priority"):
+            if type(getattr(self, setting)) is not int:
+                raise ValueError(f"operation {self.name}: {setting} must be a whole number")
+        if self.retries < 0:
+            raise ValueError(f"operation {self.name}: retries must not be negative")
         for parameter in self.inputs:
             if parameter.name in _RESERVED:
                 raise TypeError(
-                    f"operation {name}: parameter name {parameter.name!r} is taken by the protocols"
+                    f"operation {self.name}: parameter name {parameter.name!r} is taken by the protocols"
                 )
+            if keyword.iskeyword(_snake_case(parameter.name)):
+                raise TypeError(
+                    f"operation {self.name}: parameter name {parameter.name!r} is a word of Python in snake case, "
+                    "as clients write it"
+                )
+        for side in (self.inputs, self.outputs):
+            known: dict[str, str] = {}
+            for parameter in side:
+                other = known.setdefault(_snake_case(parameter.name), parameter.name)
+                if other != parameter.name:
+                    raise TypeError(
+                        f"operation {self.name}: {other!r} and {parameter.name!r} are the same in snake case, "
+                        "as clients write them"
+                    )
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run the function here and now; a distance given as text is read as one."""
+        """Run the function here and now. A value given as text is read as if a client had sent it."""
         bound = inspect.signature(self.function).bind(*args, **kwargs)
         bound.apply_defaults()
         for parameter in self.inputs:
-            if parameter.kind == "linear_unit" and isinstance(bound.arguments[parameter.name], str):
-                bound.arguments[parameter.name] = LinearUnit(bound.arguments[parameter.name])
+            value = bound.arguments[parameter.name]
+            if _is_text_for(parameter, value):
+                bound.arguments[parameter.name] = parameter.load(parameter.check(value))
         return self.function(*bound.args, **bound.kwargs)
+
+    def __reduce__(self) -> str:
+        # Pickled by its name, as the function would be, whose place in the module it took.
+        return self.__qualname__
 
     def __repr__(self) -> str:
         return f"<operation {self.service.name} {self.name}>"
@@ -131,8 +203,7 @@ class Operation(Generic[P, T]):
     @cached_property
     def description(self) -> str:
         """The docstring without its ``Args:`` and the other sections for programmers."""
-        doc = inspect.getdoc(self.function) or ""
-        return re.split(r"\n\s*(?:Args|Returns|Raises|Yields|Example|Examples):", doc)[0].strip()
+        return _SECTION.split(inspect.getdoc(self.function) or "")[0].strip()
 
     def check(self, values: dict[str, Any]) -> dict[str, Any]:
         """The JSON forms of all inputs, defaults filled in, from what a client sent.
@@ -150,7 +221,7 @@ class Operation(Generic[P, T]):
                 if parameter.required:
                     problems.append(f"Parameter '{parameter.name}' is required")
                 elif parameter.default is not None:
-                    checked[parameter.name] = parameter.default
+                    checked[parameter.name] = copy.deepcopy(parameter.default)
                 continue
             try:
                 checked[parameter.name] = parameter.check(raw)
@@ -166,11 +237,67 @@ class Operation(Generic[P, T]):
         Raises:
             TypeError: it returned something else than it declares.
         """
-        values = {p.name: p.load(inputs[p.name], files) for p in self.inputs if p.name in inputs}
-        returned: Any = self.function(run, **values)  # type: ignore[arg-type]
-        if len(self.outputs) == 1 and self.outputs[0].name == "result":
+        values = {
+            each.name: each.load(inputs.get(each.name), files)
+            for each in self.inputs
+            if each.name in inputs or (not each.required and each.default is None)
+        }
+        returned: Any = self(run, **values)  # type: ignore[arg-type]
+        if not self.outputs:
+            return {}
+        if not self._returns_fields:
             return {"result": self.outputs[0].dump(returned, files)}
+        names = [output.name for output in self.outputs]
+        if not all(hasattr(returned, name) for name in names):
+            raise TypeError(
+                f"the operation should return {', '.join(names)}, but it returned {type(returned).__name__}"
+            )
         return {output.name: output.dump(getattr(returned, output.name), files) for output in self.outputs}
+
+
+def _refuse_unfit(function: Any) -> None:
+    """Refuse what is no plain function that runs from its start to its end.
+
+    Raises:
+        TypeError: says what it is instead.
+    """
+    if isinstance(function, Operation):
+        raise TypeError(f"{function.__qualname__} is an operation already")
+    plain = inspect.unwrap(function) if callable(function) else function
+    if not inspect.isfunction(plain) or not hasattr(function, "__qualname__"):
+        raise TypeError(
+            f"{function!r} is no function; an operation is a plain function: def buffer(run: Run)"
+        )
+    name = function.__qualname__
+    if "." in name.rpartition("<locals>.")[2]:
+        raise TypeError(f"{name} is a method; an operation is a plain function of a module")
+    if name == "<lambda>":
+        raise TypeError("a lambda has no name and no type hints; an operation is a plain function")
+    if inspect.iscoroutinefunction(plain) or inspect.isasyncgenfunction(plain):
+        raise TypeError(
+            f"{name} is async; an operation has a process of its own and may block: write def, "
+            "and call asyncio.run inside where a library needs it"
+        )
+    if inspect.isgeneratorfunction(plain):
+        raise TypeError(
+            f"{name} is a generator; an operation tells its progress to the run and returns its result"
+        )
+
+
+def _snake_case(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+def _is_text_for(parameter: Parameter, value: Any) -> bool:
+    """Whether a value is the text of something that is no text itself, such as a default ``"100 Meters"``."""
+    if isinstance(value, list | tuple):
+        return any(_is_text_for(parameter, each) for each in value)
+    return (
+        isinstance(value, str)
+        and parameter.kind not in ("raster", "file")
+        and not (isinstance(parameter.hint, type) and issubclass(str, parameter.hint))
+        and not isinstance(value, parameter.hint)
+    )
 
 
 def operation(
@@ -194,7 +321,8 @@ def operation(
         priority: jobs of higher priority are taken first.
 
     Raises:
-        TypeError: the function has a parameter that no client could fill.
+        TypeError: it is no plain function, or has a parameter that no client could fill.
+        ValueError: the service or one of the other settings cannot be meant.
     """
     home = Service(name=service) if isinstance(service, str) else service
 

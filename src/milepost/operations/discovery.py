@@ -3,7 +3,9 @@
 import hashlib
 import importlib
 import importlib.util
+import inspect
 import sys
+import traceback
 from collections.abc import Iterable, Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -33,9 +35,11 @@ class Catalog:
         self._operations: Final[dict[tuple[str, str], Operation[..., Any]]] = {}
         for each in operations:
             self._add(each)
+        for each in self:
+            each.service = self.services[each.service.name]
 
     def _add(self, found: Operation[..., Any]) -> None:
-        service = found.service
+        service = found.declared_in
         known = self.services.setdefault(service.name, service)
         if known != service and known == Service(name=service.name):
             self.services[service.name] = service
@@ -43,7 +47,10 @@ class Catalog:
             raise LoadError(f"service {service.name} is declared twice with different settings")
         other = self._operations.setdefault((service.name, found.name), found)
         if other is not found:
-            raise LoadError(f"service {service.name} has two operations named {found.name!r}")
+            raise LoadError(
+                f"service {service.name} has two operations named {found.name!r}, "
+                f"in {_file_of(other)} and {_file_of(found)}"
+            )
 
     def __iter__(self) -> Iterator[Operation[..., Any]]:
         return iter(self._operations.values())
@@ -65,10 +72,11 @@ def load_catalog(sources: Iterable[str]) -> Catalog:
     """
     found: dict[int, Operation[..., Any]] = {}
     for point in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda each: each.name):
-        for each in _operations_in(_import(point.value.partition(":")[0])):
+        package = f" of the installed package {point.dist.name}" if point.dist else ""
+        for each in _operations_in(_import(point.module, f"module {point.module}{package}")):
             found[id(each)] = each
     for source in sources:
-        module = load_file(Path(source)) if source.endswith(".py") else _import(source)
+        module = load_file(Path(source)) if source.endswith(".py") else _import(source, f"module {source}")
         operations = list(_operations_in(module))
         if not operations:
             raise LoadError(f"{source} declares no operation; decorate a function with @operation")
@@ -96,17 +104,33 @@ def load_file(path: Path) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
-        del sys.modules[name]
-        raise LoadError(f"{path} cannot be loaded: {type(error).__name__}: {error}") from error
+    except (Exception, SystemExit) as error:
+        sys.modules.pop(name, None)
+        raise LoadError(f"{path} cannot be loaded: {_told(error, full)}") from error
     return module
 
 
-def _import(name: str) -> ModuleType:
+def _import(name: str, called: str) -> ModuleType:
     try:
         return importlib.import_module(name)
-    except Exception as error:
-        raise LoadError(f"module {name} cannot be loaded: {type(error).__name__}: {error}") from error
+    except (Exception, SystemExit) as error:
+        hint = f"; for a file, write {name}.py" if Path(f"{name}.py").is_file() else ""
+        raise LoadError(f"{called} cannot be loaded: {_told(error)}{hint}") from error
+
+
+def _told(error: BaseException, file: Path | None = None) -> str:
+    """The error in one line, with the line of ``file`` that it comes from."""
+    text = f"{type(error).__name__}: {error}"
+    lines = [
+        frame.lineno
+        for frame in traceback.extract_tb(error.__traceback__)
+        if file is not None and frame.filename == str(file)
+    ]
+    return f"{text} (line {lines[-1]})" if lines else text
+
+
+def _file_of(found: Operation[..., Any]) -> str:
+    return inspect.getsourcefile(found.function) or found.__module__
 
 
 def _operations_in(module: ModuleType) -> Iterator[Operation[..., Any]]:

@@ -2,17 +2,21 @@
 
 import importlib
 import inspect
+import math
+import operator
+import shutil
 import tempfile
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, ParamSpec, Protocol, TypeVar, cast, get_type_hints
-
-import msgspec
+from typing import Any, Final, ParamSpec, Protocol, TypeVar, cast, get_args
 
 from milepost.jobs import Level, events
+from milepost.operations.kept import json_of, plain, reader_for
+from milepost.operations.types import sound_text
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -86,12 +90,13 @@ class Run:
             rollbacks: what earlier attempts recorded and nobody has undone.
         """
         self.notebook: Final = Notebook()
-        self._channel = channel or self.notebook
+        self._channel: Final = self.notebook if channel is None else channel
         self._workspace = workspace
         self._steps = dict(steps or {})
-        self._done_here: set[str] = set()
+        self._begun: set[str] = set()
+        self._stages: list[str] = []
         self._rollbacks = list(rollbacks or [])
-        self._reported_at = 0.0
+        self._reported_at = -math.inf
         self._reported = (-1.0, "")
 
     @cached_property
@@ -99,8 +104,9 @@ class Run:
         """The private folder of the job. It outlives an attempt, so a finished step may leave files in it."""
         if self._workspace is not None:
             return self._workspace
-        self._temporary = tempfile.TemporaryDirectory(prefix="milepost-run-")
-        return Path(self._temporary.name)
+        folder = tempfile.mkdtemp(prefix="milepost-run-")
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        return Path(folder)
 
     @property
     def cancelled(self) -> bool:
@@ -119,72 +125,108 @@ class Run:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """A named part of the work that clients see start and end: ``with run.stage("validating"):``."""
+        """A named part of the work that clients see start and end: ``with run.stage("validating"):``.
+
+        A stage that an error leaves has failed. One that is left by ``Stop`` has not; the
+        ending of the job says why it never finished.
+
+        Raises:
+            ValueError: the stage is going on already.
+        """
         self.check()
+        name = sound_text(name)
+        if name in self._stages:
+            raise ValueError(f"stage {name!r} is going on already; give a stage inside it a name of its own")
+        self._stages.append(name)
         self._tell(events.StageStarted, name=name)
         try:
             yield
         except Exception:
             self._tell(events.StageFailed, name=name)
             raise
-        except BaseException:
-            # Stopped, not failed; the ending of the job says why.
-            raise
         else:
             self._tell(events.StageFinished, name=name)
+        finally:
+            self._stages.remove(name)
 
     def step(self, name: str, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Do ``function`` once in the life of the job and keep what it returns.
 
         After a crash the next attempt gets the kept result back and does not call it again. The
         result must have a JSON form; it comes back as the type that ``function`` is annotated
-        with, in the first attempt as in any later one.
+        with, in the first attempt as in any later one; paths are kept as text.
 
         Raises:
-            ValueError: this run has done a step of that name already.
-            TypeError: the result has no JSON form.
+            ValueError: this run has begun a step of that name already.
+            TypeError: the result has no JSON form, or is not what ``function`` is annotated with.
         """
         self.check()
-        if name in self._done_here:
+        name = sound_text(name)
+        if name in self._begun:
             raise ValueError(f"step {name!r} is done twice in one run; give each step a name of its own")
-        self._done_here.add(name)
-        hint = get_type_hints(function).get("return", Any) if callable(function) else Any
-        if name not in self._steps:
-            try:
-                result = msgspec.json.decode(msgspec.json.encode(function(*args, **kwargs)))
-            except (TypeError, msgspec.MsgspecError) as error:
-                if isinstance(error, TypeError) and "Encoding objects of type" not in str(error):
-                    raise
-                raise TypeError(f"the result of step {name!r} has no JSON form: {error}") from error
-            self._record(events.StepFinished, name=name, result=events.Kept(result))
-            self._steps[name] = result
-        kept = self._steps[name]
-        return cast(T, kept if hint in (Any, None, type(None)) else msgspec.convert(kept, hint))
+        reader = reader_for(function)
+        self._begun.add(name)
+        if name in self._steps:
+            return cast(T, reader.read(json_of(self._steps[name], f"what was kept of step {name!r}")))
+        try:
+            returned = function(*args, **kwargs)
+        except BaseException:
+            self._begun.discard(name)  # it may be tried again
+            raise
+        record = json_of(returned, f"the result of step {name!r}", paths=True)
+        result = reader.read(record)
+        self._steps[name] = plain(record)
+        self._record(events.StepFinished, name=name, result=events.Kept(self._steps[name]))
+        return cast(T, result)
 
     def message(self, text: str, *, level: Level = "info", code: int = 0) -> None:
-        """Say something to those who watch the job."""
+        """Say something to those who watch the job.
+
+        Args:
+            text: what to say.
+            level: how much it matters.
+            code: a number by which programs can tell what was said; 0 for none.
+
+        Raises:
+            ValueError: there is no such level.
+            TypeError: the code is no whole number.
+        """
         self.check()
-        self._tell(events.MessageAdded, text=str(text), level=level, code=code)
+        if level not in get_args(Level):
+            raise ValueError(f"no level {level!r}; use one of {', '.join(get_args(Level))}")
+        try:
+            number = operator.index(code)
+        except TypeError as error:
+            raise TypeError(f"the code of a message must be a whole number, not {code!r}") from error
+        self._tell(events.MessageAdded, text=sound_text(text), level=level, code=number)
 
     def progress(self, fraction: float, text: str = "") -> None:
         """Report the share of the work that is done, from 0 to 1.
 
         May be called as often as the operation likes; what comes too fast is left out.
+
+        Raises:
+            ValueError: the fraction is no number.
         """
         self.check()
-        share = min(1.0, max(0.0, float(fraction)))
-        if share != share:  # NaN
+        if math.isnan(fraction):
             raise ValueError("progress must be a number from 0 to 1")
+        share = min(1.0, max(0.0, float(fraction)))
         now = time.monotonic()
         if (share, text) == self._reported or (share < 1 and now - self._reported_at < PROGRESS_EVERY):
             return
         self._reported, self._reported_at = (share, text), now
-        self._tell(events.Progressed, fraction=share, text=text)
+        self._tell(events.Progressed, fraction=share, text=sound_text(text))
 
     def attribute(self, name: str, value: Any) -> None:
-        """Set a named fact about the job that clients may read while it runs. It must have a JSON form."""
+        """Set a named fact about the job that clients may read while it runs.
+
+        Raises:
+            TypeError: the value has no JSON form.
+        """
         self.check()
-        self._tell(events.AttributeSet, name=name, value=msgspec.to_builtins(value))
+        form = plain(json_of(value, f"the attribute {name!r}"))
+        self._tell(events.AttributeSet, name=sound_text(name), value=form)
 
     def on_rollback(self, function: Callable[..., object], *arguments: Any) -> None:
         """Record how to undo an effect, *before* the effect; returns once the record is durable.
@@ -195,15 +237,15 @@ class Run:
         happened or when it runs twice. The same function with the same arguments is recorded once.
 
         Raises:
-            TypeError: the function cannot be imported by its name.
+            TypeError: the function cannot be imported by its name, or an argument has no JSON form.
         """
         self.check()
         name = function_name(function)
-        plain = msgspec.json.decode(msgspec.json.encode(list(arguments)))
-        if (name, plain) in self._rollbacks:
+        forms = plain(json_of(arguments, f"an argument of {name}"))
+        if (name, forms) in self._rollbacks:
             return
-        self._record(events.RollbackRecorded, function=name, arguments=plain)
-        self._rollbacks.append((name, plain))
+        self._record(events.RollbackRecorded, function=name, arguments=forms)
+        self._rollbacks.append((name, forms))
 
     def roll_back(self) -> None:
         """Undo what was recorded, last first. The engine does this for jobs; tests may do it too."""

@@ -31,6 +31,11 @@ METERS_PER_UNIT: Final[dict[str, float]] = {
 }
 """Lengths of the linear units in metres (international foot and its multiples)."""
 
+_UNITS: Final = {name.lower(): name for name in METERS_PER_UNIT} | {"foot": "Feet", "inch": "Inches"}
+_DISTANCE: Final = re.compile(
+    r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*([A-Za-z]*(?: [A-Za-z]+)*)\s*"
+)
+
 GEOMETRY_TYPES: Final = (
     "esriGeometryPoint",
     "esriGeometryMultipoint",
@@ -52,19 +57,21 @@ class LinearUnit:
             ValueError: no number, not finite, or an unknown unit.
         """
         if isinstance(distance, str):
-            match = re.fullmatch(r"\s*([-+]?[\d.]+(?:[eE][-+]?\d+)?)\s*([A-Za-z]*)\s*", distance)
+            match = _DISTANCE.fullmatch(distance)
             if not match:
-                raise ValueError(f"{distance!r} is not a distance such as '100 Meters'")
+                raise ValueError(f"{shown(distance)} is not a distance such as '100 Meters'")
             distance, units = float(match[1]), match[2] or units
-        units = units or "Meters"
-        known = {name.lower(): name for name in METERS_PER_UNIT}
-        plain = units.removeprefix("esri").lower()
-        name = known.get(plain) or known.get(plain + "s")
+        plain = (units or "Meters").lower().removeprefix("esri").replace(" ", "")
+        name = _UNITS.get(plain) or _UNITS.get(plain + "s")
         if not name:
-            raise ValueError(f"unknown unit {units!r}; use one of {', '.join(METERS_PER_UNIT)}")
+            raise ValueError(f"unknown unit {shown(units)}; use one of {', '.join(METERS_PER_UNIT)}")
+        try:
+            distance = float(distance)
+        except OverflowError:
+            distance = math.inf
         if not math.isfinite(distance):
             raise ValueError("a distance must be a finite number")
-        self.distance: Final = float(distance)
+        self.distance: Final = distance
         self.units: Final = name
 
     @property
@@ -79,10 +86,10 @@ class LinearUnit:
         return hash((self.distance, self.units))
 
     def __repr__(self) -> str:
-        return f"LinearUnit({self.distance:g}, {self.units!r})"
+        return f"LinearUnit({plain_number(self.distance)}, {self.units!r})"
 
     def __str__(self) -> str:
-        return f"{self.distance:g} {self.units}"
+        return f"{plain_number(self.distance)} {self.units}"
 
 
 class RecordSet(msgspec.Struct, rename="camel", omit_defaults=True):
@@ -190,24 +197,25 @@ def check_features(value: Mapping[str, Any], *, geometry: bool = True) -> str | 
     Raises:
         ValueError: says which feature and what is wrong with it.
     """
+    if geometry and value.get("type") == "FeatureCollection":
+        raise ValueError("it is GeoJSON; send an Esri feature set, with geometryType and spatialReference")
     features = value.get("features")
     if not isinstance(features, list):
         raise ValueError("it has no list 'features'")
-    if not isinstance(value.get("fields", []), list):
+    if not isinstance(value.get("fields"), list | None):
         raise ValueError("'fields' must be a list")
     kind = value.get("geometryType")
-    reference = value.get("spatialReference", {})
     if geometry:
         if kind is None and features:
             kind = _guess_geometry_type(features)
         if kind is not None and kind not in GEOMETRY_TYPES:
-            raise ValueError(f"unknown geometryType {kind!r}; use one of {', '.join(GEOMETRY_TYPES)}")
-        if not isinstance(reference, dict):
+            raise ValueError(f"unknown geometryType {shown(kind)}; use one of {', '.join(GEOMETRY_TYPES)}")
+        if not isinstance(value.get("spatialReference"), dict | None):
             raise ValueError("'spatialReference' must be an object such as {\"wkid\": 4326}")
     for number, feature in enumerate(features):
         if not isinstance(feature, dict):
             raise ValueError(f"feature {number} is not an object")
-        if not isinstance(feature.get("attributes", {}), dict):
+        if not isinstance(feature.get("attributes"), dict | None):
             raise ValueError(f"the attributes of feature {number} are not an object")
         if geometry and feature.get("geometry") is not None:
             problem = _geometry_problem(kind, feature["geometry"])
@@ -243,9 +251,9 @@ def _geometry_problem(kind: str | None, geometry: Any) -> str:
         case "esriGeometryPoint":
             if not {"x", "y"} <= geometry.keys():
                 return "has no x and y, as a point must"
-            return (
-                "" if _finite((geometry["x"], geometry["y"])) else "has an x or y that is not a finite number"
-            )
+            if not _finite((geometry["x"], geometry["y"])):
+                return "has an x or y that is not a finite number"
+            return "" if _measured((geometry.get("z"), geometry.get("m"))) else _BAD_MEASURE
         case "esriGeometryEnvelope":
             corners = [geometry.get(key) for key in ("xmin", "ymin", "xmax", "ymax")]
             return "" if _finite(corners) else "must have finite numbers xmin, ymin, xmax and ymax"
@@ -278,11 +286,46 @@ def _points_problem(points: list[Any], key: str) -> str:
             return f"has a point in {key!r} that is not a list of at least two numbers"
         if not _finite(point[:2]):
             return f"has a point in {key!r} with a coordinate that is not a finite number"
+        if len(point) > 2 and not _measured(point[2:]):
+            return _BAD_MEASURE
     return ""
 
 
+_BAD_MEASURE: Final = "has a z or m that is no number"
+
+
+def _measured(values: Iterable[Any]) -> bool:
+    """Whether these can be z and m, which may be missing where x and y may not."""
+    return all(value is None or value == "NaN" or _finite((value,)) for value in values)
+
+
 def _finite(numbers: Iterable[Any]) -> bool:
-    return all(
-        isinstance(number, int | float) and not isinstance(number, bool) and math.isfinite(number)
-        for number in numbers
-    )
+    try:
+        return all(
+            isinstance(number, int | float) and not isinstance(number, bool) and math.isfinite(number)
+            for number in numbers
+        )
+    except OverflowError:  # a whole number beyond all floats
+        return False
+
+
+def shown(raw: Any) -> str:
+    """A value as a message of an error shows it: never long, whatever a client sent."""
+    if isinstance(raw, list | tuple):
+        return "an array"
+    if isinstance(raw, dict):
+        return "an object"
+    if isinstance(raw, int) and raw.bit_length() > 128:
+        return "a number that large"
+    text = repr(raw)
+    return text if len(text) <= 40 else text[:37] + "..."
+
+
+def plain_number(number: float) -> str:
+    """A number without loss and without a needless fraction: ``100``, ``0.5``, ``1234567``."""
+    return repr(float(number)).removesuffix(".0")
+
+
+def sound_text(text: object) -> str:
+    """A text that JSON can carry: what is no Unicode character, as in some file names, is written out."""
+    return str(text).encode(errors="backslashreplace").decode()
