@@ -1,5 +1,7 @@
 """Watching a job on a display, from the first look to the results."""
 
+from collections.abc import Callable
+
 import msgspec
 
 from milepost.client.address import Address
@@ -10,8 +12,21 @@ from milepost.client.views import JobView, new_messages
 from milepost.client.watch import Note, Pace, watch
 
 
-def follow(session: Session, address: Address, display: Display, pace: Pace | None = None) -> JobView:
+def follow(
+    session: Session,
+    address: Address,
+    display: Display,
+    pace: Pace | None = None,
+    on_change: Callable[[JobView], None] | None = None,
+) -> JobView:
     """Show the job at ``address`` until it is finished; returns how it ended, with its results.
+
+    Args:
+        session: a session with its server.
+        address: the job resource, of any dialect.
+        display: where it is shown; closed at the end.
+        pace: how often to ask.
+        on_change: called with each view once it is shown.
 
     Raises:
         LostError: the job is gone, or nothing was heard of it for too long.
@@ -25,6 +40,8 @@ def follow(session: Session, address: Address, display: Display, pace: Pace | No
                 continue
             display.show(each, new_messages(last, each))
             last = each
+            if on_change is not None:
+                on_change(each)
         assert last is not None, "watch ends with the job or raises"
         last = msgspec.structs.replace(last, results=fetch_results(session, last))
         display.finish(last)

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from milepost.client.display import WORDS, Clock, duration, ending
 from milepost.client.results import summary
-from milepost.client.views import JobView, Message, Stage, State
+from milepost.client.views import JobView, Message, State
 
 COLOURS: Final[dict[State, str]] = {
     "queued": "blue",
@@ -34,6 +34,7 @@ _STAGE_SIGNS: Final = {
     "started": ("●", "cyan"),
     "pending": ("○", "dim"),
 }
+_STOPPED: Final = "■"
 _LEVEL_STYLES: Final = {"info": "", "warning": "yellow", "error": "red"}
 _BAR: Final = 44  # columns
 
@@ -68,13 +69,13 @@ class LiveDisplay:
         self._live.stop()
         colour = COLOURS[view.state]
         line = Text.assemble(
-            (f"{_SIGNS.get(view.state, '■')} ", colour),
+            (f"{_SIGNS.get(view.state, _STOPPED)} ", colour),
             (self._title, "bold"),
             (f" {ending(view, self._clock)}", colour),
         )
         self._console.print(line)
         if view.stages:
-            self._console.print(Padding(_stages(view.stages), (0, 0, 0, 2)))
+            self._console.print(Padding(_stages(view), (0, 0, 0, 2)))
         width = max((len(result.name) for result in view.results), default=0)
         for result in view.results:
             told = summary(result.value)
@@ -128,7 +129,7 @@ class LiveDisplay:
             table.add_row(" ", bar, percent, doing)
             yield table
         if view.stages:
-            yield Padding(_stages(view.stages), (0, 0, 0, 2))
+            yield Padding(_stages(view), (0, 0, 0, 2))
 
     def _turning(self, console: Console) -> Text:
         state = self._view.state if self._view else "queued"
@@ -136,10 +137,12 @@ class LiveDisplay:
         return Text.assemble(frame if isinstance(frame, Text) else "", " ", style=COLOURS[state])
 
 
-def _stages(stages: tuple[Stage, ...]) -> Text:
+def _stages(view: JobView) -> Text:
     line = Text()
-    for stage in stages:
+    for stage in view.stages:
         sign, style = _STAGE_SIGNS[stage.state]
+        if stage.state == "started" and view.finished:
+            sign, style = _STOPPED, COLOURS[view.state]
         line.append(f"{sign} ", style)
         line.append(stage.name.replace("_", " "), "dim" if stage.state == "pending" else "")
         line.append("   ")
