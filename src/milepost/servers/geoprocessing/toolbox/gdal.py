@@ -1,0 +1,363 @@
+"""GDAL's self-describing algorithms and its rasters, out of the library that pyogrio brings along.
+
+GDAL's own bindings for Python come in no wheel, but pyogrio's wheel carries the whole of GDAL. This
+module speaks to the very library that pyogrio has loaded, through GDAL's C interface. Inputs of
+algorithms are rasters that were opened here, never names: a name can stand for other files,
+databases and addresses.
+"""
+
+import ctypes
+import re
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from ctypes import CFUNCTYPE, POINTER, c_bool, c_char_p, c_double, c_int, c_size_t, c_void_p
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pyogrio
+from numpy.typing import NDArray
+from pyproj import CRS
+from pyproj.exceptions import CRSError
+
+INPUT_FORMATS: Final = ("GTiff", "AAIGrid", "DTED", "SRTMHGT")
+"""The drivers that may open a raster: formats that hold their pixels and name no other files."""
+
+CREATION_OPTIONS: Final = ("COMPRESS=DEFLATE", "TILED=YES")
+"""How GeoTIFF files are written."""
+
+Transform = tuple[float, float, float, float, float, float]
+"""Left edge, width of a pixel, 0, upper edge, 0, minus the height of a pixel (for a raster with north up)."""
+
+_STRINGS: Final = POINTER(c_char_p)
+_DOUBLES: Final = POINTER(c_double)
+_PROGRESS: Final = CFUNCTYPE(c_int, c_double, c_char_p, c_void_p)
+_ON_ERROR: Final = CFUNCTYPE(None, c_int, c_int, c_char_p)
+
+_FUNCTIONS: Final[dict[str, tuple[Any, list[Any]]]] = {
+    "GDALAllRegister": (None, []),
+    "GDALVersionInfo": (c_char_p, [c_char_p]),
+    "CPLPushErrorHandler": (None, [_ON_ERROR]),
+    "CPLPopErrorHandler": (None, []),
+    "GDALGetGlobalAlgorithmRegistry": (c_void_p, []),
+    "GDALAlgorithmRegistryInstantiateAlgFromPath": (c_void_p, [c_void_p, _STRINGS]),
+    "GDALAlgorithmRegistryRelease": (None, [c_void_p]),
+    "GDALAlgorithmRelease": (None, [c_void_p]),
+    "GDALAlgorithmRun": (c_bool, [c_void_p, _PROGRESS, c_void_p]),
+    "GDALAlgorithmFinalize": (c_bool, [c_void_p]),
+    "GDALAlgorithmGetArgNonConst": (c_void_p, [c_void_p, c_char_p]),
+    "GDALAlgorithmArgRelease": (None, [c_void_p]),
+    "GDALAlgorithmArgGetType": (c_int, [c_void_p]),
+    "GDALAlgorithmArgSetAsBoolean": (c_bool, [c_void_p, c_bool]),
+    "GDALAlgorithmArgSetAsString": (c_bool, [c_void_p, c_char_p]),
+    "GDALAlgorithmArgSetAsInteger": (c_bool, [c_void_p, c_int]),
+    "GDALAlgorithmArgSetAsDouble": (c_bool, [c_void_p, c_double]),
+    "GDALAlgorithmArgSetAsStringList": (c_bool, [c_void_p, _STRINGS]),
+    "GDALAlgorithmArgSetAsDoubleList": (c_bool, [c_void_p, c_size_t, _DOUBLES]),
+    "GDALAlgorithmArgSetDatasets": (c_bool, [c_void_p, c_size_t, POINTER(c_void_p)]),
+    "GDALAlgorithmArgSetAsDatasetValue": (c_bool, [c_void_p, c_void_p]),
+    "GDALArgDatasetValueCreate": (c_void_p, []),
+    "GDALArgDatasetValueSetName": (None, [c_void_p, c_char_p]),
+    "GDALArgDatasetValueRelease": (None, [c_void_p]),
+    "GDALOpenEx": (c_void_p, [c_char_p, c_int, _STRINGS, _STRINGS, _STRINGS]),
+    "GDALGetDriverByName": (c_void_p, [c_char_p]),
+    "GDALCreate": (c_void_p, [c_void_p, c_char_p, c_int, c_int, c_int, c_int, _STRINGS]),
+    "GDALClose": (c_int, [c_void_p]),
+    "GDALGetRasterXSize": (c_int, [c_void_p]),
+    "GDALGetRasterYSize": (c_int, [c_void_p]),
+    "GDALGetRasterCount": (c_int, [c_void_p]),
+    "GDALGetProjectionRef": (c_char_p, [c_void_p]),
+    "GDALSetProjection": (c_int, [c_void_p, c_char_p]),
+    "GDALGetGeoTransform": (c_int, [c_void_p, _DOUBLES]),
+    "GDALSetGeoTransform": (c_int, [c_void_p, _DOUBLES]),
+    "GDALGetRasterBand": (c_void_p, [c_void_p, c_int]),
+    "GDALGetRasterScale": (c_double, [c_void_p, POINTER(c_int)]),
+    "GDALGetRasterOffset": (c_double, [c_void_p, POINTER(c_int)]),
+    "GDALGetRasterNoDataValue": (c_double, [c_void_p, POINTER(c_int)]),
+    "GDALSetRasterNoDataValue": (c_int, [c_void_p, c_double]),
+    "GDALRasterIO": (c_int, [c_void_p, *[c_int] * 5, c_void_p, *[c_int] * 5]),
+}
+"""Every function used, with what it returns and takes."""
+
+_CE_FAILURE: Final = 3
+_OF_RASTER_VERBOSE: Final = 0x02 | 0x40
+_PIXELS: Final[dict[str, int]] = {"uint8": 1, "uint16": 2, "float32": 6}
+"""GDAL's numbers of the pixel types that are read and written here."""
+
+# How an argument is set, by GDAL's number of its type.
+_BOOLEAN, _STRING, _INTEGER, _REAL, _DATASET, _STRING_LIST, _REAL_LIST, _DATASET_LIST = 0, 1, 2, 3, 4, 5, 7, 8
+
+
+class GdalError(RuntimeError):
+    """GDAL could not do what was asked; the text is GDAL's own."""
+
+
+class OpenRaster:
+    """An open raster of one band or more. Only the first band is read and written."""
+
+    def __init__(self, handle: int):
+        """Made by ``open_raster`` and ``create_raster``."""
+        self.handle: Final = handle
+        self.width: Final[int] = _gdal.GDALGetRasterXSize(handle)
+        self.height: Final[int] = _gdal.GDALGetRasterYSize(handle)
+        self._band: Final = _gdal.GDALGetRasterBand(handle, 1)
+
+    @property
+    def crs(self) -> CRS | None:
+        """The coordinate reference system; None when the file names none that is understood."""
+        text = (_gdal.GDALGetProjectionRef(self.handle) or b"").decode()
+        try:
+            return CRS.from_wkt(text) if text else None
+        except CRSError:
+            return None
+
+    @property
+    def transform(self) -> Transform | None:
+        """From pixels to coordinates; None when the file does not say where it lies."""
+        numbers = (c_double * 6)()
+        if _gdal.GDALGetGeoTransform(self.handle, numbers) != 0:
+            return None
+        return (numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5])
+
+    @property
+    def nodata(self) -> float | None:
+        """The value of pixels that hold none."""
+        return self._optional("GDALGetRasterNoDataValue")
+
+    @property
+    def scale_and_offset(self) -> tuple[float, float]:
+        """What pixels are multiplied with, and what is added then, to get values."""
+        scale, offset = self._optional("GDALGetRasterScale"), self._optional("GDALGetRasterOffset")
+        return 1.0 if scale is None else scale, offset or 0.0
+
+    def read(self, first: int = 0, rows: int | None = None, dtype: str = "float32") -> NDArray[Any]:
+        """The pixels of some rows, the uppermost first, as an array of shape (rows, width)."""
+        pixels = np.empty((self.height - first if rows is None else rows, self.width), dtype=dtype)
+        self._transfer(0, first, pixels)
+        return pixels
+
+    def write(self, pixels: NDArray[Any], first: int = 0) -> None:
+        """Write rows of pixels, beginning with row ``first``."""
+        self._transfer(1, first, np.ascontiguousarray(pixels))
+
+    def _optional(self, function: str) -> float | None:
+        there = c_int()
+        value: float = getattr(_gdal, function)(self._band, ctypes.byref(there))
+        return value if there.value else None
+
+    def _transfer(self, direction: int, first: int, pixels: NDArray[Any]) -> None:
+        rows, columns = pixels.shape
+        kind = _PIXELS[pixels.dtype.name]
+        with _errors() as messages:
+            failed = _gdal.GDALRasterIO(
+                self._band, direction, 0, first, columns, rows, pixels.ctypes.data, columns, rows, kind, 0, 0
+            )
+        if failed:
+            raise _error(messages, "the pixels could not be read or written")
+
+
+@contextmanager
+def open_raster(path: Path | str) -> Iterator[OpenRaster]:
+    """An existing raster file, of one of the ``INPUT_FORMATS``, to read.
+
+    Raises:
+        ValueError: there is no such file, or it is no raster of these formats.
+    """
+    if not Path(path).is_file():
+        raise ValueError(f"there is no raster file {Path(path).name}")
+    with _errors() as messages:
+        handle = _gdal.GDALOpenEx(_name(path), _OF_RASTER_VERBOSE, _strings(INPUT_FORMATS), None, None)
+    if not handle:
+        raise ValueError(
+            f"{Path(path).name} is no raster of the formats {', '.join(INPUT_FORMATS)}: "
+            f"{_error(messages, 'it is of another format')}"
+        )
+    try:
+        yield OpenRaster(handle)
+    finally:
+        _gdal.GDALClose(handle)
+
+
+@contextmanager
+def create_raster(
+    path: Path | str,
+    *,
+    width: int,
+    height: int,
+    dtype: str,
+    transform: Transform,
+    crs: CRS,
+    nodata: float | None = None,
+) -> Iterator[OpenRaster]:
+    """A new GeoTIFF of one band, to be written; replaces a file that is there.
+
+    Raises:
+        GdalError: it cannot be written, for instance because the disk is full.
+    """
+    with _errors() as messages:
+        driver = _gdal.GDALGetDriverByName(b"GTiff")
+        handle = _gdal.GDALCreate(
+            driver, _name(path), width, height, 1, _PIXELS[dtype], _strings(CREATION_OPTIONS)
+        )
+        if not handle:
+            raise _error(messages, f"{Path(path).name} cannot be written")
+        _gdal.GDALSetProjection(handle, crs.to_wkt().encode())
+        _gdal.GDALSetGeoTransform(handle, (c_double * 6)(*transform))
+        if nodata is not None:
+            _gdal.GDALSetRasterNoDataValue(_gdal.GDALGetRasterBand(handle, 1), nodata)
+    try:
+        yield OpenRaster(handle)
+    finally:
+        with _errors() as messages:
+            failed = _gdal.GDALClose(handle)
+    if failed:
+        raise _error(messages, f"{Path(path).name} cannot be written to its end")
+
+
+def run_algorithm(
+    name: str,
+    arguments: Mapping[str, Any],
+    progress: Callable[[float], None] | None = None,
+) -> list[str]:
+    """Run an algorithm, such as ``raster slope``.
+
+    Args:
+        name: the names of the algorithm and of those above it, with spaces between.
+        arguments: values by GDAL's name of the argument; an ``OpenRaster`` for an input, a ``Path`` for an output.
+        progress: told the share of the work that is done, from 0 to 1. What it raises stops GDAL and
+            goes on to the caller.
+
+    Returns:
+        GDAL's warnings.
+
+    Raises:
+        GdalError: it failed; the text says why.
+        ValueError: there is no such algorithm or argument.
+    """
+    caller, raised = threading.get_ident(), list[BaseException]()
+
+    def report(share: float, _message: bytes, _data: int) -> int:
+        # GDAL also reports from threads of its own; only the one that called may talk to the run.
+        if progress and not raised and threading.get_ident() == caller:
+            try:
+                progress(share)
+            except BaseException as error:  # noqa: BLE001 - it is raised again, on this side of C
+                raised.append(error)
+        return 0 if raised else 1
+
+    with _errors() as messages, _algorithm(name) as algorithm:
+        for key, value in arguments.items():
+            _set_argument(algorithm, name, key, value)
+        done = _gdal.GDALAlgorithmRun(algorithm, _PROGRESS(report), None) and _gdal.GDALAlgorithmFinalize(
+            algorithm
+        )
+    if raised:
+        raise raised[0]
+    if not done:
+        raise _error(messages, f"{name} failed")
+    return [text for level, text in messages if level < _CE_FAILURE]
+
+
+@contextmanager
+def _algorithm(name: str) -> Iterator[int]:
+    registry = _gdal.GDALGetGlobalAlgorithmRegistry()
+    algorithm = _gdal.GDALAlgorithmRegistryInstantiateAlgFromPath(registry, _strings(name.split()))
+    _gdal.GDALAlgorithmRegistryRelease(registry)
+    if not algorithm:
+        raise ValueError(f"GDAL has no algorithm {name!r}")
+    try:
+        yield algorithm
+    finally:
+        _gdal.GDALAlgorithmRelease(algorithm)
+
+
+def _set_argument(algorithm: int, name: str, key: str, value: Any) -> None:
+    argument = _gdal.GDALAlgorithmGetArgNonConst(algorithm, key.encode())
+    if not argument:
+        raise ValueError(f"GDAL's algorithm {name!r} has no argument {key!r}")
+    try:
+        match _gdal.GDALAlgorithmArgGetType(argument):
+            case kind if kind == _DATASET_LIST and isinstance(value, OpenRaster):
+                done = _gdal.GDALAlgorithmArgSetDatasets(argument, 1, (c_void_p * 1)(value.handle))
+            case kind if kind == _DATASET and isinstance(value, Path):
+                output = _gdal.GDALArgDatasetValueCreate()
+                _gdal.GDALArgDatasetValueSetName(output, _name(value))
+                done = _gdal.GDALAlgorithmArgSetAsDatasetValue(argument, output)
+                _gdal.GDALArgDatasetValueRelease(output)
+            case kind if kind == _BOOLEAN:
+                done = _gdal.GDALAlgorithmArgSetAsBoolean(argument, value)
+            case kind if kind == _STRING:
+                done = _gdal.GDALAlgorithmArgSetAsString(argument, str(value).encode())
+            case kind if kind == _INTEGER:
+                done = _gdal.GDALAlgorithmArgSetAsInteger(argument, value)
+            case kind if kind == _REAL:
+                done = _gdal.GDALAlgorithmArgSetAsDouble(argument, value)
+            case kind if kind == _STRING_LIST:
+                done = _gdal.GDALAlgorithmArgSetAsStringList(argument, _strings(value))
+            case kind if kind == _REAL_LIST:
+                numbers = (c_double * len(value))(*value)
+                done = _gdal.GDALAlgorithmArgSetAsDoubleList(argument, len(value), numbers)
+            case _:
+                done = False
+    finally:
+        _gdal.GDALAlgorithmArgRelease(argument)
+    if not done:
+        raise ValueError(f"GDAL's algorithm {name!r} takes no {value!r} as {key!r}")
+
+
+@contextmanager
+def _errors() -> Iterator[list[tuple[int, str]]]:
+    """What GDAL says meanwhile in this thread, with its level, instead of on standard error."""
+    said: list[tuple[int, str]] = []
+
+    def listen(level: int, _number: int, text: bytes) -> None:
+        said.append((level, text.decode(errors="replace")))
+
+    handler = _ON_ERROR(listen)  # GDAL does not keep it alive
+    _gdal.CPLPushErrorHandler(handler)
+    try:
+        yield said
+    finally:
+        _gdal.CPLPopErrorHandler()
+
+
+def _error(messages: list[tuple[int, str]], otherwise: str) -> GdalError:
+    failures = dict.fromkeys(text for level, text in messages if level >= _CE_FAILURE)
+    return GdalError("; ".join(failures) or otherwise)
+
+
+def _name(path: Path | str) -> bytes:
+    """A path as GDAL takes it: absolute, so that it cannot be read as anything but a file."""
+    return str(Path(path).absolute()).encode()
+
+
+def _strings(texts: Any) -> Any:
+    encoded = [text.encode() for text in texts]
+    return (c_char_p * (len(encoded) + 1))(*encoded, None)
+
+
+def _load() -> ctypes.CDLL:
+    """The GDAL that pyogrio has loaded.
+
+    Raises:
+        ImportError: there is none, or it is too old for its algorithms; the text says what to install.
+    """
+    loaded = set(re.findall(r"/\S*libgdal[^/\s]*\.so\S*", Path("/proc/self/maps").read_text()))
+    # Another package may have brought a GDAL of its own.
+    own = [path for path in loaded if "pyogrio" in path] or sorted(loaded)
+    cure = "the terrain tools need pyogrio's wheel with GDAL 3.12: pip install 'milepost[gp]'"
+    if not own:
+        raise ImportError(f"pyogrio {pyogrio.__version__} has loaded no GDAL library; {cure}")
+    library = ctypes.CDLL(own[0])
+    missing = [name for name in _FUNCTIONS if not hasattr(library, name)]
+    if missing:
+        raise ImportError(f"GDAL {pyogrio.__gdal_version_string__} lacks {', '.join(missing)}; {cure}")
+    for name, (result, arguments) in _FUNCTIONS.items():
+        function = getattr(library, name)
+        function.restype, function.argtypes = result, arguments
+    library.GDALAllRegister()
+    return library
+
+
+_gdal: Final = _load()
