@@ -48,7 +48,8 @@ Exit codes:
   2  the command was not understood
   3  the job was cancelled
   4  how the job ended cannot be told: the server cannot be reached,
-     answered wrongly, refused the sign-in, or the job was deleted"""
+     answered wrongly, refused the sign-in, or the job was deleted
+130  Ctrl-C ended the watching; the job goes on"""
 
 option: Final = functools.partial(click.option, show_envvar=True)
 """An option whose help names its environment variable."""

@@ -1,5 +1,6 @@
 """Showing a job live in a terminal: what it says scrolls by, its progress stays below."""
 
+import threading
 from typing import Final
 
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -37,6 +38,7 @@ _STAGE_SIGNS: Final = {
 _STOPPED: Final = "■"
 _LEVEL_STYLES: Final = {"info": "", "warning": "yellow", "error": "red"}
 _BAR: Final = 44  # columns
+_REDRAW: Final = 0.1  # seconds
 
 
 class LiveDisplay:
@@ -49,9 +51,12 @@ class LiveDisplay:
         self._clock: Final = Clock(submitted)
         self._spinner: Final = Spinner("dots")
         self._view: JobView | None = None
-        # Given when the state stops changing: the name of a job that is done does not turn.
-        self._live: Final = Live(self, console=console, refresh_per_second=10, transient=True)
+        self._live: Final = Live(self, console=console, auto_refresh=False, transient=True)
+        # Live has a thread for this, but what it draws can come between the lines that others print.
+        self._drawing: Final = threading.Lock()
+        self._closed: Final = threading.Event()
         self._live.start()
+        threading.Thread(target=self._keep_drawing, daemon=True).start()
 
     def show(self, view: JobView, new: list[Message]) -> None:
         """Print what is new; the rest is drawn from ``view`` until the next change."""
@@ -66,7 +71,7 @@ class LiveDisplay:
     def finish(self, view: JobView) -> None:
         """Replace the live part by how it ended, why, and what came out."""
         self._view = view
-        self._live.stop()
+        self.close()
         colour = COLOURS[view.state]
         line = Text.assemble(
             (f"{_SIGNS.get(view.state, _STOPPED)} ", colour),
@@ -75,7 +80,7 @@ class LiveDisplay:
         )
         self._console.print(line)
         if view.stages:
-            self._console.print(Padding(_stages(view), (0, 0, 0, 2)))
+            self._console.print(Padding(_stages(view), (0, 0, 0, 2), expand=False))
         width = max((len(result.name) for result in view.results), default=0)
         for result in view.results:
             told = summary(result.value)
@@ -89,13 +94,21 @@ class LiveDisplay:
 
     def close(self) -> None:
         """Leave the terminal as it was."""
-        self._live.stop()
+        self._closed.set()
+        with self._drawing:
+            self._live.stop()
+
+    def _keep_drawing(self) -> None:
+        while not self._closed.wait(_REDRAW):
+            with self._drawing:
+                self._live.refresh()
 
     def _line(self, text: Text, code: int = 0) -> None:
         table = Table.grid(padding=(0, 2))
         clock = Text(f"{duration(self._clock.seconds(self._view)):>8}", "dim")
         table.add_row(clock, Text.assemble(text, (f"  {code}", "dim")) if code else text)
-        self._console.print(table)
+        with self._drawing:
+            self._console.print(table)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """The live part: name and status, progress, stages."""
@@ -129,7 +142,7 @@ class LiveDisplay:
             table.add_row(" ", bar, percent, doing)
             yield table
         if view.stages:
-            yield Padding(_stages(view), (0, 0, 0, 2))
+            yield Padding(_stages(view), (0, 0, 0, 2), expand=False)
 
     def _turning(self, console: Console) -> Text:
         state = self._view.state if self._view else "queued"
