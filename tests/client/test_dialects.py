@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from milepost.client import Message, NotAJobError, Result, Stage, read_job
@@ -268,6 +268,7 @@ ANY_JSON = st.recursive(
 ANY_OBJECT = st.dictionaries(st.sampled_from(_KEYS), ANY_JSON)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(ANY_OBJECT)
 def test_any_object_is_a_job_or_is_refused_in_words(body: dict[str, Any]) -> None:
     refusal = ""
