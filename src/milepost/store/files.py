@@ -6,11 +6,14 @@ import secrets
 import shutil
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import unquote
 
 import msgspec
 
 _JOB_ID: Final = re.compile(r"[0-9a-f]{32}")
 _RESULT_URL: Final = re.compile(r"/jobs/j?([0-9a-fA-F-]{32,36})/([^/?#]+)$")
+_LONGEST_NAME: Final = 120
+"""Bytes in the name of a file that is kept."""
 _UPLOAD_ID: Final = re.compile(r"i[0-9a-f]{32}")
 
 
@@ -151,11 +154,11 @@ class JobFiles:
             raise ValueError(f"the output {path} is no file in the workspace of the run")
         results = self._store.results(self._job_id)
         results.mkdir(parents=True, exist_ok=True)
-        target = results / safe_name(full.name)
+        first = target = results / safe_name(full.name)
         number = 1
         while target.exists():
             number += 1
-            target = results / safe_name(f"{full.stem}-{number}{full.suffix}")
+            target = results / f"{first.stem}-{number}{first.suffix}"
         try:
             os.link(full, target)
         except OSError:  # a file system without hard links
@@ -169,7 +172,7 @@ def result_of_url(url: str) -> tuple[str, str] | None:
     if not match:
         return None
     job_id = match[1].replace("-", "").lower()
-    return (job_id, match[2]) if _JOB_ID.fullmatch(job_id) else None
+    return (job_id, unquote(match[2])) if _JOB_ID.fullmatch(job_id) else None
 
 
 def _checked(job_id: str) -> str:
@@ -179,9 +182,16 @@ def _checked(job_id: str) -> str:
 
 
 def _plain(name: str) -> bool:
-    return bool(name) and name not in (".", "..") and "/" not in name and "\x00" not in name
+    """Whether it names a file in a folder, and not one elsewhere."""
+    short = len(name.encode(errors="replace")) <= 255  # what file systems take
+    return bool(name) and short and name not in (".", "..") and "/" not in name and "\x00" not in name
 
 
 def safe_name(name: str) -> str:
-    """A file name that is safe in a URL and on every file system."""
-    return re.sub(r"[^\w.-]+", "_", name).lstrip(".")[:120] or "file"
+    """A file name that is safe in a URL and on every file system; its suffix stays, since it tells the format."""
+    plain = re.sub(r"[^\w.-]+", "_", name).lstrip(".") or "file"
+    suffix = Path(plain).suffix.encode()
+    if len(plain.encode()) <= _LONGEST_NAME or len(suffix) > 20:
+        suffix = b""
+    stem = plain.encode()[: _LONGEST_NAME - len(suffix)]
+    return stem.decode(errors="ignore") + suffix.decode()
