@@ -13,7 +13,7 @@ import psutil
 from rich.console import Console
 from rich.text import Text
 
-from milepost.cli.demo_errands import LONG_ERRAND, Errand, errands
+from milepost.cli.demo_errands import Errand, errands, long_errand
 from milepost.cli.local_server import LocalServer
 from milepost.cli.options import FAILED, INTERRUPTED, Problem, display_for, reported_errors
 from milepost.client import Address, BadAnswerError, Display, JobView, Pace, Session, duration, follow
@@ -21,6 +21,8 @@ from milepost.security.passwords import generate
 
 USER: Final = "demo"
 PACE: Final = Pace(first=0.05, longest=0.25)
+MIDDLE: Final = 0.33
+"""Share of the work after which the job that is too much is cancelled."""
 STOP_LIMIT: Final = 10.0
 """Seconds within which a cancelled job must have stopped."""
 
@@ -58,11 +60,11 @@ class Demonstration:
 
         def cancel_in_the_middle(view: JobView) -> None:
             nonlocal asked_at
-            if asked_at or view.state != "running" or not view.fraction:
+            if asked_at or view.state != "running" or (view.fraction or 0) < MIDDLE:
                 return
             workers.extend(self._server.processes_of(view.id))
             numbers = ", ".join(str(process.pid) for process in workers)
-            display.note(f"Cancelled in the middle, at {view.fraction:.0%}; process {numbers} works on it.")
+            display.note(f"Now it is cancelled, while process {numbers} works on it.")
             asked_at = time.monotonic()
             self._session.post(f"{address.url}/cancel")
 
@@ -162,7 +164,7 @@ def _show(console: Console, server: LocalServer) -> list[str]:
         shown = Demonstration(console, server, session)
         for errand in errands():
             shown.run(errand)
-        shown.cancel(LONG_ERRAND)
+        shown.cancel(long_errand())
     console.print()
     if shown.broken:
         console.print(Text("Not everything was as promised:", "bold red"))

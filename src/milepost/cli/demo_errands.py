@@ -9,6 +9,9 @@ import msgspec
 _COUNTRIES: Final = "tests/fixtures/naturalearth_lowres/naturalearth_lowres.shp"
 """The countries of Natural Earth, in the wheel of pyogrio."""
 
+_TERRAIN: Final = (-84.41, 36.45, -84.08, 36.73)
+"""West, south, east and north of the terrain in the wheel of Matplotlib, in degrees, a little inside."""
+
 
 class Errand(NamedTuple):
     """A job of the demonstration."""
@@ -36,19 +39,45 @@ def errands() -> Iterator[Errand]:
         lambda value: _wrong_features(value, "esriGeometryPolygon", exactly=number),
     )
     yield Errand(
-        "Contour: a line every 100 meters of height, on terrain measured from space",
+        "Contour: a line every 50 meters of height, on terrain measured from space",
         "Terrain/Surface/GPServer/contour",
-        {"interval": "100"},
+        {"interval": "50 Meters"},
         lambda value: _wrong_features(value, "esriGeometryPolyline"),
+    )
+    yield Errand(
+        "Viewshed: the ground that can be seen from four places in that terrain",
+        "Terrain/Surface/GPServer/viewshed",
+        {"observers": _observers(2, 2)},
+        lambda value: _wrong_features(value, "esriGeometryPolygon"),
     )
 
 
-LONG_ERRAND: Final = Errand(
-    "Contour again, every 5 centimeters: far too much, so it is cancelled",
-    "Terrain/Surface/GPServer/contour",
-    {"interval": "0.05"},
-    lambda _: "",
-)
+def long_errand() -> Errand:
+    """A job that takes long enough to be cancelled in the middle."""
+    return Errand(
+        "Viewshed from a thousand places: too much, so it is cancelled in the middle",
+        "Terrain/Surface/GPServer/viewshed",
+        {"observers": _observers(40, 25)},
+        lambda _: "",
+    )
+
+
+def _observers(columns: int, rows: int) -> str:
+    """Points spread evenly over the terrain, as a feature set in JSON."""
+    west, south, east, north = _TERRAIN
+    points = [
+        {
+            "geometry": {
+                "x": west + (east - west) * (column + 0.5) / columns,
+                "y": south + (north - south) * (row + 0.5) / rows,
+            },
+            "attributes": {},
+        }
+        for row in range(rows)
+        for column in range(columns)
+    ]
+    body = {"geometryType": "esriGeometryPoint", "spatialReference": {"wkid": 4326}, "features": points}
+    return msgspec.json.encode(body).decode()
 
 
 def _countries() -> tuple[str, int]:
