@@ -116,7 +116,7 @@ class Server:
             expose_headers=["Location"],
             max_age=86400,
         )
-        return geoprocessing.polls(settings.base_path, server)
+        return geoprocessing.in_front(settings.base_path, server)
 
     async def _health(self, _: Request) -> Response:
         """Whether the server can do its work: the store answers and instances can be started."""

@@ -1,6 +1,16 @@
 """What every dialect shares: request parameters, formats, errors, tokens and ids."""
 
-from milepost.http.answers import JSON_TYPE, Answer, Field, Form, chosen_format, encode, render, render_error
+from milepost.http.answers import (
+    JSON_HEADERS,
+    JSON_TYPE,
+    Answer,
+    Field,
+    Form,
+    chosen_format,
+    encode,
+    render,
+    render_error,
+)
 from milepost.http.body import ClientGone
 from milepost.http.errors import ServiceError, bad_input, envelope, invalid_token, not_found, token_required
 from milepost.http.gate import COOKIE_NAME, Gate, client_ip
@@ -9,9 +19,11 @@ from milepost.http.ids import plain, read_job_id
 from milepost.http.protocol import LimitedProtocol
 from milepost.http.request import BaseURL, Parameters, base_url, parse_query, read_parameters, save_upload
 from milepost.http.resource import MAX_BODY, Call, Endpoint, Resources
+from milepost.http.shortcut import Shortcut, from_another_site
 
 __all__ = [
     "COOKIE_NAME",
+    "JSON_HEADERS",
     "JSON_TYPE",
     "MAX_BODY",
     "Answer",
@@ -27,12 +39,14 @@ __all__ = [
     "Parameters",
     "Resources",
     "ServiceError",
+    "Shortcut",
     "bad_input",
     "base_url",
     "chosen_format",
     "client_ip",
     "encode",
     "envelope",
+    "from_another_site",
     "invalid_token",
     "logged_path",
     "not_found",

@@ -9,7 +9,17 @@ import msgspec
 import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from milepost.http import JSON_TYPE, Gate, ServiceError, encode, logged_path, parse_query, read_job_id
+from milepost.http import (
+    JSON_HEADERS,
+    JSON_TYPE,
+    Gate,
+    ServiceError,
+    encode,
+    from_another_site,
+    logged_path,
+    parse_query,
+    read_job_id,
+)
 from milepost.jobs import Job
 from milepost.manager import JobManager
 from milepost.operations import Operation
@@ -33,21 +43,19 @@ class JobPoll:
     is encoded once for each state of a job: jobs never change, they are replaced.
     """
 
-    def __init__(self, manager: JobManager, gate: Gate, base_path: str, server: ASGIApp):
+    def __init__(self, manager: JobManager, gate: Gate, task: str, server: ASGIApp):
         """In front of ``server``, which knows every format, method and error.
 
         Args:
             manager: knows the jobs.
             gate: knows who asks.
-            base_path: the context, such as ``/arcgis``.
+            task: a regular expression of the paths of tasks, with the groups folder, service and task.
             server: takes what is not answered here.
         """
         self._manager = manager
         self._gate = gate
         self._server = server
-        self._path = re.compile(
-            re.escape(base_path) + "/rest/services/(?:([^/]+)/)?([^/]+)/GPServer/([^/]+)/jobs/([^/]+)"
-        )
+        self._path = re.compile(task + "/jobs/([^/]+)")
         self._encoded: OrderedDict[tuple[str, bool, bool], tuple[Job, _Headers, bytes]] = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -68,7 +76,7 @@ class JobPoll:
         match = self._path.fullmatch(scope["path"])
         asked = _asked(scope["query_string"]) if match else None
         # A browser that asks for a page of another site needs headers that are added further in.
-        if match is None or asked is None or any(name == b"origin" for name, _ in scope["headers"]):
+        if match is None or asked is None or from_another_site(scope):
             return None
         try:
             person = self._gate.person(scope, asked.token)
@@ -93,7 +101,7 @@ class JobPoll:
         headers = [
             (b"content-type", JSON_TYPE.encode()),
             (b"content-length", str(len(body)).encode()),
-            (b"cache-control", b"no-store"),
+            *((name.lower().encode(), value.encode()) for name, value in JSON_HEADERS.items()),
         ]
         if len(body) > _LONGEST_KEPT:
             self._encoded.pop(key, None)

@@ -1,6 +1,7 @@
 """The URLs of geoprocessing services, and what stands behind each."""
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +20,7 @@ from milepost.http import (
     Endpoint,
     Resources,
     ServiceError,
+    Shortcut,
     not_found,
     plain,
     read_job_id,
@@ -54,9 +56,16 @@ class Geoprocessing:
         self._manager = manager
         self._resources = resources
 
-    def polls(self, base_path: str, server: ASGIApp) -> ASGIApp:
-        """``server`` with the plain polls of jobs answered in front of it."""
-        return JobPoll(self._manager, self._resources.gate, base_path, server)
+    def in_front(self, base_path: str, server: ASGIApp) -> ASGIApp:
+        """``server`` with what is asked for most, polls and submissions, taken in front of it."""
+        task = (
+            re.escape(base_path)
+            + "/rest/services/(?:(?P<folder>[^/]+)/)?(?P<service>[^/]+)/GPServer/(?P<task>[^/]+)"
+        )
+        submit = self._resources.endpoint(self.submit, acts=True)
+        return JobPoll(
+            self._manager, self._resources.gate, task, Shortcut(f"{task}/submitJob", submit, server)
+        )
 
     def routes(self) -> list[BaseRoute]:
         """The routes, below the context."""
