@@ -269,9 +269,10 @@ def _refuse_unfit(function: Any) -> None:
             f"{function!r} is no function; an operation is a plain function: def buffer(run: Run)"
         )
     name = function.__qualname__
-    if "." in name.rpartition("<locals>.")[2]:
+    own = name.rpartition("<locals>.")[2]
+    if "." in own:
         raise TypeError(f"{name} is a method; an operation is a plain function of a module")
-    if name == "<lambda>":
+    if own == "<lambda>":
         raise TypeError("a lambda has no name and no type hints; an operation is a plain function")
     if inspect.iscoroutinefunction(plain) or inspect.isasyncgenfunction(plain):
         raise TypeError(
@@ -330,7 +331,7 @@ def operation(
         return Operation(
             function,
             service=home,
-            name=name or function.__name__,
+            name=name or getattr(function, "__name__", ""),
             retries=retries,
             resume=resume,
             priority=priority,
