@@ -78,5 +78,5 @@ def _cookie(header: str) -> str:
     for part in header.split(";"):
         name, _, value = part.strip().partition("=")
         if name == COOKIE_NAME:
-            return value.strip().strip('"')
+            return value.strip().strip('"').strip()
     return ""

@@ -29,6 +29,10 @@ class BrowserSignIn:
 
     async def login(self, call: Call) -> Answer | Response:
         """Ask for a name and a password, and keep the token for the session."""
+        if call.parameters.get("f", "html") != "html":
+            raise ServiceError(
+                400, "This page is for people; programs sign in with sharing/rest/generateToken"
+            )
         home = call.path.removesuffix("/login")
         onward = _own_path(call.parameters.get("next"), home)
         message = ""
