@@ -211,7 +211,7 @@ class TestTls:
     def test_http_to_a_server_with_tls_is_told(self, secured: Any) -> None:
         peer, _ = secured
         home = Address(peer.url.replace("https:", "http:") + RESOURCE)
-        with Session(home) as session, pytest.raises(UnreachableError):
+        with Session(home) as session, pytest.raises(UnreachableError, match=r"use https://"):
             session.get(home.url)
 
     def test_a_password_is_not_sent_from_https_to_http(self, secured: Any) -> None:

@@ -295,6 +295,8 @@ def _transport_errors(url: str) -> Iterator[None]:
         if isinstance(error, httpx.UnsupportedProtocol | httpx.TooManyRedirects):
             raise BadAnswerError(f"{url} cannot be asked: {error}") from error
         reason = getattr(causes[-1], "strerror", None) or str(causes[-1]) or type(causes[-1]).__name__
+        if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError) and url.startswith("http:"):
+            reason = f"{reason} (a server with TLS does so: use https://)"
         raise UnreachableError(f"{host} cannot be reached: {one_line([str(reason)])}") from error
 
 
