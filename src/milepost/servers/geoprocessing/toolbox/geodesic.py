@@ -13,7 +13,7 @@ import shapely
 from numpy.typing import NDArray
 from pyproj import Geod
 
-from milepost.servers.geoprocessing.toolbox.measuring import Geometries, repair, unwrap, wrap
+from milepost.servers.geoprocessing.toolbox.measuring import Geometries, gather, repair, unwrap, wrap
 
 REACH: Final = 250_000.0
 """Half the size, in metres, of what is laid out in one plane."""
@@ -66,7 +66,7 @@ def geodesic_buffer(geometries: Geometries, distance: float, geod: Geod, west: f
         )
         combine = shapely.difference if distance < 0 else shapely.union
         grown[number] = combine(grown[number], rim)
-    return _together(grown, owner, len(geometries))
+    return gather(grown, owner, len(geometries))
 
 
 def _grow(plane: Geometries, distance: float) -> Geometries:
@@ -149,15 +149,3 @@ def _middles(geometries: Geometries) -> Numbers:
 def _shifted(geometries: Geometries, degrees: float) -> Geometries:
     shifted: Geometries = shapely.transform(geometries, lambda xy: xy + np.array([degrees, 0.0]))
     return shifted
-
-
-def _together(parts: Geometries, owner: NDArray[np.intp], count: int) -> Geometries:
-    """The union of the parts of each owner; an empty polygon for one that has none."""
-    found = np.full(count, shapely.Polygon(), dtype=object)
-    sizes = np.bincount(owner, minlength=count)
-    single = sizes[owner] == 1
-    found[owner[single]] = parts[single]
-    starts = np.concatenate([[0], np.cumsum(sizes)])
-    for number in np.flatnonzero(sizes > 1):
-        found[number] = shapely.union_all(parts[starts[number] : starts[number + 1]])
-    return found

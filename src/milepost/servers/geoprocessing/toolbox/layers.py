@@ -9,13 +9,13 @@ import pandas as pd
 import shapely
 
 from milepost import Run
-from milepost.servers.geoprocessing.toolbox.measuring import Geometries
+from milepost.servers.geoprocessing.toolbox.measuring import Geometries, repair
 from milepost.types import FeatureSet
 
 Kind = Literal["point", "line", "polygon"]
 
 CHUNK: Final = 256
-"""Features that are worked on between two reports of progress."""
+"""Features that are worked on between two reports of progress, at most."""
 
 _NAMES: Final[dict[Kind, str]] = {"point": "points", "line": "lines", "polygon": "polygons"}
 _KINDS: Final[dict[str, Kind]] = {
@@ -62,19 +62,17 @@ def read_layer(run: Run, features: FeatureSet, parameter: str, *kinds: Kind) -> 
     geometries = np.asarray(frame.geometry.array, dtype=object)
     nothing = shapely.is_missing(geometries) | shapely.is_empty(geometries)
     broken = ~nothing & ~shapely.is_valid(geometries)
-    geometries[broken] = of_kind(
-        shapely.make_valid(geometries[broken], method="structure", keep_collapsed=False), kind
-    )
+    geometries[broken] = of_kind(repair(geometries[broken]), kind)
     lost = broken & shapely.is_empty(geometries)
     if broken.any() and not lost[broken].all():
         count = int((broken & ~lost).sum())
         run.message(
-            f"{_count(count)} of '{parameter}' had an invalid geometry, which was repaired", level="warning"
+            f"{counted(count)} of '{parameter}' had an invalid geometry, which was repaired", level="warning"
         )
     for left_out, cause in ((nothing, "no geometry"), (lost, "a geometry without extent")):
         if left_out.any():
             run.message(
-                f"{_count(int(left_out.sum()))} of '{parameter}' had {cause} and had to be left out",
+                f"{counted(int(left_out.sum()))} of '{parameter}' had {cause} and had to be left out",
                 level="warning",
             )
     kept = ~(nothing | lost)
@@ -112,6 +110,15 @@ def write_layer(frame: gpd.GeoDataFrame, kind: Kind) -> FeatureSet:
     return FeatureSet.from_geodataframe(frame)
 
 
+def name_fields(frame: gpd.GeoDataFrame, aliases: dict[str, str]) -> gpd.GeoDataFrame:
+    """The frame, with names for people of some of its fields."""
+    known: dict[str, Any] = frame.attrs.get("esri", {})
+    others = [field for field in known.get("fields", []) if field.get("name") not in aliases]
+    fields = [*others, *({"name": name, "alias": alias} for name, alias in aliases.items())]
+    frame.attrs["esri"] = {**known, "fields": fields}
+    return frame
+
+
 def object_ids(frame: gpd.GeoDataFrame) -> np.ndarray[Any, np.dtype[np.int64]]:
     """What identifies the features: their ``OBJECTID``, or else their place in the order, from 1."""
     for name in frame.columns:
@@ -121,19 +128,19 @@ def object_ids(frame: gpd.GeoDataFrame) -> np.ndarray[Any, np.dtype[np.int64]]:
     return np.arange(1, len(frame) + 1)
 
 
-def chunks(run: Run, count: int, doing: str, size: int = CHUNK) -> Iterator[slice]:
+def chunks(run: Run, count: int, doing: str) -> Iterator[slice]:
     """Slices of ``count`` features, one after the other; progress is reported in between.
 
     Args:
         run: told the progress, and asked whether the work must stop.
         count: how many features there are.
         doing: what happens to them, such as ``Buffered``.
-        size: how many at a time.
     """
+    size = min(CHUNK, max(8, count // 50))
     for start in range(0, count, size):
-        run.progress(start / count, f"{doing} {start} of {count} features")
+        run.progress(start / count, f"{doing} {start} of {counted(count)}")
         yield slice(start, min(start + size, count))
-    run.progress(1.0, f"{doing} {count} of {count} features")
+    run.progress(1.0, f"{doing} {count} of {counted(count)}")
 
 
 def unite(run: Run, geometries: Geometries) -> shapely.Geometry:
@@ -155,5 +162,6 @@ def _identifies(column: pd.Series) -> bool:
     return bool(column.notna().all() and column.is_unique)
 
 
-def _count(number: int) -> str:
-    return "1 feature" if number == 1 else f"{number} features"
+def counted(number: int, what: str = "feature") -> str:
+    """A number of things in words: ``1 feature``, ``2 features``."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -74,7 +74,7 @@ def ellipsoid_of(crs: CRS) -> Geod:
     return found if found is not None else Geod(ellps="WGS84")
 
 
-def to_degrees(geometries: Geometries, crs: CRS, step: float, base: CRS | None = None) -> Geometries:
+def to_degrees(geometries: Geometries, crs: CRS, step: float | None, base: CRS | None = None) -> Geometries:
     """Geometries in longitude and latitude.
 
     Edges keep the course they have in ``crs``, where they are straight: points are put in. Longitudes
@@ -84,7 +84,7 @@ def to_degrees(geometries: Geometries, crs: CRS, step: float, base: CRS | None =
     Args:
         geometries: without z; none of them missing.
         crs: the system they are in.
-        step: how far apart points are put in, in metres.
+        step: how far apart points are put in, in metres; none are when None.
         base: the system in degrees to bring them to; that of ``crs`` itself when None.
 
     Raises:
@@ -92,7 +92,7 @@ def to_degrees(geometries: Geometries, crs: CRS, step: float, base: CRS | None =
     """
     base = base or geographic_of(crs)
     unit = METERS_PER_DEGREE if crs.is_geographic else meters_per_unit(crs)
-    dense = shapely.segmentize(geometries, step / unit)
+    dense = geometries if step is None else shapely.segmentize(geometries, step / unit)
     if crs.is_geographic and crs.equals(base, ignore_axis_order=True):
         return dense
     found, outside = transform(dense, crs, base)
@@ -115,7 +115,7 @@ def from_degrees(geometries: Geometries, crs: CRS) -> Geometries:
     found, outside = transform(geometries, base, crs)
     if outside.any():
         raise ValueError(
-            f"{outside.sum()} results reach a pole, or another place that {crs.name} cannot show; "
+            f"{outside.sum()} results reach beyond what {crs.name} can show; "
             "give the features in another spatial reference, such as 4326"
         )
     if crs.is_projected:
@@ -139,10 +139,11 @@ def transform(geometries: Geometries, source: CRS, target: CRS) -> tuple[Geometr
 
 
 def repair(geometries: Geometries) -> Geometries:
-    """Geometries with polygons made valid, whose edges touch or cross after they were moved."""
+    """Valid geometries: polygons whose edges touch or cross are put together anew."""
     broken = ~shapely.is_valid(geometries)
     found = geometries.copy()
-    found[broken] = shapely.make_valid(geometries[broken], method="structure", keep_collapsed=False)
+    with np.errstate(all="ignore"):  # GEOS divides by zero on its way, and copes
+        found[broken] = shapely.make_valid(geometries[broken], method="structure", keep_collapsed=False)
     return found
 
 
@@ -184,6 +185,18 @@ def wrap(geometries: Geometries, west: float) -> Geometries:
             world = shapely.box(west + 360 * turn, -90, west + 360 * (turn + 1), 90)
             pieces.append(_shift(shapely.intersection(geometries[number], world), -360.0 * turn))
         found[number] = shapely.union_all(pieces)
+    return found
+
+
+def gather(parts: Geometries, owner: NDArray[np.intp], count: int) -> Geometries:
+    """The union of the parts of each owner; an empty polygon for one that has none."""
+    found = np.full(count, shapely.Polygon(), dtype=object)
+    sizes = np.bincount(owner, minlength=count)
+    single = sizes[owner] == 1
+    found[owner[single]] = parts[single]
+    starts = np.concatenate([[0], np.cumsum(sizes)])
+    for number in np.flatnonzero(sizes > 1):
+        found[number] = shapely.union_all(parts[starts[number] : starts[number + 1]])
     return found
 
 

@@ -1,6 +1,6 @@
 """Tools that ask how far: buffers around features, and the nearest of other features."""
 
-from typing import Final, Literal, NamedTuple
+from typing import Annotated, Final, Literal, NamedTuple
 
 import geopandas as gpd
 import numpy as np
@@ -18,7 +18,9 @@ from milepost.servers.geoprocessing.toolbox.geodesic import (
 )
 from milepost.servers.geoprocessing.toolbox.layers import (
     chunks,
+    counted,
     kind_of,
+    name_fields,
     object_ids,
     read_layer,
     unite,
@@ -39,7 +41,7 @@ from milepost.servers.geoprocessing.toolbox.measuring import (
     wrap,
 )
 from milepost.servers.geoprocessing.toolbox.nearness import STEP, Nearest, NearestSearch
-from milepost.types import FeatureSet, LinearUnit
+from milepost.types import Doc, FeatureSet, LinearUnit
 
 PROXIMITY: Final = Service(
     name="Analysis/Proximity.GPServer",
@@ -101,7 +103,7 @@ def buffer(
         )
     if not kept.all():
         run.message(
-            f"{(~kept).sum()} of {len(frame)} polygons are too narrow for a distance of {distance} and vanished",
+            f"{(~kept).sum()} of {len(frame)} polygons vanished: they are too narrow for a distance of {distance}",
             level="warning",
         )
     if dissolve:
@@ -110,7 +112,7 @@ def buffer(
             result = gpd.GeoDataFrame({"COUNT": [int(kept.sum())]}, geometry=[whole], crs=crs)
     else:
         result = frame.set_geometry(gpd.GeoSeries(grown, crs=crs))[kept]
-    run.message(f"Buffered {len(frame)} features by {distance}")
+    run.message(f"Buffered {counted(len(frame))} by {distance}")
     return write_layer(result, "polygon")
 
 
@@ -155,10 +157,10 @@ def _buffer(geometries: Geometries, crs: CRS, meters: float, *, planar: bool) ->
 class NearFeatures(NamedTuple):
     """What ``nearest`` gives back."""
 
-    features: FeatureSet
-    """The features, with what is nearest to each."""
-    connecting_lines: FeatureSet
-    """The shortest way from each feature to what is nearest to it."""
+    nearest_features: Annotated[FeatureSet, Doc("The features, with what is nearest to each.")]
+    connecting_lines: Annotated[
+        FeatureSet, Doc("The shortest way from each feature to what is nearest to it; none where they meet.")
+    ]
 
 
 @operation(service=PROXIMITY)
@@ -194,12 +196,13 @@ def nearest(
         here = _degrees(frame, base)
     with run.stage("searching"):
         limit = search_radius.meters if search_radius else np.inf
-        found = [search.find(here[part], limit) for part in chunks(run, len(frame), "Searched for")]
+        found = [search.find(here[part], limit) for part in chunks(run, len(frame), "Searched around")]
         nearest_ones = Nearest(*(np.concatenate(column) for column in zip(*found, strict=True)))
     with run.stage("writing"):
-        result = _with_nearest(frame, near, nearest_ones, units)
-        lines = _connecting_lines(result, nearest_ones, geod)
-    run.message(f"Measured on the ellipsoid of {base.name}: {len(frame)} features against {len(near)}")
+        aliases = {"NEAR_DIST": f"Distance in {units}"}
+        result = name_fields(_with_nearest(frame, near, nearest_ones, units), aliases)
+        lines = name_fields(_connecting_lines(result, nearest_ones, geod), aliases)
+    run.message(f"Measured on the ellipsoid of {base.name}: {counted(len(frame))} against {len(near)}")
     missing = int((nearest_ones.number < 0).sum())
     if missing:
         run.message(
