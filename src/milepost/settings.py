@@ -8,7 +8,7 @@ import msgspec
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What can be set about a server. The command line offers each of these."""
 
-    data: Path = Path("data")
+    data: Path = Path("milepost-data")
     """The folder that holds everything: jobs, files, people, keys. One server at a time uses it."""
     host: str = "127.0.0.1"
     """Address to listen on."""
