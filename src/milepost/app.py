@@ -5,11 +5,14 @@ import contextlib
 import errno
 import fcntl
 import importlib.util
+import re
 import signal
 import socket
+import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import structlog
 import uvicorn
@@ -180,16 +183,18 @@ def serve(settings: Settings, on_ready: Callable[[str, str | None], None]) -> No
 async def _serve(settings: Settings, on_ready: Callable[[str, str | None], None]) -> None:
     sources = operation_sources(settings)
     try:
+        _check_context(settings.context)
         catalog = load_catalog(sources)
         listener = _listen(settings)
+        certificate = _certificate(settings)
         server = Server(settings, catalog, sources)
+        await server.start()
+        # Last of all: a password that is made here must come to be shown.
         password = await asyncio.to_thread(
             server.people.ensure_administrator,
             settings.administrator,
             settings.administrator_password or None,
         )
-        certificate = _certificate(settings)
-        await server.start()
     except (LoadError, StartError, StoreError, SecurityError, OSError) as error:
         raise StartupError(str(error)) from error
     scheme = "https" if certificate else "http"
@@ -310,6 +315,26 @@ def _certificate(settings: Settings) -> tuple[str, str] | None:
         for path in (settings.certificate, settings.key):
             if not path.is_file():
                 raise StartupError(f"{path}: there is no such file")
+        _check_certificate(settings.certificate, settings.key)
         return str(settings.certificate), str(settings.key)
-    made = ensure_certificate(settings.data / "tls", [settings.host])
+    public = urlsplit(settings.public_url).hostname
+    made = ensure_certificate(settings.data / "tls", [settings.host, *([public] if public else [])])
     return str(made[0]), str(made[1])
+
+
+def _check_certificate(certificate: Path, key: Path) -> None:
+    try:
+        # An empty password, or else OpenSSL asks for one on the terminal.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password="")
+    except OSError as error:
+        raise StartupError(
+            f"the certificate {certificate} and the key {key} cannot be used ({error.strerror or error});"
+            " give PEM files that belong together, the key without a password"
+        ) from error
+
+
+def _check_context(context: str) -> None:
+    if context.strip("/") and not re.fullmatch(r"[\w.-]+(/[\w.-]+)*", context.strip("/"), re.ASCII):
+        raise StartupError(
+            f"the context {context!r} cannot be part of a URL; use letters, digits, '.', '_' and '-'"
+        )
