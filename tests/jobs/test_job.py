@@ -282,6 +282,67 @@ def test_a_stage_entered_again_by_the_next_attempt_has_one_line() -> None:
     ]
 
 
+def states(job: Job) -> list[tuple[str, str]]:
+    return [(stage.name, stage.state) for stage in job.stages]
+
+
+PLANNED = ev.StagesPlanned(at=3000, attempt=1, names=["reading", "writing", "sending"])
+
+
+def test_planned_stages_are_pending_in_order_until_they_begin() -> None:
+    job = job_after(STARTED, PLANNED)
+    assert states(job) == [("reading", "pending"), ("writing", "pending"), ("sending", "pending")]
+    assert [(s.started_at, s.ended_at) for s in job.stages] == [(0, 0)] * 3
+
+
+def test_a_planned_stage_keeps_its_place_whenever_it_begins() -> None:
+    job = job_after(
+        STARTED,
+        PLANNED,
+        ev.StageStarted(at=3001, attempt=1, name="sending"),
+        ev.StageStarted(at=3002, attempt=1, name="reading"),
+        ev.StageFinished(at=3003, attempt=1, name="sending"),
+        ev.StageStarted(at=3004, attempt=1, name="cleaning"),
+    )
+    assert states(job) == [
+        ("reading", "started"),
+        ("writing", "pending"),
+        ("sending", "finished"),
+        ("cleaning", "started"),
+    ]
+
+
+def test_a_planned_stage_cannot_end_before_it_began() -> None:
+    with pytest.raises(IllegalMove, match=r"stage 'writing' .* is not going on"):
+        job_after(STARTED, PLANNED, ev.StageFinished(at=3001, attempt=1, name="writing"))
+
+
+def test_another_plan_adds_what_is_not_known_yet() -> None:
+    more = ev.StagesPlanned(at=3002, attempt=1, names=["writing", "checking", "checking", "reading"])
+    job = job_after(STARTED, PLANNED, ev.StageStarted(at=3001, attempt=1, name="writing"), more)
+    assert states(job) == [
+        ("reading", "pending"),
+        ("writing", "started"),
+        ("sending", "pending"),
+        ("checking", "pending"),
+    ]
+
+
+def test_a_stage_that_was_going_on_when_the_attempt_ended_is_to_be_done_again() -> None:
+    job = job_after(
+        STARTED,
+        PLANNED,
+        ev.StageStarted(at=3001, attempt=1, name="reading"),
+        ev.StageFinished(at=3002, attempt=1, name="reading"),
+        ev.StageStarted(at=3003, attempt=1, name="writing"),
+        ev.Interrupted(at=3004, attempt=1, reason="killed"),
+    )
+    assert states(job) == [("reading", "finished"), ("writing", "pending"), ("sending", "pending")]
+    again = apply(job, ev.Started(at=3005, attempt=2))
+    again = apply(again, ev.StagesPlanned(at=3006, attempt=2, names=PLANNED.names))
+    assert again.stages == job.stages
+
+
 def test_a_stage_that_is_not_going_on_cannot_end() -> None:
     with pytest.raises(IllegalMove, match=r"stage 'reading' .* is not going on"):
         job_after(STARTED, ev.StageFinished(at=3000, attempt=1, name="reading"))
@@ -402,6 +463,48 @@ def test_a_clock_that_was_set_back_does_not_turn_the_times_of_a_job_around() -> 
     )
     assert (job.started_at, job.updated_at, job.ended_at, job.messages[0].at) == (1000, 1000, 1000, 1000)
     assert (job.stages[0].started_at, job.stages[0].ended_at) == (1000, 1000)
+
+
+def test_a_clock_that_ran_ahead_for_once_does_not_postpone_the_end() -> None:
+    job = job_after(
+        STARTED,
+        ev.StageStarted(at=3000, attempt=1, name="reading"),
+        ev.StageFinished(at=30000, attempt=1, name="reading"),
+        ev.Succeeded(at=3002, attempt=1),
+    )
+    assert (job.ended_at, job.active_at, job.updated_at) == (3002, 30000, 30000)
+
+
+def test_the_end_is_no_sign_of_life() -> None:
+    job = job_after(STARTED, ev.MessageAdded(at=2500, attempt=1, text="hm"), ev.Succeeded(at=3000, attempt=1))
+    assert (job.active_at, job.ended_at, job.updated_at) == (2500, 3000, 3000)
+    job = apply(job, ev.DeleteRequested(at=4000, by="ada"))
+    assert (job.active_at, job.ended_at, job.updated_at) == (2500, 3000, 4000)
+
+
+@pytest.mark.parametrize("ending", [ev.Failed(at=3, error="no data"), ev.TimedOut(at=3, error="no data")])
+def test_the_last_word_of_a_failed_job_says_why(ending: ev.Event) -> None:
+    said = ev.MessageAdded(at=2, attempt=0, text="Begun", code=7)
+    why = ev.MessageAdded(at=2, attempt=0, text="There is no data", level="error", code=9)
+    job = job_after(said, ending)
+    assert [(m.text, m.level, m.code) for m in job.account()] == [
+        ("Begun", "info", 7),
+        ("no data", "error", 0),
+    ]
+    assert job_after(said, why, ending).account() == job_after(said, why, ending).messages
+    assert job_after(why, said, ending).account()[-1].text == "no data"
+
+
+def test_every_failed_job_has_a_last_word() -> None:
+    assert job_after(ev.Failed(at=3, error="")).account()[-1].text == "The job failed"
+
+
+def test_a_job_that_did_not_fail_has_said_what_it_said() -> None:
+    said = ev.MessageAdded(at=2, attempt=0, text="Begun")
+    cancelled = [ev.CancelRequested(at=2, by="ada"), ev.Cancelled(at=3)]
+    for events in ([], [said], [said, STARTED], cancelled):
+        job = job_after(*events)
+        assert job.account() == job.messages
 
 
 def test_every_status_is_either_queued_running_or_ended() -> None:

@@ -99,6 +99,7 @@ def values_for(hint: Any) -> st.SearchStrategy[Any]:
         dict[str, Kept]: st.dictionaries(TEXTS, KEPT, max_size=3),
         dict[str, Any]: st.dictionaries(TEXTS, JSON, max_size=3),
         list[Any]: st.lists(JSON, max_size=3),
+        list[str]: st.lists(TEXTS, max_size=3),
     }
     return known[hint]
 
@@ -125,6 +126,8 @@ def events_for(draw: st.DrawFn, kind: type[ev.Event], job: Job) -> ev.Event:
         known["attempt"] = st.just(attempt_for(kind, job))
     if "name" in kind.__struct_fields__:
         known["name"] = NAMES
+    if kind is ev.StagesPlanned:
+        known["names"] = st.lists(NAMES, max_size=3)
     if kind is ev.Progressed:
         known["fraction"] = st.floats(0, 1)
     if kind is ev.RolledBack:
@@ -196,6 +199,9 @@ class Life(RuleBasedStateMachine):
         if int(before.status) in ENDED:
             assert int(after.status) in (DELETING, DELETED)
             assert after.ended_at == before.ended_at
+        assert after.active_at >= before.active_at
+        names = [stage.name for stage in before.stages]
+        assert [stage.name for stage in after.stages][: len(names)] == names, "a stage lost its place"
         if isinstance(event, ev.MessageAdded):
             self.said.append((event.text, event.level, event.code))
         if isinstance(event, ev.RollbackRecorded):
@@ -291,6 +297,7 @@ class Life(RuleBasedStateMachine):
         assert bool(job.ended_at) == (int(job.status) in ENDED)
         assert not job.ended_at or job.started_at <= job.ended_at <= job.updated_at
         assert all(not stage.ended_at or stage.started_at <= stage.ended_at for stage in job.stages)
+        assert job.submitted_at <= job.active_at <= job.updated_at
         said_at = [message.at for message in job.messages]
         assert said_at == sorted(said_at)
 
@@ -304,6 +311,10 @@ class Life(RuleBasedStateMachine):
     def its_stages_have_one_line_each(self) -> None:
         names = [stage.name for stage in self.job.stages]
         assert len(names) == len(set(names))
+        for stage in self.job.stages:
+            assert stage.state in ("pending", "started", "finished", "failed")
+            assert bool(stage.started_at) == (stage.state != "pending")
+            assert bool(stage.ended_at) == (stage.state in ("finished", "failed"))
 
     @invariant()
     def its_effects_are_undone_last_first(self) -> None:
@@ -355,6 +366,7 @@ def one_of_each(attempt: int) -> list[ev.Event]:
         "at": 9,
         "attempt": attempt,
         "name": "a",
+        "names": ["a", "b"],
         "by": "ada",
         "error": "",
         "outcome": "failed",

@@ -75,6 +75,26 @@ def test_stages_may_lie_in_each_other_but_not_in_themselves() -> None:
     assert [kind for kind, name in told(run) if name == "outer"] == ["StageStarted", "StageFinished"] * 3
 
 
+def test_stages_can_be_planned() -> None:
+    run = Run()
+    run.plan_stages("reading", "caf\udce9")
+    with run.stage("reading"):
+        run.plan_stages("sending")
+    assert told(run) == [
+        ("StagesPlanned", ["reading", "caf\\udce9"]),
+        ("StageStarted", "reading"),
+        ("StagesPlanned", ["sending"]),
+        ("StageFinished", "reading"),
+    ]
+
+
+def test_a_stage_is_planned_once() -> None:
+    run = Run()
+    with pytest.raises(ValueError, match="a stage is planned twice; give each stage a name of its own"):
+        run.plan_stages("reading", "writing", "reading")
+    assert run.notebook.events == []
+
+
 # -- steps ---------------------------------------------------------------------------------------
 
 
@@ -314,6 +334,7 @@ def test_attributes_are_json() -> None:
         lambda run: run.message("a"),
         lambda run: run.progress(0.5),
         lambda run: run.attribute("a", 1),
+        lambda run: run.plan_stages("a"),
         lambda run: run.step("a", make_nothing),
         lambda run: run.stage("a").__enter__(),
         lambda run: run.on_rollback(os.remove, "a"),

@@ -76,6 +76,12 @@ class AttemptEvent(Event, frozen=True, kw_only=True):
     attempt: int
 
 
+class StagesPlanned(AttemptEvent, frozen=True, kw_only=True):
+    """The stages that are to come, in order."""
+
+    names: list[str]
+
+
 class StageStarted(AttemptEvent, frozen=True, kw_only=True):
     """A named stage of the work began."""
 
@@ -220,6 +226,7 @@ AnyEvent = (
     Submitted
     | Waiting
     | Started
+    | StagesPlanned
     | StageStarted
     | StageFinished
     | StageFailed

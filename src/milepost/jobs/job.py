@@ -32,11 +32,11 @@ class Message(msgspec.Struct, frozen=True):
 
 
 class Stage(msgspec.Struct, frozen=True):
-    """A named part of the work and how far it is: started, finished or failed."""
+    """A named part of the work and how far it is: pending, started, finished or failed."""
 
     name: str
-    state: str
-    started_at: int
+    state: str = "pending"
+    started_at: int = 0
     ended_at: int = 0
 
 
@@ -64,6 +64,11 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     operation: str
     submitted_at: int
     updated_at: int
+    active_at: int
+    """The last sign of life: when the last event before the end came.
+
+    Later than ``ended_at`` only when a clock ran ahead.
+    """
     started_at: int = 0
     """Start of the first attempt."""
     ended_at: int = 0
@@ -93,6 +98,13 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     error: str = ""
     """Why the job failed or timed out."""
     cancelled_by: str = ""
+
+    def account(self) -> tuple[Message, ...]:
+        """What the job said, the last word of a failed one being why it failed."""
+        failed = self.status in (Status.FAILED, Status.TIMED_OUT)
+        if not failed or (self.messages and self.messages[-1].level in ("error", "abort")):
+            return self.messages
+        return (*self.messages, Message(self.ended_at, "error", self.error or "The job failed", 0))
 
     def undo_list(self, *, since_last_step: bool = False) -> list[int]:
         """Numbers of the rollbacks still to run, last recorded first.
@@ -157,6 +169,7 @@ def submit(job_id: str, event: ev.Submitted) -> Job:
         operation=event.operation,
         submitted_at=event.at,
         updated_at=event.at,
+        active_at=event.at,
         inputs=event.inputs,
         priority=event.priority,
         key=event.key,
@@ -180,15 +193,19 @@ def apply(job: Job, event: ev.Event) -> Job:
         )
     after = _GOES_TO.get(type(event))
     _check_fits(job, event, after)
+    told_at = event.at
     # A clock that was set back must not make a job's times run backwards.
     if event.at < job.updated_at:
         event = replace(event, at=job.updated_at)
     changes = _changes(job, event)
     if after is not None:
         changes["status"] = after
-        if after.ended and not job.status.ended:
-            changes["ended_at"] = event.at
-            changes["rolling_back"] = None
+    if after is None or not after.ended:
+        changes["active_at"] = event.at
+    elif not job.status.ended:
+        # Kept apart from what came in between: one time of a clock that ran ahead would postpone the end.
+        changes["ended_at"] = max(told_at, job.started_at or job.submitted_at)
+        changes["rolling_back"] = None
     return replace(job, sequence=job.sequence + 1, updated_at=event.at, **changes)
 
 
@@ -237,11 +254,16 @@ def _changes(job: Job, event: ev.Event) -> dict[str, Any]:
                 "pid": event.pid,
                 "born": event.born,
             }
+        case ev.StagesPlanned():
+            return {"stages": _planned(job, event.names)}
         case ev.StageStarted():
-            # A later attempt enters a stage again: it has one line, with its latest state.
-            fresh = Stage(event.name, "started", event.at)
-            others = tuple(stage for stage in job.stages if stage.name != event.name)
-            return {"stages": (*others, fresh)}
+            # It may be planned, or entered again by a later attempt: it has one line, in its place.
+            return {
+                "stages": tuple(
+                    Stage(stage.name, "started", event.at) if stage.name == event.name else stage
+                    for stage in _planned(job, [event.name])
+                )
+            }
         case ev.StageFinished() | ev.StageFailed():
             state = "finished" if isinstance(event, ev.StageFinished) else "failed"
             if not any(stage.name == event.name and stage.state == "started" for stage in job.stages):
@@ -272,7 +294,16 @@ def _changes(job: Job, event: ev.Event) -> dict[str, Any]:
         case ev.RolledBack():
             return {"rollbacks": _rolled_back(job, event)}
         case ev.Interrupted():
-            return {"crashes": job.crashes + event.crash, "worker": "", "pid": 0, "born": 0.0}
+            return {
+                "crashes": job.crashes + event.crash,
+                "worker": "",
+                "pid": 0,
+                "born": 0.0,
+                # What the attempt had begun is to be done again.
+                "stages": tuple(
+                    Stage(stage.name) if stage.state == "started" else stage for stage in job.stages
+                ),
+            }
         case ev.CancelRequested():
             # A cancel wins over the outcome that was to follow the undoing.
             return {"cancelled_by": event.by, "rolling_back": "cancelled" if job.rolling_back else None}
@@ -282,6 +313,12 @@ def _changes(job: Job, event: ev.Event) -> dict[str, Any]:
             return {"error": event.error}
         case _:
             return {}
+
+
+def _planned(job: Job, names: Iterable[str]) -> tuple[Stage, ...]:
+    """The stages of a job and those of ``names`` that it does not have yet."""
+    known = {stage.name for stage in job.stages}
+    return (*job.stages, *(Stage(name) for name in dict.fromkeys(names) if name not in known))
 
 
 def _rolled_back(job: Job, event: ev.RolledBack) -> tuple[Rollback, ...]:

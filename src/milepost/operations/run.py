@@ -123,6 +123,20 @@ class Run:
         if reason:
             raise Stop(reason)
 
+    def plan_stages(self, *names: str) -> None:
+        """Say in advance which stages will come, in order: ``run.plan_stages("validating", "copying")``.
+
+        Clients then see those that have not begun yet, and how many there are. Another call adds more.
+
+        Raises:
+            ValueError: a stage is named twice.
+        """
+        self.check()
+        stages = [sound_text(name) for name in names]
+        if len(set(stages)) < len(stages):
+            raise ValueError("a stage is planned twice; give each stage a name of its own")
+        self._tell(events.StagesPlanned, names=stages)
+
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """A named part of the work that clients see start and end: ``with run.stage("validating"):``.
