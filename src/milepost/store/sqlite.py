@@ -496,18 +496,15 @@ def _where(wanted: JobFilter, statuses: Sequence[Status]) -> tuple[str, list[Any
 def _page_query(wanted: JobFilter, page: Page) -> tuple[str, list[Any]]:
     """The row numbers of one page and of one job more, which tells whether a page follows.
 
-    One part for each status: within one, an index gives the jobs in order, so that a page
-    costs what it shows and not what is stored.
+    One part for each status: within one, an index gives the jobs in order, and SQLite merges the
+    parts as it goes, so that a page costs what it shows and skips, and not what is stored.
     """
     order = "ASC" if page.oldest_first else "DESC"
     parts, values = [], []
     for status in _statuses(wanted):
         where, some = _where(wanted, [status])
-        parts.append(
-            f"SELECT * FROM (SELECT number, submitted_at FROM jobs {where}"  # noqa: S608
-            f" ORDER BY submitted_at {order}, number {order} LIMIT ?)"
-        )
-        values += [*some, page.offset + page.limit + 1]
+        parts.append(f"SELECT number, submitted_at FROM jobs {where}")  # noqa: S608
+        values += some
     sql = f"{' UNION ALL '.join(parts)} ORDER BY 2 {order}, 1 {order} LIMIT ? OFFSET ?"
     return sql, [*values, page.limit + 1, page.offset]
 
