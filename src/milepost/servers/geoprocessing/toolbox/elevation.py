@@ -17,7 +17,6 @@ from pyproj import CRS
 from milepost import Run
 from milepost.operations.references import crs_of
 from milepost.servers.geoprocessing.toolbox.gdal import (
-    CREATION_OPTIONS,
     OpenRaster,
     Transform,
     create_raster,
@@ -121,7 +120,8 @@ def _prepare(run: Run, dem: Raster | None, cell_size: LinearUnit | None) -> Terr
                 "input": source,
                 "output": run.workspace / name,
                 "overwrite": True,
-                "creation-option": CREATION_OPTIONS,
+                # Not compressed: that is done at the end, for seconds in which nothing can be stopped.
+                "creation-option": ("TILED=YES",),
                 "dst-crs": crs.to_wkt(),
                 "resampling": "cubic",
                 "dst-nodata": [str(VOID)],

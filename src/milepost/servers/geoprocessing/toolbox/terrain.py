@@ -70,6 +70,7 @@ def contour(
     elevation there are no lines.
 
     Args:
+        run: The run of the job.
         interval: Difference in elevation from one line to the next.
         base: An elevation that has lines; the others are whole intervals above and below it.
         cell_size: Size of the cells that the terrain is projected to; by default about that of the raster.
@@ -117,6 +118,7 @@ def slope(
     value is -9999.
 
     Args:
+        run: The run of the job.
         unit: Degrees from level, or metres of rise in 100 metres.
         cell_size: Size of the cells that the terrain is projected to; by default about that of the raster.
         dem: Elevations, such as a GeoTIFF. A sample around Jacksboro, Tennessee, when not given.
@@ -142,6 +144,7 @@ def hillshade(
     Values go from 1, turned away from the light, to 255, facing it; 0 is where there is no elevation.
 
     Args:
+        run: The run of the job.
         azimuth: Where the light comes from, in degrees clockwise from north.
         altitude: How high the light stands, in degrees above the horizon.
         cell_size: Size of the cells that the terrain is projected to; by default about that of the raster.
@@ -173,6 +176,7 @@ def viewshed(
     nothing is seen.
 
     Args:
+        run: The run of the job.
         observers: Points to look from, at most 1000.
         observer_height: Height of the eyes above the ground.
         target_height: Height above the ground of what is looked for.
