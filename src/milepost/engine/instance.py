@@ -118,7 +118,7 @@ def _perform(task: m.Perform, channel: PipeChannel, catalog: Catalog, files: Fil
         rollbacks=[(function, arguments) for function, arguments in task.rollbacks],
     )
     inputs = {name: msgspec.json.decode(value) for name, value in task.inputs.items()}
-    results = operation.perform(run, inputs, JobFiles(files, task.job_id))
+    results = operation.perform(run, inputs, JobFiles(files, task.job_id), task.output_reference)
     return m.Returned({name: msgspec.json.encode(value) for name, value in results.items()})
 
 

@@ -29,6 +29,8 @@ class Perform(_Message, frozen=True):
     """As JSON text, like all values: the engine passes on what it need not understand."""
     steps: dict[str, bytes]
     rollbacks: list[tuple[str, list[Any]]]
+    output_reference: dict[str, Any] | None = None
+    """The Esri ``spatialReference`` in which features should come back."""
 
 
 class Undo(_Message, frozen=True):

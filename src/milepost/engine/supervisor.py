@@ -15,7 +15,7 @@ from milepost.engine.instances import Instance, StartError, kill_leftovers
 from milepost.engine.pool import Pool
 from milepost.jobs import IllegalMove, Job, JobError, Outcome, Status
 from milepost.jobs import events as ev
-from milepost.operations import Catalog, Operation
+from milepost.operations import OUTPUT_REFERENCE, Catalog, Operation
 from milepost.store import FileStore, JobStore, Recorded, keep, keep_encoded, read_encoded
 
 log = structlog.get_logger("milepost.engine")
@@ -117,6 +117,7 @@ class Supervisor:
             inputs={name: await read_encoded(self._store, job, kept) for name, kept in job.inputs.items()},
             steps={name: await read_encoded(self._store, job, kept) for name, kept in job.steps.items()},
             rollbacks=[(each.function, list(each.arguments)) for each in job.rollbacks if not each.done],
+            output_reference=job.attributes.get(OUTPUT_REFERENCE),
         )
         await instance.send(perform)
 

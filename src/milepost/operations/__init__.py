@@ -3,9 +3,11 @@
 from milepost.operations.definition import Operation, Service, operation
 from milepost.operations.discovery import Catalog, LoadError, load_catalog
 from milepost.operations.parameters import Files, InputError, Parameter
+from milepost.operations.projection import OUTPUT_REFERENCE, read_output_reference
 from milepost.operations.run import Channel, Notebook, Run, Stop, find_function
 
 __all__ = [
+    "OUTPUT_REFERENCE",
     "Catalog",
     "Channel",
     "Files",
@@ -20,4 +22,5 @@ __all__ = [
     "find_function",
     "load_catalog",
     "operation",
+    "read_output_reference",
 ]

@@ -11,6 +11,7 @@ from typing import Any, Final, Generic, Literal, ParamSpec, TypeVar, get_args
 import msgspec
 
 from milepost.operations.parameters import Files, InputError, Parameter
+from milepost.operations.projection import project
 from milepost.operations.run import Run
 from milepost.operations.signatures import outputs_of, parameters_of, returns_fields
 
@@ -231,8 +232,21 @@ class Operation(Generic[P, T]):
             raise InputError(problems)
         return checked
 
-    def perform(self, run: Run, inputs: dict[str, Any], files: Files | None = None) -> dict[str, Any]:
+    def perform(
+        self,
+        run: Run,
+        inputs: dict[str, Any],
+        files: Files | None = None,
+        output_reference: dict[str, Any] | None = None,
+    ) -> dict[str, Any]:
         """Run the function on checked inputs; returns the JSON form of each output by name.
+
+        Args:
+            run: what the function talks to.
+            inputs: as ``check`` returned them.
+            files: where files come from and go to.
+            output_reference: the Esri ``spatialReference`` in which features should come back. What
+                cannot be brought into it stays as it is, and the run says so.
 
         Raises:
             TypeError: it returned something else than it declares.
@@ -246,13 +260,31 @@ class Operation(Generic[P, T]):
         if not self.outputs:
             return {}
         if not self._returns_fields:
-            return {"result": self.outputs[0].dump(returned, files)}
+            return {"result": self._dump(run, self.outputs[0], returned, files, output_reference)}
         names = [output.name for output in self.outputs]
         if not all(hasattr(returned, name) for name in names):
             raise TypeError(
                 f"the operation should return {', '.join(names)}, but it returned {type(returned).__name__}"
             )
-        return {output.name: output.dump(getattr(returned, output.name), files) for output in self.outputs}
+        return {
+            each.name: self._dump(run, each, getattr(returned, each.name), files, output_reference)
+            for each in self.outputs
+        }
+
+    def _dump(
+        self, run: Run, output: Parameter, value: Any, files: Files | None, reference: dict[str, Any] | None
+    ) -> Any:
+        if reference and output.kind == "features":
+            try:
+                value = project(value, reference)
+            except ValueError as error:
+                name = reference.get("wkid", "that was asked for")
+                run.message(
+                    f"The result {output.name} could not be brought into the spatial reference {name}"
+                    f" and stays in its own: {error}",
+                    level="warning",
+                )
+        return output.dump(value, files)
 
 
 def _refuse_unfit(function: Any) -> None:

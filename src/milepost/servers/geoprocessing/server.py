@@ -31,12 +31,10 @@ from milepost.manager import JobManager, UnknownJob
 from milepost.operations import InputError, Parameter
 from milepost.servers.geoprocessing import pages, wire
 from milepost.servers.geoprocessing.access import find_job, find_service, find_task, may_see
+from milepost.servers.geoprocessing.environment import environment_of
 from milepost.servers.geoprocessing.poll import JobPoll
 
 METHODS: Final = ["GET", "POST"]
-
-ENVIRONMENT: Final = ("env:outSR", "env:processSR", "context")
-"""Parameters of a submission that are about all of its inputs and outputs."""
 
 EXECUTE_LIMIT: Final = 3600.0
 """Seconds that a synchronous request may last."""
@@ -182,6 +180,7 @@ class Geoprocessing:
         """The job, and whether it is a new one."""
         operation = find_task(self._manager, call)
         values: dict[str, Any] = call.parameters.as_dict()
+        attributes = environment_of(call.parameters, operation)
         uploads: list[str] = []
         submission = None
         try:
@@ -202,7 +201,7 @@ class Geoprocessing:
                 size=call.size,
                 key=_key_of(call),
                 request=call.request_id,
-                attributes={name: values[name] for name in ENVIRONMENT if values.get(name)},
+                attributes=attributes,
             )
         finally:
             if submission is None or not submission.created:

@@ -13,7 +13,7 @@ import shapely
 from numpy.typing import NDArray
 from pyproj import Geod
 
-from milepost.servers.geoprocessing.toolbox.measuring import Geometries, gather, repair, unwrap, wrap
+from milepost.servers.geoprocessing.toolbox.measuring import HAIR, Geometries, gather, repair, unwrap, wrap
 
 REACH: Final = 250_000.0
 """Half the size, in metres, of what is laid out in one plane."""
@@ -70,7 +70,7 @@ def geodesic_buffer(geometries: Geometries, distance: float, geod: Geod, west: f
 
 
 def _grow(plane: Geometries, distance: float) -> Geometries:
-    grown: Geometries = shapely.buffer(plane, distance, ROUNDNESS)
+    grown: Geometries = shapely.buffer(plane, distance, quad_segs=ROUNDNESS)
     return grown
 
 
@@ -78,10 +78,10 @@ def _mend(geometries: Geometries) -> Geometries:
     """Polygons that were cut at the antimeridian in one piece, which they keep when they shrink."""
     found = geometries.copy()
     west, _, east, _ = shapely.bounds(geometries).T
-    for number in np.flatnonzero((west <= -180) & (east >= 180)):
+    for number in np.flatnonzero((west <= HAIR - 180) & (east >= 180 - HAIR)):
         parts = shapely.get_parts(geometries[number])
         left, _, right, _ = shapely.bounds(parts).T
-        if not ((left <= -180) & (right >= 180)).any():
+        if not ((left <= HAIR - 180) & (right >= 180 - HAIR)).any():
             found[number] = shapely.union_all([*_shifted(parts[right <= 0], 360.0), *parts[right > 0]])
     return found
 
@@ -98,7 +98,8 @@ def pieces(part: shapely.Geometry, geod: Geod, length: float, *, within_map: boo
         _, _, lengths = geod.inv(*points[:-1].T, *points[1:].T)
         number = np.cumsum(lengths) // length
         (x0, y0), (x1, y1) = points[:-1].T, points[1:].T
-        edge = ((np.abs(y0) >= 90) & (np.abs(y1) >= 90)) | ((np.abs(x0) == 180) & (x0 == x1))
+        at_pole = (np.abs(y0) >= 90 - HAIR) & (np.abs(y1) >= 90 - HAIR)
+        edge = at_pole | ((np.abs(x0 - x1) < HAIR) & (np.abs(np.abs(x0) - 180) < HAIR))
         edge &= within_map
         change = np.flatnonzero((np.diff(number) != 0) | (np.diff(edge) != 0)) + 1
         for start, stop in zip([0, *change], [*change, len(number)], strict=True):

@@ -19,6 +19,9 @@ Geometries = NDArray[np.object_]
 METERS_PER_DEGREE: Final = 111_195.0
 """Of latitude, and of longitude at the equator."""
 
+HAIR: Final = 1e-9
+"""Degrees, a tenth of a millimetre: what lies as close to the edge of a map as that lies on it."""
+
 
 def scale_error(crs: CRS, bounds: NDArray[np.float64], margin: float = 0.0) -> float:
     """By how much, at worst, a length within ``bounds`` differs from that on the ground.
@@ -112,29 +115,36 @@ def from_degrees(geometries: Geometries, crs: CRS) -> Geometries:
     base = geographic_of(crs)
     if crs.is_geographic and crs.equals(base, ignore_axis_order=True):
         return geometries
-    found, outside = transform(geometries, base, crs)
+    left = seam(crs)
+    west, _, east, _ = shapely.bounds(geometries).T
+    cut = np.flatnonzero((west <= left + HAIR) & (east >= left + 360 - HAIR)) if crs.is_projected else []
+    # On the seam itself a longitude may count as either edge of the map.
+    inside = np.array([left + HAIR, left + 360 - HAIR])
+    kept = shapely.transform(geometries, lambda xy: np.column_stack([np.clip(xy[:, 0], *inside), xy[:, 1]]))
+    found, outside = transform(kept, base, crs)
     if outside.any():
         raise ValueError(
             f"{outside.sum()} results reach beyond what {crs.name} can show; "
             "give the features in another spatial reference, such as 4326"
         )
-    if crs.is_projected:
-        west, _, east, _ = shapely.bounds(geometries).T
-        left = seam(crs)
-        cut = np.flatnonzero((west <= left) & (east >= left + 360))
-        grid = 0.001 / meters_per_unit(crs)
-        for number in cut:
-            found[number] = shapely.union_all(shapely.get_parts(found[number]), grid_size=grid)
+    grid = 0.001 / meters_per_unit(crs)
+    for number in cut:
+        found[number] = shapely.union_all(shapely.get_parts(found[number]), grid_size=grid)
     return found
 
 
 def transform(geometries: Geometries, source: CRS, target: CRS) -> tuple[Geometries, NDArray[np.bool_]]:
-    """Geometries in another system, and which of them lie outside of where that is defined."""
-    coordinates, owner = shapely.get_coordinates(geometries, return_index=True)
-    x, y = transformer(source, target).transform(*coordinates.T)
+    """Geometries in another system, and which of them lie outside of where that is defined.
+
+    Heights (z) stay as they are; measures (m) are left out.
+    """
+    flat = _without_measures(geometries)
+    with_z = bool(shapely.has_z(flat).any())
+    coordinates, owner = shapely.get_coordinates(flat, include_z=with_z, return_index=True)
+    coordinates[:, 0], coordinates[:, 1] = transformer(source, target).transform(*coordinates[:, :2].T)
     beyond = np.zeros(len(geometries), dtype=bool)
-    beyond[owner[~(np.isfinite(x) & np.isfinite(y))]] = True
-    moved = shapely.set_coordinates(geometries.copy(), np.column_stack([x, y]))
+    beyond[owner[~np.isfinite(coordinates[:, :2]).all(axis=1)]] = True
+    moved = shapely.set_coordinates(flat, coordinates)
     return np.where(beyond, moved, repair(moved)), beyond
 
 
@@ -178,7 +188,7 @@ def wrap(geometries: Geometries, west: float) -> Geometries:
     """Geometries cut at the meridian ``west`` and brought into the 360 degrees east of it."""
     left, _, right, _ = shapely.bounds(geometries).T
     found = geometries.copy()
-    for number in np.flatnonzero((left < west) | (right > west + 360)):
+    for number in np.flatnonzero((left < west - HAIR) | (right > west + 360 + HAIR)):
         turns = range(math.floor((left[number] - west) / 360), math.floor((right[number] - west) / 360) + 1)
         pieces = []
         for turn in turns:
@@ -198,6 +208,15 @@ def gather(parts: Geometries, owner: NDArray[np.intp], count: int) -> Geometries
     for number in np.flatnonzero(sizes > 1):
         found[number] = shapely.union_all(parts[starts[number] : starts[number + 1]])
     return found
+
+
+def _without_measures(geometries: Geometries) -> Geometries:
+    """A copy; coordinates of geometries with measures cannot be set."""
+    flat = geometries.copy()
+    measured, high = shapely.has_m(geometries), shapely.has_z(geometries)
+    flat[measured & ~high] = shapely.force_2d(geometries[measured & ~high])
+    flat[measured & high] = shapely.from_wkb(shapely.to_wkb(geometries[measured & high], output_dimension=3))
+    return flat
 
 
 def _shift(geometry: shapely.Geometry, degrees: float) -> shapely.Geometry:

@@ -15,6 +15,7 @@ from milepost import Run, Service, operation
 from milepost.operations.references import crs_of_text
 from milepost.servers.geoprocessing.toolbox.layers import chunks, counted, kind_of, write_layer
 from milepost.servers.geoprocessing.toolbox.measuring import (
+    HAIR,
     Geometries,
     from_degrees,
     geographic_of,
@@ -84,7 +85,7 @@ def _project(geometries: Geometries, source: CRS, target: CRS) -> tuple[Geometri
         degrees = to_degrees(shapely.force_2d(geometries[extended]), source, None, geographic_of(target))
         left, _, right, _ = shapely.bounds(degrees).T
         across = np.floor((left - west) / 360) != np.ceil((right - west) / 360) - 1
-        across |= (left <= west) & (right >= west + 360)
+        across |= (left <= west + HAIR) & (right >= west + 360 - HAIR)
         if across.any():
             moved[extended[across]] = from_degrees(wrap(degrees[across], west), target)
     return moved, outside

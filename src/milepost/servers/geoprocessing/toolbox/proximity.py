@@ -149,7 +149,7 @@ def _is_planar(run: Run, frame: gpd.GeoDataFrame, distance: LinearUnit, method: 
 
 def _buffer(geometries: Geometries, crs: CRS, meters: float, *, planar: bool) -> Geometries:
     if planar:
-        return shapely.buffer(geometries, meters / meters_per_unit(crs), ROUNDNESS)  # type: ignore[no-any-return]
+        return shapely.buffer(geometries, meters / meters_per_unit(crs), quad_segs=ROUNDNESS)  # type: ignore[no-any-return]
     degrees = to_degrees(geometries, crs, step_for(meters))
     return repair(from_degrees(geodesic_buffer(degrees, meters, ellipsoid_of(crs), seam(crs)), crs))
 
@@ -206,7 +206,7 @@ def nearest(
     missing = int((nearest_ones.number < 0).sum())
     if missing:
         run.message(
-            f"{missing} of {len(frame)} features have nothing within {search_radius}", level="warning"
+            f"{missing} of {len(frame)} features found nothing within {search_radius}", level="warning"
         )
     return NearFeatures(write_layer(result, kind_of(features)), write_layer(lines, "line"))
 
