@@ -84,6 +84,15 @@ class Supervisor:
             await self._let_go()
 
     async def _attempt(self, job: Job, operation: Operation[..., Any]) -> None:
+        # First of all: what the attempt before did after its last finished step will be done again.
+        again = job.undo_list(since_last_step=True)
+        if again:
+            job = await self._undo(job, again)
+            if any(job.rollbacks[number].error for number in again):
+                await self._end(job, "failed", "the job could not be tried again")
+                return
+            if self._shut_down:
+                return
         instance = await self._take()
         started = ev.Started(
             at=_now(), attempt=job.attempt + 1, worker=NODE, pid=instance.pid, born=instance.born
@@ -93,13 +102,6 @@ class Supervisor:
         except IllegalMove:  # cancelled between its turn and its start
             await self._end(await self._store.get(job.id), "cancelled", "")
             return
-        again = job.undo_list(since_last_step=True)
-        if again:
-            job = await self._undo(job, again)
-            if any(job.rollbacks[number].error for number in again):
-                await self._end(job, "failed", "the job could not be tried again")
-                return
-            instance = await self._take()
         answer = None
         if self._stop is None and not self._shut_down:
             await self._perform(instance, job)
