@@ -21,42 +21,43 @@ def run(options: Options, folder: Path) -> Report:
     answered: list[float] = []
     busy: list[float] = []
 
-    def rate(client: LoadClient, server: Milepost, task: str) -> float:
-        request = post(f"{task}/submitJob", "seconds=0.2&f=json", server.headers)
+    cheapness: list[float] = []
+
+    def rate(client: LoadClient, server: Server, request: bytes, expect: bytes = b'"jobId"') -> float:
         before = server.cpu()
-        answers = client.run(
-            server.address, [request], connections=CLIENTS, seconds=seconds, expect=b'"jobId"'
-        )
+        answers = client.run(server.address, [request], connections=CLIENTS, seconds=seconds, expect=expect)
+        used = server.cpu() - before
         answered.append(answers.p50)
-        busy.append((server.cpu() - before) / seconds)
+        busy.append(used / seconds)
+        cheapness.append(answers.count / used)
         return answers.rate
+
+    def submission(server: Milepost, task: str) -> bytes:
+        return post(f"{server.task(*task.split())}/submitJob", "seconds=0.2&f=json", server.headers)
 
     with LoadClient(client_core) as client, Commits(folder / "floor.sqlite") as commits:
         with Milepost(folder / "waiting") as server:
             # One job holds the only instance; all that follow are accepted and wait.
-            blocked = server.task("Bench/Blocked", "block")
-            server.submit(blocked)
+            server.submit(server.task("Bench/Blocked", "block"))
+            request = submission(server, "Bench/Blocked block")
             waits, floor = in_turns(
-                rounds, lambda: rate(client, server, blocked), lambda: commits.rate(seconds)
-            )
-        with Server(["benchmarks.hello", "83"]) as hello:
-            request = get(f"{hello.address}/hello")
-            greetings, floor_between = in_turns(
-                rounds // 2,
-                lambda: (
-                    client.run(
-                        hello.address, [request], connections=CLIENTS, seconds=seconds, expect=b"hello"
-                    ).rate
-                ),
-                lambda: commits.rate(seconds),
+                rounds, lambda: rate(client, server, request), lambda: commits.rate(seconds)
             )
         p50, used = statistics.median(answered), statistics.median(busy)
+        own = [*cheapness]
+        with Server(["benchmarks.hello", "83"]) as hello:
+            request = get(f"{hello.address}/hello")
+            cheapness.clear()
+            greetings, floor_between = in_turns(
+                rounds // 2, lambda: rate(client, hello, request, b"hello"), lambda: commits.rate(seconds)
+            )
+            theirs = [*cheapness]
         numbers = itertools.count()
 
         def at_work() -> float:
             # A server of its own for each turn: one that still works would slow the floor down.
             with Milepost(folder / f"working-{next(numbers)}") as server:
-                return rate(client, server, server.task("Bench/Noop", "noop"))
+                return rate(client, server, submission(server, "Bench/Noop noop"))
 
         works, floor_again = in_turns(rounds // 2, at_work, lambda: commits.rate(seconds))
     found = ratio(waits, floor)
@@ -75,6 +76,12 @@ def run(options: Options, folder: Path) -> Report:
                 per_second(works),
                 per_second(floor_again),
                 ratio(works, floor_again),
+            ),
+            Figure(
+                "for each second of CPU, jobs wait / hello-world",
+                per_second(own),
+                per_second(theirs),
+                ratio([statistics.median(own)], [statistics.median(theirs)]),
             ),
             Figure(
                 f"for comparison: hello-world, {CLIENTS} clients",
