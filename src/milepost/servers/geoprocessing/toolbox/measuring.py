@@ -101,7 +101,7 @@ def to_degrees(geometries: Geometries, crs: CRS, step: float | None, base: CRS |
     found, outside = transform(dense, crs, base)
     if outside.any():
         raise ValueError(f"{outside.sum()} features lie outside of where {crs.name} is defined")
-    return found if crs.is_geographic else unwrap(found)
+    return repair(found if crs.is_geographic else unwrap(found))
 
 
 def from_degrees(geometries: Geometries, crs: CRS) -> Geometries:
@@ -116,8 +116,6 @@ def from_degrees(geometries: Geometries, crs: CRS) -> Geometries:
     if crs.is_geographic and crs.equals(base, ignore_axis_order=True):
         return geometries
     left = seam(crs)
-    west, _, east, _ = shapely.bounds(geometries).T
-    cut = np.flatnonzero((west <= left + HAIR) & (east >= left + 360 - HAIR)) if crs.is_projected else []
     # On the seam itself a longitude may count as either edge of the map.
     inside = np.array([left + HAIR, left + 360 - HAIR])
     kept = shapely.transform(geometries, lambda xy: np.column_stack([np.clip(xy[:, 0], *inside), xy[:, 1]]))
@@ -127,16 +125,24 @@ def from_degrees(geometries: Geometries, crs: CRS) -> Geometries:
             f"{outside.sum()} results reach beyond what {crs.name} can show; "
             "give the features in another spatial reference, such as 4326"
         )
-    grid = 0.001 / meters_per_unit(crs)
-    for number in cut:
-        found[number] = shapely.union_all(shapely.get_parts(found[number]), grid_size=grid)
+    found = repair(found)
+    if crs.is_projected:
+        west, south, east, north = shapely.bounds(kept).T
+        cut = np.flatnonzero((west <= inside[0]) & (east >= inside[1]))
+        middle = (south[cut] + north[cut]) / 2
+        (x0, y0), (x1, y1) = (
+            transformer(base, crs).transform(np.full(len(cut), edge), middle) for edge in inside
+        )
+        grid = 0.001 / meters_per_unit(crs)
+        for number in cut[np.hypot(x1 - x0, y1 - y0) < grid]:
+            found[number] = shapely.union_all(shapely.get_parts(found[number]), grid_size=grid)
     return found
 
 
 def transform(geometries: Geometries, source: CRS, target: CRS) -> tuple[Geometries, NDArray[np.bool_]]:
     """Geometries in another system, and which of them lie outside of where that is defined.
 
-    Heights (z) stay as they are; measures (m) are left out.
+    Heights (z) stay as they are; measures (m) are left out. Polygons may come out invalid.
     """
     flat = _without_measures(geometries)
     with_z = bool(shapely.has_z(flat).any())
@@ -144,8 +150,7 @@ def transform(geometries: Geometries, source: CRS, target: CRS) -> tuple[Geometr
     coordinates[:, 0], coordinates[:, 1] = transformer(source, target).transform(*coordinates[:, :2].T)
     beyond = np.zeros(len(geometries), dtype=bool)
     beyond[owner[~np.isfinite(coordinates[:, :2]).all(axis=1)]] = True
-    moved = shapely.set_coordinates(flat, coordinates)
-    return np.where(beyond, moved, repair(moved)), beyond
+    return shapely.set_coordinates(flat, coordinates), beyond
 
 
 def repair(geometries: Geometries) -> Geometries:
@@ -243,11 +248,16 @@ def _unwrap_part(part: shapely.Geometry) -> shapely.Geometry:
 
 def _fill(ring: shapely.LinearRing) -> shapely.Geometry:
     """The area within a ring given in degrees that may jump."""
-    longitude, latitude = shapely.get_coordinates(ring).T
-    longitude = np.unwrap(longitude, period=360)
+    points = shapely.get_coordinates(ring)
+    longitude = np.unwrap(points[:, 0], period=360)
     if abs(longitude[-1] - longitude[0]) > 180:
-        pole = math.copysign(90, latitude.mean())
+        # From the vertex nearest to the pole the way there crosses no other edge.
+        points = np.roll(points[:-1], -int(np.argmax(np.abs(points[:-1, 1]))), axis=0)
+        points = np.concatenate([points, points[:1]])
+        longitude = np.unwrap(points[:, 0], period=360)
+        pole = math.copysign(90, points[0, 1])
+        points = np.concatenate([points, [[0, pole], [0, pole]]])
         longitude = np.concatenate([longitude, longitude[[-1, 0]]])
-        latitude = np.concatenate([latitude, [pole, pole]])
-    filled = np.array([shapely.Polygon(np.column_stack([longitude, latitude]))])
+    points[:, 0] = longitude
+    filled = np.array([shapely.Polygon(points)])
     return repair(filled)[0]

@@ -29,6 +29,7 @@ from milepost.servers.geoprocessing.toolbox.measuring import (
     ellipsoid_of,
     gather,
     meters_per_unit,
+    repair,
     to_degrees,
     transform,
 )
@@ -97,7 +98,7 @@ def _in_system_of(run: Run, frame: gpd.GeoDataFrame, crs: CRS) -> gpd.GeoDataFra
             f"{counted(int(outside.sum()))} left out: beyond where {crs.name} is defined",
             level="warning",
         )
-    return frame.set_geometry(gpd.GeoSeries(found, crs=crs))[~outside].reset_index(drop=True)
+    return frame.set_geometry(gpd.GeoSeries(repair(found), crs=crs))[~outside].reset_index(drop=True)
 
 
 def _refuse_disjoint(geometries: Geometries, areas: Geometries) -> None:

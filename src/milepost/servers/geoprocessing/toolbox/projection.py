@@ -19,6 +19,7 @@ from milepost.servers.geoprocessing.toolbox.measuring import (
     Geometries,
     from_degrees,
     geographic_of,
+    repair,
     seam,
     to_degrees,
     transform,
@@ -70,8 +71,15 @@ def reproject(run: Run, features: FeatureSet, out_sr: str) -> FeatureSet:
             moved[numbers[chunk]], outside[numbers[chunk]] = _project(
                 geometries[numbers[chunk]], source, target
             )
-    _report(run, geometries, present, outside, source, target)
     moved[outside] = None
+    crossing = int((~shapely.is_valid(moved[present & ~outside])).sum())
+    if crossing:
+        run.message(
+            f"{counted(crossing)} repaired: straight edges that cross in the new system, and did not in the old",
+            level="warning",
+        )
+        moved = repair(moved)
+    _report(run, geometries, present, outside, source, target)
     result = frame.set_geometry(gpd.GeoSeries(moved, index=frame.index, crs=target))
     return write_layer(result, kind_of(features))
 

@@ -32,7 +32,6 @@ from milepost.servers.geoprocessing.toolbox.measuring import (
     from_degrees,
     geographic_of,
     meters_per_unit,
-    repair,
     scale_error,
     seam,
     to_degrees,
@@ -151,7 +150,7 @@ def _buffer(geometries: Geometries, crs: CRS, meters: float, *, planar: bool) ->
     if planar:
         return shapely.buffer(geometries, meters / meters_per_unit(crs), quad_segs=ROUNDNESS)  # type: ignore[no-any-return]
     degrees = to_degrees(geometries, crs, step_for(meters))
-    return repair(from_degrees(geodesic_buffer(degrees, meters, ellipsoid_of(crs), seam(crs)), crs))
+    return from_degrees(geodesic_buffer(degrees, meters, ellipsoid_of(crs), seam(crs)), crs)
 
 
 class NearFeatures(NamedTuple):
