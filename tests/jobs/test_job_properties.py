@@ -328,7 +328,7 @@ class Life(RuleBasedStateMachine):
 
 TestLife = Life.TestCase
 TestLife.settings = settings(
-    max_examples=50, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=50, stateful_step_count=40, suppress_health_check=[HealthCheck.too_slow]
 )
 
 
@@ -427,7 +427,7 @@ def test_every_kind_of_event_can_be_stored() -> None:
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 @given(data=st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_an_event_comes_back_from_its_record_as_it_was(kind: type[ev.Event], data: st.DataObject) -> None:
     event = data.draw(events_of(kind))
     record = ev.encode(event)
@@ -442,7 +442,6 @@ def test_an_event_comes_back_from_its_record_as_it_was(kind: type[ev.Event], dat
     | JSON.map(msgspec.json.encode)
     | st.dictionaries(st.sampled_from(["kind", "at", "attempt", "name", "by"]), JSON).map(msgspec.json.encode)
 )
-@settings(deadline=None)
 def test_what_is_no_record_is_refused_as_such(record: bytes) -> None:
     try:
         event = ev.decode(record)

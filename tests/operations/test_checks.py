@@ -481,7 +481,7 @@ SENT = st.one_of(VALUES, TEXTS, FEATURE_SETS, DISTANCES, st.dates().map(str), st
 
 
 @given(sent=st.dictionaries(st.sampled_from(sorted(PARAMETERS)), SENT | SENT.map(as_text), max_size=5))
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])
 @example(sent={"features": {"features": [], "geometryType": None}})
 @example(sent={"moment": "0001-01-01T00:00:00+23:59"})
 def test_whatever_is_sent_is_taken_or_refused_by_name(sent: dict[str, Any]) -> None:
@@ -510,7 +510,7 @@ def test_whatever_is_sent_is_taken_or_refused_by_name(sent: dict[str, Any]) -> N
     name=st.sampled_from(["text", "whole", "number", "flag", "moment", "distance", "texts", "moments"]),
     data=st.data(),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_value_goes_to_the_operation_and_comes_back_the_same(name: str, data: st.DataObject) -> None:
     finite = st.floats(allow_nan=False, allow_infinity=False)
     whole = st.integers(-(2**63), 2**63 - 1)
