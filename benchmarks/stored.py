@@ -77,7 +77,7 @@ def run(options: Options, folder: Path) -> Report:
             )
             figures.append(_page(f"page {what}", times_large, times_small))
         for part in (100, 2):
-            start = many // part
+            start = max(1, many // part)
             times_deep, times_first = in_turns(
                 max(3, options.rounds // 4),
                 partial(page, large, f"num=10&start={start}"),
