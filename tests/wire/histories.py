@@ -15,7 +15,7 @@ TIMES = st.integers(1_500_000_000_000, 1_900_000_000_000)
 NAMES = st.sampled_from(["a", "b", "c"])
 TEXTS = st.sampled_from(["", "Begun.", '<b>"ü"</b>\n', "Invalid"])
 VALUES = st.sampled_from(
-    [None, True, 0, -7, 0.5, "", "pdf", [1, ["a"]], {}, {"name": "x", "error": {"code": 1}}]
+    [None, True, 0, -7, 0.5, "", "/a/admin/system/b", [1, ["a"]], {}, {"name": "x", "error": {"code": 1}}]
 )
 KEPT = VALUES.map(Kept)
 INPUTS = st.sampled_from(["aoiLayer", "aoiFeatureId", "productName", "productVersion", "outputType", "error"])

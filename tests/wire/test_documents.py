@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from milepost.http import read_job_id
 from milepost.jobs import Job, Kept, Level, apply, fold
 from milepost.jobs import events as ev
 from milepost.servers.enterprise import wire as enterprise
@@ -42,6 +43,7 @@ class TestIds:
         job = job_after(attributes={"operationURI": "/arcgis/admin/system/containerregistries/a/edit"})
         assert enterprise.job_id(job) == "s01234567-89ab-cdef-0123-456789abcdef"
         assert enterprise.job(job, results={})["jobid"] == enterprise.job_id(job)
+        assert read_job_id(enterprise.job_id(job)) == ID
 
     def test_lists_hold_them(self) -> None:
         job = job_after()
@@ -55,6 +57,8 @@ class TestEnterprise:
         document = enterprise.job(job_after(ev.Waiting(at=1500)), results={})
         assert (document["status"], document["starttime"], document["endtime"]) == ("SUBMITTED", 1000, 0)
         assert "result" not in document
+        started = enterprise.job(job_after(ev.Waiting(at=1500), STARTED), results={})
+        assert (started["status"], started["starttime"]) == ("EXECUTING", 2000)
 
     def test_a_failure_is_told_in_two_places(self) -> None:
         why = said("There is no data", "error", code=1590)
@@ -87,6 +91,10 @@ class TestEnterprise:
             "failed",
             "pending",
         ]
+
+    def test_a_stage_that_a_success_left_behind_is_completed(self) -> None:
+        left = ev.StageStarted(at=2001, attempt=1, name="cleaning")
+        assert states(job_after(STARTED, left, ev.Succeeded(at=3000, attempt=1))) == ["completed"]
 
     def test_only_jobs_with_stages_show_progress(self) -> None:
         assert "progress" not in enterprise.job(job_after(STARTED), results={})
@@ -153,6 +161,19 @@ class TestMission:
         }
         assert (document["type"], document["endTime"]) == ("work", 0)
 
+    def test_steps_are_the_stages_that_are_finished_and_those_that_are_planned(self) -> None:
+        job = job_after(
+            STARTED,
+            ev.StagesPlanned(at=2000, attempt=1, names=["tracks", "map", "finish"]),
+            ev.StageStarted(at=2001, attempt=1, name="tracks"),
+            ev.StageFinished(at=2002, attempt=1, name="tracks"),
+            ev.StageStarted(at=2003, attempt=1, name="map"),
+        )
+        attributes = mission.job(job)["customAttributes"]
+        assert (attributes["stepsCompleted"], attributes["totalSteps"]) == (1, 3)
+        failed = apply(job, ev.StageFailed(at=2004, attempt=1, name="map"))
+        assert mission.job(failed)["customAttributes"]["stepsCompleted"] == 1
+
     def test_a_cancel_shows_from_the_moment_it_is_asked_for(self) -> None:
         cancelling = [STARTED, ev.CancelRequested(at=3000, by="ada")]
         for events in (cancelling, [*cancelling, ev.Cancelled(at=3001)]):
@@ -213,3 +234,7 @@ class TestProduction:
             output_url=url,
         )
         assert (done["outputUrl"], done["percentComplete"]) == (url, 1)
+        assert (done["submissionTime"], done["lastUpdatedTime"]) == (
+            "1970-01-01T00:00:01Z",
+            "1970-01-01T00:00:03Z",
+        )
