@@ -70,7 +70,7 @@ parts = st.one_of(values, words).map(lambda text: quote(text.strip(".") or "x", 
 parameters = st.dictionaries(st.one_of(st.sampled_from(NAMES), words), values, max_size=6)
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(data=st.data())
 def test_any_request(client: httpx.Client, data: st.DataObject) -> None:
     route = data.draw(st.sampled_from(ROUTES))

@@ -235,6 +235,15 @@ def test_a_job_is_submitted_once_per_key(client: httpx.Client) -> None:
     assert count_jobs(client) == before + 1
 
 
+def test_a_key_that_says_something_else(client: httpx.Client) -> None:
+    headers = {"Idempotency-Key": "for talk"}
+    json_of(client.post(f"{EVERY}/talk/submitJob", data={"f": "json"}, headers=headers))
+    error = error_of(client.post(f"{EVERY}/fail/submitJob", data={"f": "json"}, headers=headers))
+    assert "used before, for a job of another task" in error["message"]
+    long = {"f": "json", "milepost:key": "k" * 201}
+    assert "longer than 200" in error_of(client.post(f"{EVERY}/talk/submitJob", data=long))["message"]
+
+
 def test_submitting_needs_a_token_before_anything_is_made(nobody: httpx.Client, client: httpx.Client) -> None:
     """The SDK first asks without a token, and then again with one."""
     before = count_jobs(client)

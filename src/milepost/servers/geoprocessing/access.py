@@ -1,6 +1,6 @@
 """Finding what a request names, and who may see it."""
 
-from typing import Any
+from typing import Any, Final
 
 from milepost.http import Call, ServiceError, not_found, read_job_id
 from milepost.jobs import Job
@@ -8,7 +8,10 @@ from milepost.manager import JobManager, UnknownJob
 from milepost.operations import Operation, Service
 from milepost.security import Person, Role
 
-TYPE = "GPServer"
+TYPE: Final = "GPServer"
+
+METHODS: Final = ["GET", "POST"]
+"""Every resource takes both."""
 
 
 def service_name(folder: str, name: str) -> str:

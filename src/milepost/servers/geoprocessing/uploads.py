@@ -1,0 +1,84 @@
+"""Files that clients send ahead of a job, or with it."""
+
+from typing import Any, Final
+
+from starlette.datastructures import UploadFile
+from starlette.routing import BaseRoute, Route
+
+from milepost.http import Answer, Call, Resources, ServiceError, not_found, save_upload
+from milepost.manager import JobManager
+from milepost.servers.geoprocessing import pages
+from milepost.servers.geoprocessing.access import METHODS, find_service
+
+MAX_UPLOAD: Final = 2 * 2**30
+"""Bytes an uploaded file may have."""
+
+
+class Uploads:
+    """The uploads of geoprocessing services. Everybody has their own."""
+
+    def __init__(self, manager: JobManager, resources: Resources):
+        """With what all dialects share."""
+        self._manager = manager
+        self._resources = resources
+
+    def routes(self, service: str) -> list[BaseRoute]:
+        """The routes below the path of a service."""
+        make = self._resources.endpoint
+        upload = make(self.upload, acts=True, max_file=MAX_UPLOAD)
+        delete = make(self.delete, acts=True)
+        return [
+            Route(service + "/uploads/upload", upload, methods=METHODS),
+            Route(service + "/uploads/{upload}", make(self.item), methods=METHODS),
+            Route(service + "/uploads/{upload}/delete", delete, methods=METHODS),
+        ]
+
+    async def upload(self, call: Call) -> Answer:
+        """Take a file for later jobs."""
+        about = find_service(self._manager, call)
+        sent = call.parameters.files("file")
+        if not sent:
+            raise ServiceError(400, "Parameter 'file': send the file as multipart/form-data")
+        upload_id = await self.save(call, sent[-1], call.parameters.get("description")[:1000])
+        return Answer(
+            {"success": True, "item": self._about(call, upload_id)},
+            title="Upload",
+            crumbs=pages.above_service(call, about),
+        )
+
+    async def item(self, call: Call) -> Answer:
+        """What is known about an upload."""
+        about = find_service(self._manager, call)
+        return Answer(
+            self._about(call, call.part("upload")), title="Upload", crumbs=pages.above_service(call, about)
+        )
+
+    async def delete(self, call: Call) -> Answer:
+        """Remove an upload."""
+        item = self._about(call, call.part("upload"))
+        self._manager.remove_upload(item["itemID"])
+        return Answer({"success": True}, title="Delete")
+
+    def _about(self, call: Call, upload_id: str) -> dict[str, Any]:
+        found = self._manager.upload(upload_id)
+        if found is None or found.owner != call.person.username:
+            raise not_found(f"Upload {upload_id[:60]}")
+        return {
+            "itemID": found.id,
+            "itemName": found.name,
+            "description": found.description,
+            "date": found.uploaded_at,
+            "size": found.size,
+            "committed": True,
+        }
+
+    async def save(self, call: Call, sent: UploadFile, description: str = "") -> str:
+        """Keep a file for the caller; the id of the upload."""
+        upload_id, path = self._manager.start_upload(sent.filename or "")
+        try:
+            await save_upload(sent, path)
+            self._manager.finish_upload(upload_id, path, owner=call.person.username, description=description)
+        except BaseException:
+            self._manager.remove_upload(upload_id)
+            raise
+        return upload_id
