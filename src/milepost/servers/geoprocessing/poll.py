@@ -56,7 +56,7 @@ class JobPoll:
         self._gate = gate
         self._server = server
         self._path = re.compile(task + "/jobs/([^/]+)")
-        self._encoded: OrderedDict[tuple[str, bool, bool], tuple[Job, _Headers, bytes]] = OrderedDict()
+        self._encoded: OrderedDict[tuple[str, bool, bool, bool], tuple[Job, _Headers, bytes]] = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -93,11 +93,12 @@ class JobPoll:
         return self._encode(job, operation, asked)
 
     def _encode(self, job: Job, operation: Operation[..., Any], asked: "_Asked") -> tuple[_Headers, bytes]:
-        key = (job.id, asked.messages, asked.pretty)
+        key = (job.id, asked.messages, asked.stages, asked.pretty)
         known = self._encoded.get(key)
         if known is not None and known[0] is job:
             return known[1], known[2]
-        body = encode(wire.job(job, operation, with_messages=asked.messages), pretty=asked.pretty)
+        answer = wire.job(job, operation, with_messages=asked.messages, with_stages=asked.stages)
+        body = encode(answer, pretty=asked.pretty)
         headers = [
             (b"content-type", JSON_TYPE.encode()),
             (b"content-length", str(len(body)).encode()),
@@ -117,6 +118,7 @@ class _Asked(msgspec.Struct, frozen=True):
 
     token: str
     messages: bool
+    stages: bool
     pretty: bool
 
 
@@ -132,7 +134,7 @@ def _read(query: bytes) -> _Asked | None:
     except ServiceError:
         return None
     form, messages = pairs.pop("f", ""), pairs.pop("returnMessages", "true").lower()
-    token = pairs.pop("token", "")
-    if form not in ("json", "pjson") or messages not in ("true", "false") or pairs:
+    token, stages = pairs.pop("token", ""), pairs.pop("milepost:stages", "false").lower()
+    if form not in ("json", "pjson") or not {messages, stages} <= {"true", "false"} or pairs:
         return None
-    return _Asked(token=token, messages=messages == "true", pretty=form == "pjson")
+    return _Asked(token=token, messages=messages == "true", stages=stages == "true", pretty=form == "pjson")
