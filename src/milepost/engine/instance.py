@@ -22,7 +22,7 @@ from typing import Final
 import msgspec
 
 from milepost.engine import messages as m
-from milepost.jobs.events import AttemptEvent
+from milepost.jobs.events import AttemptEvent, Kept, StepFinished
 from milepost.operations import Catalog, Run, Stop, find_function
 from milepost.store import FileStore, JobFiles
 
@@ -50,7 +50,11 @@ class PipeChannel:
 
     def record(self, event: AttemptEvent) -> None:
         """See ``operations.Channel``. The engine answers in order, so counting answers is enough."""
-        self.send(m.Record(event))  # type: ignore[arg-type]
+        value = b""
+        if isinstance(event, StepFinished):
+            value = msgspec.json.encode(event.result.value)
+            event = msgspec.structs.replace(event, result=Kept())
+        self.send(m.Record(event, value))  # type: ignore[arg-type]
         self._recorded.acquire()
 
     def stop_reason(self) -> str:

@@ -274,8 +274,10 @@ class Instance:
     def kill(self) -> None:
         """Kill the process and its group; the template sees to whatever else it started."""
         if self.pid and self.alive:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.pid, signal.SIGKILL)
+            # The process too: just forked, it may not have made the group yet.
+            for kill in (os.kill, os.killpg):
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    kill(self.pid, signal.SIGKILL)
 
     def discard(self) -> None:
         """Let go of an instance that had no task; one that is not yet alive ends when it finds its pipe closed."""

@@ -61,6 +61,8 @@ class Record(_Message, frozen=True):
     """Instance: something happened, and it waits until that is durable."""
 
     event: AnyEvent
+    value: bytes = b""
+    """The result of a step as JSON text; the event comes without it."""
 
 
 class Returned(_Message, frozen=True):

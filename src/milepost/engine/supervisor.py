@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import structlog
+from msgspec.structs import replace
 
 from milepost.engine import messages as m
 from milepost.engine.instances import Instance, StartError, kill_leftovers
@@ -16,7 +17,7 @@ from milepost.engine.pool import Pool
 from milepost.jobs import IllegalMove, Job, JobError, Outcome, Status
 from milepost.jobs import events as ev
 from milepost.operations import OUTPUT_REFERENCE, Catalog, Operation
-from milepost.store import FileStore, JobStore, Recorded, keep, keep_encoded, read_encoded
+from milepost.store import FileStore, JobStore, Recorded, keep_encoded, read_encoded
 
 log = structlog.get_logger("milepost.engine")
 
@@ -134,7 +135,7 @@ class Supervisor:
                     answer = message
                     break
                 # Tasks begin in the order they are made, and so the events are recorded.
-                in_flight.append(asyncio.create_task(self._record(message.event)))
+                in_flight.append(asyncio.create_task(self._record(message)))
                 if isinstance(message, m.Record):
                     await in_flight[-1]
                     await instance.send(m.Recorded())
@@ -152,14 +153,13 @@ class Supervisor:
                 await watch
         return answer
 
-    async def _record(self, event: ev.Event) -> Job:
-        if isinstance(event, ev.StepFinished):
-            kept, payloads = keep({event.name: event.result.value}, "steps")
-            event = ev.StepFinished(
-                at=event.at, attempt=event.attempt, name=event.name, result=kept[event.name]
-            )
-            return await self._store.append(self.job_id, event, payloads=payloads)
-        return await self._store.append(self.job_id, event)
+    async def _record(self, message: m.Tell | m.Record) -> Job:
+        event: ev.Event = message.event
+        payloads: dict[str, bytes] = {}
+        if isinstance(event, ev.StepFinished) and isinstance(message, m.Record):
+            kept, payloads = keep_encoded({event.name: message.value}, "steps")
+            event = replace(event, result=kept[event.name])
+        return await self._store.append(self.job_id, event, payloads=payloads)
 
     async def _watch(self, instance: Instance) -> None:
         """Stop the work when its time is up or someone asks: first with words, then by force."""
@@ -182,6 +182,7 @@ class Supervisor:
     async def _conclude(self, answer: m.FromInstance | None, operation: Operation[..., Any]) -> None:
         """What the end of an attempt means for the job."""
         ending = await self._see_end() if answer is None else ""
+        lost = self._instance is not None and self._instance.lost
         await self._let_go()
         job = await self._store.get(self.job_id)
         if isinstance(answer, m.Returned) and await self._succeeded(job, answer.results):
@@ -203,7 +204,11 @@ class Supervisor:
             await self._end(job, "failed", "the operation stopped although nobody asked it to")
         else:
             reason = f"the instance that ran the job {ending}"
-            if job.crashes < operation.retries:
+            if lost and operation.resume and job.attempt < MAX_ATTEMPTS:
+                # Not the fault of the operation, no more than the end of the server would be.
+                reason = "the process that instances are forked from died while the job ran"
+                await self._try_again(job, reason, crash=False)
+            elif job.crashes < operation.retries:
                 await self._try_again(job, reason, crash=True)
             else:
                 await self._end(job, "failed", reason)

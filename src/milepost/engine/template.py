@@ -184,8 +184,11 @@ class _Template:
             each for each in psutil.Process().children() if each.pid != ended and each.pid not in self._alive
         ]:
             for orphan in orphans:
+                below: list[psutil.Process] = []
                 with contextlib.suppress(psutil.Error):
-                    for each in (*orphan.children(recursive=True), orphan):
+                    below = orphan.children(recursive=True)
+                for each in (*below, orphan):
+                    with contextlib.suppress(psutil.Error):
                         each.kill()
                 with contextlib.suppress(ChildProcessError):
                     os.waitpid(orphan.pid, 0)
