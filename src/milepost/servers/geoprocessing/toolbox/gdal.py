@@ -1,25 +1,23 @@
-"""GDAL's self-describing algorithms and its rasters, out of the library that pyogrio brings along.
+"""GDAL's self-describing algorithms and its rasters, through its C interface.
 
-GDAL's own bindings for Python come in no wheel, but pyogrio's wheel carries the whole of GDAL. This
-module speaks to the very library that pyogrio has loaded, through GDAL's C interface. Inputs of
-algorithms are rasters that were opened here, never names: a name can stand for other files,
-databases and addresses.
+Inputs of algorithms are rasters that were opened here, never names: a name can stand for other
+files, databases and addresses.
 """
 
 import ctypes
-import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from ctypes import CFUNCTYPE, POINTER, c_bool, c_char_p, c_double, c_int, c_size_t, c_void_p
+from ctypes import c_char_p, c_double, c_int, c_void_p
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import pyogrio
 from numpy.typing import NDArray
 from pyproj import CRS
 from pyproj.exceptions import CRSError
+
+from milepost.servers.geoprocessing.toolbox.libgdal import ON_ERROR, PROGRESS, gdal
 
 INPUT_FORMATS: Final = ("GTiff", "AAIGrid", "DTED", "SRTMHGT")
 """The drivers that may open a raster: formats that hold their pixels and name no other files."""
@@ -29,56 +27,6 @@ CREATION_OPTIONS: Final = ("COMPRESS=DEFLATE", "TILED=YES")
 
 Transform = tuple[float, float, float, float, float, float]
 """Left edge, width of a pixel, 0, upper edge, 0, minus the height of a pixel (for a raster with north up)."""
-
-_STRINGS: Final = POINTER(c_char_p)
-_DOUBLES: Final = POINTER(c_double)
-_PROGRESS: Final = CFUNCTYPE(c_int, c_double, c_char_p, c_void_p)
-_ON_ERROR: Final = CFUNCTYPE(None, c_int, c_int, c_char_p)
-
-_FUNCTIONS: Final[dict[str, tuple[Any, list[Any]]]] = {
-    "GDALAllRegister": (None, []),
-    "GDALVersionInfo": (c_char_p, [c_char_p]),
-    "CPLPushErrorHandler": (None, [_ON_ERROR]),
-    "CPLPopErrorHandler": (None, []),
-    "GDALGetGlobalAlgorithmRegistry": (c_void_p, []),
-    "GDALAlgorithmRegistryInstantiateAlgFromPath": (c_void_p, [c_void_p, _STRINGS]),
-    "GDALAlgorithmRegistryRelease": (None, [c_void_p]),
-    "GDALAlgorithmRelease": (None, [c_void_p]),
-    "GDALAlgorithmRun": (c_bool, [c_void_p, _PROGRESS, c_void_p]),
-    "GDALAlgorithmFinalize": (c_bool, [c_void_p]),
-    "GDALAlgorithmGetArgNonConst": (c_void_p, [c_void_p, c_char_p]),
-    "GDALAlgorithmArgRelease": (None, [c_void_p]),
-    "GDALAlgorithmArgGetType": (c_int, [c_void_p]),
-    "GDALAlgorithmArgSetAsBoolean": (c_bool, [c_void_p, c_bool]),
-    "GDALAlgorithmArgSetAsString": (c_bool, [c_void_p, c_char_p]),
-    "GDALAlgorithmArgSetAsInteger": (c_bool, [c_void_p, c_int]),
-    "GDALAlgorithmArgSetAsDouble": (c_bool, [c_void_p, c_double]),
-    "GDALAlgorithmArgSetAsStringList": (c_bool, [c_void_p, _STRINGS]),
-    "GDALAlgorithmArgSetAsDoubleList": (c_bool, [c_void_p, c_size_t, _DOUBLES]),
-    "GDALAlgorithmArgSetDatasets": (c_bool, [c_void_p, c_size_t, POINTER(c_void_p)]),
-    "GDALAlgorithmArgSetAsDatasetValue": (c_bool, [c_void_p, c_void_p]),
-    "GDALArgDatasetValueCreate": (c_void_p, []),
-    "GDALArgDatasetValueSetName": (None, [c_void_p, c_char_p]),
-    "GDALArgDatasetValueRelease": (None, [c_void_p]),
-    "GDALOpenEx": (c_void_p, [c_char_p, c_int, _STRINGS, _STRINGS, _STRINGS]),
-    "GDALGetDriverByName": (c_void_p, [c_char_p]),
-    "GDALCreate": (c_void_p, [c_void_p, c_char_p, c_int, c_int, c_int, c_int, _STRINGS]),
-    "GDALClose": (c_int, [c_void_p]),
-    "GDALGetRasterXSize": (c_int, [c_void_p]),
-    "GDALGetRasterYSize": (c_int, [c_void_p]),
-    "GDALGetRasterCount": (c_int, [c_void_p]),
-    "GDALGetProjectionRef": (c_char_p, [c_void_p]),
-    "GDALSetProjection": (c_int, [c_void_p, c_char_p]),
-    "GDALGetGeoTransform": (c_int, [c_void_p, _DOUBLES]),
-    "GDALSetGeoTransform": (c_int, [c_void_p, _DOUBLES]),
-    "GDALGetRasterBand": (c_void_p, [c_void_p, c_int]),
-    "GDALGetRasterScale": (c_double, [c_void_p, POINTER(c_int)]),
-    "GDALGetRasterOffset": (c_double, [c_void_p, POINTER(c_int)]),
-    "GDALGetRasterNoDataValue": (c_double, [c_void_p, POINTER(c_int)]),
-    "GDALSetRasterNoDataValue": (c_int, [c_void_p, c_double]),
-    "GDALRasterIO": (c_int, [c_void_p, *[c_int] * 5, c_void_p, *[c_int] * 5]),
-}
-"""Every function used, with what it returns and takes."""
 
 _CE_FAILURE: Final = 3
 _OF_RASTER_VERBOSE: Final = 0x02 | 0x40
@@ -96,17 +44,18 @@ class GdalError(RuntimeError):
 class OpenRaster:
     """An open raster of one band or more. Only the first band is read and written."""
 
-    def __init__(self, handle: int):
+    def __init__(self, handle: int, path: Path | str):
         """Made by ``open_raster`` and ``create_raster``."""
         self.handle: Final = handle
-        self.width: Final[int] = _gdal.GDALGetRasterXSize(handle)
-        self.height: Final[int] = _gdal.GDALGetRasterYSize(handle)
-        self._band: Final = _gdal.GDALGetRasterBand(handle, 1)
+        self.path: Final = Path(path)
+        self.width: Final[int] = gdal.GDALGetRasterXSize(handle)
+        self.height: Final[int] = gdal.GDALGetRasterYSize(handle)
+        self._band: Final = gdal.GDALGetRasterBand(handle, 1)
 
     @property
     def crs(self) -> CRS | None:
         """The coordinate reference system; None when the file names none that is understood."""
-        text = (_gdal.GDALGetProjectionRef(self.handle) or b"").decode()
+        text = (gdal.GDALGetProjectionRef(self.handle) or b"").decode()
         try:
             return CRS.from_wkt(text) if text else None
         except CRSError:
@@ -116,7 +65,7 @@ class OpenRaster:
     def transform(self) -> Transform | None:
         """From pixels to coordinates; None when the file does not say where it lies."""
         numbers = (c_double * 6)()
-        if _gdal.GDALGetGeoTransform(self.handle, numbers) != 0:
+        if gdal.GDALGetGeoTransform(self.handle, numbers) != 0:
             return None
         return (numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5])
 
@@ -143,18 +92,18 @@ class OpenRaster:
 
     def _optional(self, function: str) -> float | None:
         there = c_int()
-        value: float = getattr(_gdal, function)(self._band, ctypes.byref(there))
+        value: float = getattr(gdal, function)(self._band, ctypes.byref(there))
         return value if there.value else None
 
     def _transfer(self, direction: int, first: int, pixels: NDArray[Any]) -> None:
         rows, columns = pixels.shape
         kind = _PIXELS[pixels.dtype.name]
         with _errors() as messages:
-            failed = _gdal.GDALRasterIO(
+            failed = gdal.GDALRasterIO(
                 self._band, direction, 0, first, columns, rows, pixels.ctypes.data, columns, rows, kind, 0, 0
             )
         if failed:
-            raise _error(messages, "the pixels could not be read or written")
+            raise _error(messages, f"{self.path.name} cannot be read or written", self.path)
 
 
 @contextmanager
@@ -167,16 +116,16 @@ def open_raster(path: Path | str) -> Iterator[OpenRaster]:
     if not Path(path).is_file():
         raise ValueError(f"there is no raster file {Path(path).name}")
     with _errors() as messages:
-        handle = _gdal.GDALOpenEx(_name(path), _OF_RASTER_VERBOSE, _strings(INPUT_FORMATS), None, None)
+        handle = gdal.GDALOpenEx(_name(path), _OF_RASTER_VERBOSE, _strings(INPUT_FORMATS), None, None)
     if not handle:
         raise ValueError(
             f"{Path(path).name} is no raster of the formats {', '.join(INPUT_FORMATS)}: "
-            f"{_error(messages, 'it is of another format')}"
+            f"{_error(messages, 'it is of another format', path)}"
         )
     try:
-        yield OpenRaster(handle)
+        yield OpenRaster(handle, path)
     finally:
-        _gdal.GDALClose(handle)
+        gdal.GDALClose(handle)
 
 
 @contextmanager
@@ -196,23 +145,23 @@ def create_raster(
         GdalError: it cannot be written, for instance because the disk is full.
     """
     with _errors() as messages:
-        driver = _gdal.GDALGetDriverByName(b"GTiff")
-        handle = _gdal.GDALCreate(
+        driver = gdal.GDALGetDriverByName(b"GTiff")
+        handle = gdal.GDALCreate(
             driver, _name(path), width, height, 1, _PIXELS[dtype], _strings(CREATION_OPTIONS)
         )
         if not handle:
-            raise _error(messages, f"{Path(path).name} cannot be written")
-        _gdal.GDALSetProjection(handle, crs.to_wkt().encode())
-        _gdal.GDALSetGeoTransform(handle, (c_double * 6)(*transform))
+            raise _error(messages, f"{Path(path).name} cannot be written", path)
+        gdal.GDALSetProjection(handle, crs.to_wkt().encode())
+        gdal.GDALSetGeoTransform(handle, (c_double * 6)(*transform))
         if nodata is not None:
-            _gdal.GDALSetRasterNoDataValue(_gdal.GDALGetRasterBand(handle, 1), nodata)
+            gdal.GDALSetRasterNoDataValue(gdal.GDALGetRasterBand(handle, 1), nodata)
     try:
-        yield OpenRaster(handle)
+        yield OpenRaster(handle, path)
     finally:
         with _errors() as messages:
-            failed = _gdal.GDALClose(handle)
+            failed = gdal.GDALClose(handle)
     if failed:
-        raise _error(messages, f"{Path(path).name} cannot be written to its end")
+        raise _error(messages, f"{Path(path).name} cannot be written to its end", path)
 
 
 def run_algorithm(
@@ -249,59 +198,60 @@ def run_algorithm(
     with _errors() as messages, _algorithm(name) as algorithm:
         for key, value in arguments.items():
             _set_argument(algorithm, name, key, value)
-        done = _gdal.GDALAlgorithmRun(algorithm, _PROGRESS(report), None) and _gdal.GDALAlgorithmFinalize(
+        done = gdal.GDALAlgorithmRun(algorithm, PROGRESS(report), None) and gdal.GDALAlgorithmFinalize(
             algorithm
         )
     if raised:
         raise raised[0]
     if not done:
-        raise _error(messages, f"{name} failed")
+        used = [value.path if isinstance(value, OpenRaster) else value for value in arguments.values()]
+        raise _error(messages, f"{name} failed", *(each for each in used if isinstance(each, Path)))
     return [text for level, text in messages if level < _CE_FAILURE]
 
 
 @contextmanager
 def _algorithm(name: str) -> Iterator[int]:
-    registry = _gdal.GDALGetGlobalAlgorithmRegistry()
-    algorithm = _gdal.GDALAlgorithmRegistryInstantiateAlgFromPath(registry, _strings(name.split()))
-    _gdal.GDALAlgorithmRegistryRelease(registry)
+    registry = gdal.GDALGetGlobalAlgorithmRegistry()
+    algorithm = gdal.GDALAlgorithmRegistryInstantiateAlgFromPath(registry, _strings(name.split()))
+    gdal.GDALAlgorithmRegistryRelease(registry)
     if not algorithm:
         raise ValueError(f"GDAL has no algorithm {name!r}")
     try:
         yield algorithm
     finally:
-        _gdal.GDALAlgorithmRelease(algorithm)
+        gdal.GDALAlgorithmRelease(algorithm)
 
 
 def _set_argument(algorithm: int, name: str, key: str, value: Any) -> None:
-    argument = _gdal.GDALAlgorithmGetArgNonConst(algorithm, key.encode())
+    argument = gdal.GDALAlgorithmGetArgNonConst(algorithm, key.encode())
     if not argument:
         raise ValueError(f"GDAL's algorithm {name!r} has no argument {key!r}")
     try:
-        match _gdal.GDALAlgorithmArgGetType(argument):
+        match gdal.GDALAlgorithmArgGetType(argument):
             case kind if kind == _DATASET_LIST and isinstance(value, OpenRaster):
-                done = _gdal.GDALAlgorithmArgSetDatasets(argument, 1, (c_void_p * 1)(value.handle))
+                done = gdal.GDALAlgorithmArgSetDatasets(argument, 1, (c_void_p * 1)(value.handle))
             case kind if kind == _DATASET and isinstance(value, Path):
-                output = _gdal.GDALArgDatasetValueCreate()
-                _gdal.GDALArgDatasetValueSetName(output, _name(value))
-                done = _gdal.GDALAlgorithmArgSetAsDatasetValue(argument, output)
-                _gdal.GDALArgDatasetValueRelease(output)
+                output = gdal.GDALArgDatasetValueCreate()
+                gdal.GDALArgDatasetValueSetName(output, _name(value))
+                done = gdal.GDALAlgorithmArgSetAsDatasetValue(argument, output)
+                gdal.GDALArgDatasetValueRelease(output)
             case kind if kind == _BOOLEAN:
-                done = _gdal.GDALAlgorithmArgSetAsBoolean(argument, value)
+                done = gdal.GDALAlgorithmArgSetAsBoolean(argument, value)
             case kind if kind == _STRING:
-                done = _gdal.GDALAlgorithmArgSetAsString(argument, str(value).encode())
+                done = gdal.GDALAlgorithmArgSetAsString(argument, str(value).encode())
             case kind if kind == _INTEGER:
-                done = _gdal.GDALAlgorithmArgSetAsInteger(argument, value)
+                done = gdal.GDALAlgorithmArgSetAsInteger(argument, value)
             case kind if kind == _REAL:
-                done = _gdal.GDALAlgorithmArgSetAsDouble(argument, value)
+                done = gdal.GDALAlgorithmArgSetAsDouble(argument, value)
             case kind if kind == _STRING_LIST:
-                done = _gdal.GDALAlgorithmArgSetAsStringList(argument, _strings(value))
+                done = gdal.GDALAlgorithmArgSetAsStringList(argument, _strings(value))
             case kind if kind == _REAL_LIST:
                 numbers = (c_double * len(value))(*value)
-                done = _gdal.GDALAlgorithmArgSetAsDoubleList(argument, len(value), numbers)
+                done = gdal.GDALAlgorithmArgSetAsDoubleList(argument, len(value), numbers)
             case _:
                 done = False
     finally:
-        _gdal.GDALAlgorithmArgRelease(argument)
+        gdal.GDALAlgorithmArgRelease(argument)
     if not done:
         raise ValueError(f"GDAL's algorithm {name!r} takes no {value!r} as {key!r}")
 
@@ -314,17 +264,20 @@ def _errors() -> Iterator[list[tuple[int, str]]]:
     def listen(level: int, _number: int, text: bytes) -> None:
         said.append((level, text.decode(errors="replace")))
 
-    handler = _ON_ERROR(listen)  # GDAL does not keep it alive
-    _gdal.CPLPushErrorHandler(handler)
+    handler = ON_ERROR(listen)  # GDAL does not keep it alive
+    gdal.CPLPushErrorHandler(handler)
     try:
         yield said
     finally:
-        _gdal.CPLPopErrorHandler()
+        gdal.CPLPopErrorHandler()
 
 
-def _error(messages: list[tuple[int, str]], otherwise: str) -> GdalError:
-    failures = dict.fromkeys(text for level, text in messages if level >= _CE_FAILURE)
-    return GdalError("; ".join(failures) or otherwise)
+def _error(messages: list[tuple[int, str]], otherwise: str, *paths: Path | str) -> GdalError:
+    text = "; ".join(dict.fromkeys(said for level, said in messages if level >= _CE_FAILURE)) or otherwise
+    for path in sorted(paths, key=lambda each: -len(str(each))):
+        # Clients are told the names of files, but not where the server keeps them.
+        text = text.replace(f"{Path(path).absolute().parent}/", "")
+    return GdalError(text)
 
 
 def _name(path: Path | str) -> bytes:
@@ -335,29 +288,3 @@ def _name(path: Path | str) -> bytes:
 def _strings(texts: Any) -> Any:
     encoded = [text.encode() for text in texts]
     return (c_char_p * (len(encoded) + 1))(*encoded, None)
-
-
-def _load() -> ctypes.CDLL:
-    """The GDAL that pyogrio has loaded.
-
-    Raises:
-        ImportError: there is none, or it is too old for its algorithms; the text says what to install.
-    """
-    loaded = set(re.findall(r"/\S*libgdal[^/\s]*\.so\S*", Path("/proc/self/maps").read_text()))
-    # Another package may have brought a GDAL of its own.
-    own = [path for path in loaded if "pyogrio" in path] or sorted(loaded)
-    cure = "the terrain tools need pyogrio's wheel with GDAL 3.12: pip install 'milepost[gp]'"
-    if not own:
-        raise ImportError(f"pyogrio {pyogrio.__version__} has loaded no GDAL library; {cure}")
-    library = ctypes.CDLL(own[0])
-    missing = [name for name in _FUNCTIONS if not hasattr(library, name)]
-    if missing:
-        raise ImportError(f"GDAL {pyogrio.__gdal_version_string__} lacks {', '.join(missing)}; {cure}")
-    for name, (result, arguments) in _FUNCTIONS.items():
-        function = getattr(library, name)
-        function.restype, function.argtypes = result, arguments
-    library.GDALAllRegister()
-    return library
-
-
-_gdal: Final = _load()
