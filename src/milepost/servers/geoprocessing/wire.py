@@ -76,7 +76,7 @@ def task(operation: Operation[..., Any]) -> dict[str, Any]:
     return {
         "name": operation.name,
         "displayName": operation.name.replace("_", " ").capitalize(),
-        "description": operation.description,
+        "description": _quotable(operation.description),
         "category": "",
         "helpUrl": "",
         "executionType": execution_type(operation.service),
@@ -92,7 +92,7 @@ def parameter(about: Parameter, *, output: bool) -> dict[str, Any]:
         "name": about.name,
         "dataType": data_type(about),
         "displayName": about.title,
-        "description": about.doc,
+        "description": _quotable(about.doc),
         "direction": "esriGPParameterDirectionOutput" if output else "esriGPParameterDirectionInput",
         # There even when null: clients look for it.
         "defaultValue": about.default,
@@ -102,6 +102,11 @@ def parameter(about: Parameter, *, output: bool) -> dict[str, Any]:
     if about.choices:
         described["choiceList"] = list(about.choices)
     return described
+
+
+def _quotable(text: str) -> str:
+    """Text that the ArcGIS API for Python can put into the code that it generates from a task."""
+    return text.replace("\\", "/").replace('"""', "'''")
 
 
 def data_type(about: Parameter) -> str:
@@ -146,7 +151,7 @@ def job(
 
 def messages(state: Job) -> list[dict[str, str]]:
     """What the job said."""
-    return [{"type": MESSAGE_TYPE[each.level], "description": each.text} for each in state.messages]
+    return [{"type": MESSAGE_TYPE[each.level], "description": each.text} for each in state.account()]
 
 
 def value(about: Parameter, encoded: Any) -> dict[str, Any]:
