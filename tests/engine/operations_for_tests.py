@@ -195,6 +195,26 @@ def wait(run: Run, place: str, how: str = "ask", effects: int = 2) -> int:
 
 
 @operation(service=FAST)
+def wait_in_vain(run: Run, place: str) -> int:
+    """Work until told to stop; what it did cannot be undone."""
+    run.on_rollback(undo_badly, place, "effect")
+    note(place, "ready", "")
+    while True:
+        run.check()
+        time.sleep(0.005)
+
+
+@operation(service=FAST)
+def quick(run: Run, place: str, milliseconds: int = 0) -> int:
+    """Have one effect and end soon."""
+    run.on_rollback(undo, place, "effect")
+    note(place, "done", "effect")
+    time.sleep(milliseconds / 1000)
+    run.message("about to end")
+    return 1
+
+
+@operation(service=FAST)
 def undo_in_vain(run: Run, place: str, how: str) -> int:
     """Fail, with effects of which one cannot be undone."""
     run.on_rollback(undo, place, "first")
@@ -226,6 +246,26 @@ def too_long(run: Run, place: str, native: bool = False, crash: bool = False) ->
     while True:
         run.check()
         time.sleep(0.005)
+
+
+@operation(service=SHORT)
+def brief(run: Run, place: str) -> int:
+    """Take a quarter of a second."""
+    time.sleep(0.25)
+    run.check()
+    return 1
+
+
+@operation(service=FAST)
+def large_step(run: Run, place: str) -> int:
+    """Do a step whose result takes a megabyte, once told to go."""
+    note(place, "ready", "")
+    while not (Path(place) / "go").exists():
+        run.check()
+        time.sleep(0.005)
+    run.on_rollback(undo, place, "effect")
+    note(place, "done", "effect")
+    return len(run.step("large", lambda: "x" * 2**20))
 
 
 @operation(service=WAITS)

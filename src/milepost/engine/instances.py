@@ -23,8 +23,6 @@ from milepost.jobs import Job
 
 log = structlog.get_logger("milepost.engine")
 
-_TEMPLATE: Final = "from milepost.engine.template import main; main()"
-
 START_LIMIT: Final = 300.0
 """Seconds that importing all operations may take."""
 
@@ -130,7 +128,7 @@ class Template:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         arguments = [str(theirs.fileno()), str(self._files), *self._sources]
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            [sys.executable, "-c", _TEMPLATE, *arguments],
+            [sys.executable, "-c", _program(), *arguments],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             env={**os.environ, JOB_VARIABLE: NO_JOB},
@@ -202,6 +200,15 @@ class Template:
             except subprocess.TimeoutExpired:
                 process.kill()
                 await asyncio.to_thread(process.wait)
+
+
+def _program() -> str:
+    """What the template runs: it finds the modules that this process finds, in the same places.
+
+    By itself it would look in the folder it is in, and its instances are in those of their jobs.
+    """
+    places = [os.path.abspath(each) for each in sys.path]
+    return f"import sys; sys.path[:] = {places!r}; from milepost.engine.template import main; main()"
 
 
 class Instance:

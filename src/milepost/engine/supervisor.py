@@ -181,7 +181,8 @@ class Supervisor:
 
     async def _conclude(self, answer: m.FromInstance | None, operation: Operation[..., Any]) -> None:
         """What the end of an attempt means for the job."""
-        ending = await self._see_end() if answer is None else ""
+        silent = answer is None and self._stop is None and not self._shut_down
+        ending = await self._see_end() if silent else ""
         lost = self._instance is not None and self._instance.lost
         await self._let_go()
         job = await self._store.get(self.job_id)
@@ -301,8 +302,7 @@ class Supervisor:
 
     async def _see_end(self) -> str:
         """How the instance ended that said no more."""
-        if self._instance is None:
-            return "was stopped"
+        assert self._instance is not None
         try:
             async with asyncio.timeout(_END_LIMIT):
                 return _how_it_ended(await self._instance.ended())
