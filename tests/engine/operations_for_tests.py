@@ -54,6 +54,13 @@ def undo_and_die(place: str) -> None:
     os.kill(os.getpid(), signal.SIGSEGV)
 
 
+def undo_second_time(place: str) -> None:
+    if not (Path(place) / "undone").exists():
+        note(place, "undone", "killed")
+        os.kill(os.getpid(), signal.SIGKILL)
+    note(place, "undone", "effect")
+
+
 def sleep_holding_the_gil(seconds: int) -> None:
     """As native code that never lets Python run."""
     ctypes.PyDLL(None).sleep(seconds)
@@ -222,6 +229,13 @@ def undo_in_vain(run: Run, place: str, how: str) -> int:
         undo_and_die if how == "dies" else undo_badly, *([place] if how == "dies" else [place, "second"])
     )
     run.on_rollback(undo, place, "third")
+    raise ValueError("no such layer")
+
+
+@operation(service=FAST)
+def undo_after_kill(run: Run, place: str) -> int:
+    """Fail, with an effect whose undoing is killed when it is run for the first time."""
+    run.on_rollback(undo_second_time, place)
     raise ValueError("no such layer")
 
 

@@ -26,6 +26,9 @@ MAX_ATTEMPTS: Final = 10
 
 NODE: Final = socket.gethostname()
 
+_UNDO_TRIES: Final = 3
+"""How often a rollback is run whose process dies."""
+
 _END_LIMIT: Final = 2.0
 """Seconds in which a process that closed its pipe must have ended, or else it closed it on purpose."""
 
@@ -274,23 +277,29 @@ class Supervisor:
     async def _undo_one(self, task: m.Undo) -> str:
         """Why a rollback could not be run; empty when it was."""
         limit = self.pool.service.rollback_time
-        try:
-            instance = await self._take()
-            async with asyncio.timeout(limit):
-                await instance.send(task)
-                async for answer in instance.messages():
-                    match answer:
-                        case m.Returned():
-                            return ""
-                        case m.Raised(error=error):
-                            return error
-            return f"its process {await self._see_end()}"
-        except StartError as error:
-            return str(error)
-        except TimeoutError:
-            return f"it took longer than {limit:g} s"
-        finally:
-            await self._let_go()  # at once: after the last word nothing may go on
+        error = ""
+        # One whose process died did not fail: something else may have killed it, and it may run twice.
+        for _ in range(_UNDO_TRIES):
+            try:
+                instance = await self._take()
+                async with asyncio.timeout(limit):
+                    await instance.send(task)
+                    async for answer in instance.messages():
+                        match answer:
+                            case m.Returned():
+                                return ""
+                            case m.Raised(error=error):
+                                return error
+                error = f"its process {await self._see_end()}"
+            except StartError as reason:
+                error = str(reason)
+            except TimeoutError:
+                return f"it took longer than {limit:g} s"
+            finally:
+                await self._let_go()  # at once: after the last word nothing may go on
+            if self._shut_down:
+                break
+        return error
 
     async def _take(self) -> Instance:
         """An instance for the next task of this job; the one before it is gone for good."""
