@@ -32,7 +32,10 @@ from milepost.operations import Catalog, LoadError, load_catalog
 from milepost.security import People, SecurityError, Tokens, ensure_certificate
 from milepost.servers.directory import Directory
 from milepost.servers.geoprocessing import Geoprocessing
+from milepost.servers.mission import Mission
+from milepost.servers.production import Production
 from milepost.servers.sharing import BrowserSignIn, Sharing, authentication_info
+from milepost.servers.video import Video
 from milepost.settings import Settings
 from milepost.store import FileStore, SQLiteStore, StoreError
 
@@ -91,6 +94,9 @@ class Server:
         routes: list[BaseRoute] = [
             *geoprocessing.routes(),
             *Directory(self.manager, resources, authentication_info).routes(),
+            *Mission(self.manager, resources).routes(),
+            *Production(self.manager, resources).routes(),
+            *Video(self.manager, resources).routes(),
             *sharing.routes(),
             *BrowserSignIn(sharing, resources).routes(),
         ]

@@ -1,1 +1,5 @@
 """The jobs of a Mission Server."""
+
+from milepost.servers.mission.server import Mission
+
+__all__ = ["Mission"]

@@ -1,1 +1,5 @@
 """The jobs of a Video Server."""
+
+from milepost.servers.video.server import Video
+
+__all__ = ["Video"]

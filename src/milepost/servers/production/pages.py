@@ -1,0 +1,54 @@
+"""What the pages of production jobs show beyond their JSON: the way up and forms."""
+
+from milepost.http import Call, Field, Form
+from milepost.jobs import Job
+from milepost.operations import Service
+from milepost.servers.production import wire
+
+_SERVICES = "/rest/services"
+
+
+def jobs_path(call: Call, service: Service) -> str:
+    """Path of the jobs of a service."""
+    folder = f"/{service.folder}" if service.folder else ""
+    return f"{_services(call)}{folder}/{service.title}/{service.type}/jobs"
+
+
+def above_jobs(call: Call, service: Service) -> list[tuple[str, str]]:
+    """The pages above the jobs of a service."""
+    crumbs = [("Services", _services(call))]
+    if service.folder:
+        crumbs.append((service.folder, f"{_services(call)}/{service.folder}"))
+    return crumbs
+
+
+def below_jobs(call: Call, service: Service) -> list[tuple[str, str]]:
+    """The pages above a job, and above what is done with jobs."""
+    return [*above_jobs(call, service), ("Jobs", jobs_path(call, service))]
+
+
+def query_form(path: str) -> Form:
+    """The form that queries the jobs."""
+    return Form(
+        action=f"{path}/query",
+        title="Query",
+        method="get",
+        fields=(
+            Field(name="status", title="Status", help="Its number, such as 3 for a job at work."),
+            Field(name="startDate", title="Start date", help="Submitted on or after, in UTC."),
+            Field(name="endDate", title="End date", help="Ended on or before, in UTC."),
+            Field(name="msgLevel", title="Message level", choices=tuple(wire.SHOWN)),
+            Field(name="user", title="User"),
+        ),
+    )
+
+
+def job_forms(path: str, job: Job) -> list[Form]:
+    """The buttons that cancel or delete a job."""
+    name = "delete" if job.status.ended else "cancel"
+    field = Field(name="jobId", title="Job", value=wire.job_id(job), kind="hidden")
+    return [Form(action=f"{path}/{name}", title=name.title(), fields=(field,))]
+
+
+def _services(call: Call) -> str:
+    return call.path[: call.path.index(_SERVICES)] + _SERVICES

@@ -1,0 +1,106 @@
+"""What clients ask of the jobs of a Topographic Production Server: filters, ids and levels."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+
+from milepost.http import Call, ServiceError
+from milepost.jobs import Job, JobFilter, Status
+from milepost.servers.production import dates, wire
+
+FILTERS: Final = ("status", "startDate", "endDate", "msgLevel", "user")
+"""Parameters that narrow the list of jobs."""
+
+MOST_IDS: Final = 1000
+"""Jobs that one request may name."""
+
+
+def job_filter(call: Call) -> JobFilter | None:
+    """What the jobs must match; None when no job can.
+
+    Raises:
+        ServiceError: 400, names the parameter that is wrong.
+    """
+    status = _status(call)
+    if status is Status.DELETED:
+        return None
+    user = call.parameters.get("user").strip()
+    ended_by = _time(call, "endDate", dates.last_moment)
+    return JobFilter(
+        statuses=frozenset() if status is None else frozenset({status}),
+        owner=user,
+        submitted_from=_time(call, "startDate", dates.first_moment),
+        # No job ends before it is submitted.
+        submitted_to=ended_by,
+    )
+
+
+def ended_in_time(call: Call) -> Callable[[Job], bool] | None:
+    """Whether a job has ended by ``endDate``; None when that is not asked.
+
+    Raises:
+        ServiceError: 400, the date cannot be read.
+    """
+    latest = _time(call, "endDate", dates.last_moment)
+    return None if latest is None else lambda job: job.status.ended and job.updated_at <= latest
+
+
+def message_level(call: Call) -> wire.MessageLevel:
+    """Which messages are asked for: errors alone, unless the client says otherwise.
+
+    Raises:
+        ServiceError: 400, there is no such level.
+    """
+    text = call.parameters.get("msgLevel", "error").strip().lower()
+    if text not in wire.SHOWN:
+        raise ServiceError(
+            400, f"Parameter 'msgLevel': {text[:40]!r} is no level; use {', '.join(wire.SHOWN)}"
+        )
+    return text
+
+
+def job_ids(call: Call) -> list[str]:
+    """The ids in ``jobId``, as they are spelled: one, several with commas, or a JSON array.
+
+    Raises:
+        ServiceError: 400, there is none, or they cannot be read.
+    """
+    text = call.parameters.get("jobId").strip()
+    found: list[Any] = [each.strip() for each in text.split(",") if each.strip()]
+    if text[:1] in ("[", '"'):
+        try:
+            decoded = msgspec.json.decode(text)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise ServiceError(400, f"Parameter 'jobId': it is not valid JSON: {error}") from None
+        found = decoded if isinstance(decoded, list) else [decoded]
+    if not found:
+        raise ServiceError(400, "Parameter 'jobId' is missing: send the id of a job, or a JSON array of ids")
+    if len(found) > MOST_IDS:
+        raise ServiceError(400, f"Parameter 'jobId': it names more than {MOST_IDS} jobs")
+    if not all(isinstance(each, str) for each in found):
+        raise ServiceError(400, "Parameter 'jobId': every id in the array must be a text")
+    return list(dict.fromkeys(found))
+
+
+def _status(call: Call) -> Status | None:
+    text = call.parameters.get("status").strip()
+    if not text:
+        return None
+    try:
+        return Status(int(text))
+    except ValueError:
+        known = ", ".join(str(each.value) for each in Status)
+        raise ServiceError(
+            400, f"Parameter 'status': {text[:40]!r} is no status; use one of {known}"
+        ) from None
+
+
+def _time(call: Call, name: str, read: Callable[[str], int]) -> int | None:
+    text = call.parameters.get(name)
+    if not text:
+        return None
+    try:
+        return read(text)
+    except ValueError as error:
+        raise ServiceError(400, f"Parameter '{name}': {error}") from None

@@ -1,0 +1,185 @@
+"""The URLs of a Topographic Production Server's jobs."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any, Final
+
+from starlette.routing import BaseRoute, Route
+
+from milepost.http import Answer, Call, Resources, ServiceError, not_found
+from milepost.jobs import IllegalMove, Job, JobPage
+from milepost.manager import JobManager
+from milepost.operations import Service
+from milepost.servers.jobs_of_type import METHODS, JobsOfType, following, sees_all
+from milepost.servers.production import pages, query, wire
+
+TYPE: Final = "TopographicProductionServer"
+
+_SHOWN_INPUTS: Final = ("aoiLayer", "aoiFeatureId", "productName", "productVersion", "outputType")
+"""The inputs that the job resource tells."""
+
+Act = Callable[[Call, Job], Awaitable[tuple[bool, str]]]
+"""Does something with a job: whether it worked, and a message that says so."""
+
+
+class Production:
+    """The production dialect over the jobs of one manager."""
+
+    def __init__(self, manager: JobManager, resources: Resources):
+        """With what all dialects share."""
+        self._manager = manager
+        self._jobs = JobsOfType(manager, TYPE)
+        self._resources = resources
+
+    def routes(self) -> list[BaseRoute]:
+        """The routes, below the context."""
+        make = self._resources.endpoint
+        routes: list[BaseRoute] = []
+        for service in ("/rest/services/{folder}/{service}/", "/rest/services/{service}/"):
+            base = service + TYPE + "/jobs"
+            routes += [
+                # The documents' own examples query the list itself.
+                Route(base, make(self.query), methods=METHODS),
+                Route(base + "/query", make(self.query), methods=METHODS),
+                Route(base + "/job", make(self.job), methods=METHODS),
+                Route(base + "/job/{job}", make(self.job), methods=METHODS),
+                Route(base + "/cancel", make(self.cancel, acts=True), methods=METHODS),
+                Route(base + "/delete", make(self.delete, acts=True), methods=METHODS),
+                Route(base + "/pause", make(self.pause, acts=True), methods=METHODS),
+                Route(base + "/resume", make(self.resume, acts=True), methods=METHODS),
+            ]
+        return routes
+
+    # -- reading -----------------------------------------------------------------------------
+
+    async def query(self, call: Call) -> Answer:
+        """The jobs that match, oldest first as in the documents."""
+        service = self._service(call)
+        wanted = query.job_filter(call)
+        level = query.message_level(call)
+        page = JobPage(jobs=(), more=False)
+        if wanted and (wanted.owner in ("", call.person.username) or sees_all(call)):
+            page = await self._jobs.page(
+                call, wanted, services=[service.name], matches=query.ended_in_time(call), oldest_first=True
+            )
+        records = []
+        for job in page.jobs:
+            with suppress(LookupError):  # it was deleted meanwhile
+                records.append(await self._record(call, job, level))
+        path = pages.jobs_path(call, service)
+        links = {str(each["jobId"]): f"{path}/job/{each['jobId']}" for each in records}
+        if page.more:
+            links["Newer"] = following(call, query.FILTERS)
+        return Answer(
+            wire.query(records),
+            title="Jobs",
+            crumbs=pages.above_jobs(call, service),
+            links=links,
+            forms=[pages.query_form(path)],
+        )
+
+    async def job(self, call: Call) -> Answer:
+        """The state of a job, named in the path or by ``jobId``."""
+        service = self._service(call)
+        spelled = call.part("job") or call.parameters.get("jobId")
+        if not spelled:
+            raise ServiceError(400, "Parameter 'jobId' is missing: send the id of a job")
+        level = query.message_level(call)
+        job = await self._jobs.get(call, spelled, service=service.name)
+        try:
+            record = await self._record(call, job, level)
+        except LookupError:
+            raise not_found(f"Job {spelled[:60]}") from None
+        return Answer(
+            record,
+            title=wire.job_id(job),
+            crumbs=pages.below_jobs(call, service),
+            forms=pages.job_forms(pages.jobs_path(call, service), job),
+        )
+
+    # -- changing ----------------------------------------------------------------------------
+
+    async def cancel(self, call: Call) -> Answer:
+        """Ask for the end of jobs."""
+        items = await self._each(call, self._cancel)
+        answer = {"count": len(items), "name": "canceled", "items": items, "success": _all(items)}
+        return self._done(call, answer, "Cancel")
+
+    async def delete(self, call: Call) -> Answer:
+        """Remove jobs that have ended."""
+        results = await self._each(call, self._delete)
+        answer = {"count": len(results), "results": results, "success": _all(results)}
+        return self._done(call, answer, "Delete")
+
+    async def pause(self, call: Call) -> Answer:
+        """Say that no job can be paused here."""
+        items = await self._each(call, self._pause)
+        return self._done(call, {"count": len(items), "items": items, "success": _all(items)}, "Pause")
+
+    async def resume(self, call: Call) -> Answer:
+        """Say of jobs that they are not paused."""
+        items = await self._each(call, self._resume)
+        return self._done(call, {"count": len(items), "items": items, "success": _all(items)}, "Resume")
+
+    async def _cancel(self, call: Call, job: Job) -> tuple[bool, str]:
+        if await self._jobs.cancel(job, call.person.username) is None:
+            return False, "The job has ended and cannot be canceled"
+        return True, "Job canceled"
+
+    async def _delete(self, call: Call, job: Job) -> tuple[bool, str]:
+        try:
+            await self._manager.delete(job.id, call.person.username)
+        except IllegalMove:
+            if job.status.ended:
+                return False, "The job is being deleted already"
+            return False, "The job has not ended; cancel it first"
+        return True, "Job deleted"
+
+    async def _pause(self, _: Call, job: Job) -> tuple[bool, str]:
+        if job.status.ended:
+            return False, "The job has ended and cannot be paused"
+        return False, "This server cannot pause jobs; the job goes on"
+
+    async def _resume(self, _: Call, job: Job) -> tuple[bool, str]:
+        return False, f"The job is not paused, it is {wire.STATUS[job.status]}"
+
+    async def _each(self, call: Call, act: Act) -> list[dict[str, Any]]:
+        """Do something with each job that the call names; one that fails keeps no other from it."""
+        service = self._service(call)
+        items = []
+        for spelled in query.job_ids(call):
+            try:
+                job = await self._jobs.get(call, spelled, service=service.name)
+            except ServiceError as error:
+                items.append({"id": spelled[:60], "success": False, "message": error.message})
+                continue
+            worked, message = await act(call, job)
+            items.append({"id": wire.job_id(job), "success": worked, "message": message})
+        return items
+
+    def _done(self, call: Call, answer: dict[str, Any], title: str) -> Answer:
+        return Answer(answer, title=title, crumbs=pages.below_jobs(call, self._service(call)))
+
+    # -- finding -----------------------------------------------------------------------------
+
+    def _service(self, call: Call) -> Service:
+        """The service that the path names.
+
+        Raises:
+            ServiceError: 404.
+        """
+        folder, name = call.part("folder"), call.part("service")
+        path = f"{folder}/{name}" if folder else name
+        found = self._manager.catalog.services.get(f"{path}.{TYPE}")
+        if found is None:
+            raise not_found(f"Service {path[:120]}/{TYPE}")
+        return found
+
+    async def _record(self, call: Call, job: Job, level: wire.MessageLevel) -> dict[str, Any]:
+        inputs = await self._jobs.inputs(job, _SHOWN_INPUTS)
+        product = await self._jobs.product_url(call, job)
+        return wire.job(job, inputs=inputs, output_url=product, level=level)
+
+
+def _all(items: list[dict[str, Any]]) -> bool:
+    return all(each["success"] for each in items)

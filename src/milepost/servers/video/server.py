@@ -1,0 +1,71 @@
+"""The URLs of a Video Server's jobs."""
+
+from typing import Final
+
+from starlette.routing import BaseRoute, Route
+
+from milepost.http import Answer, Call, Form, Resources, not_found
+from milepost.jobs import JobFilter
+from milepost.manager import JobManager
+from milepost.servers.jobs_of_type import METHODS, JobsOfType, following
+from milepost.servers.video import wire
+
+TYPE: Final = "VideoServer"
+ROOT: Final = "/video/rest"
+
+
+class Video:
+    """The video dialect over the jobs of one manager."""
+
+    def __init__(self, manager: JobManager, resources: Resources):
+        """With what all dialects share."""
+        self._jobs = JobsOfType(manager, TYPE)
+        self._resources = resources
+
+    def routes(self) -> list[BaseRoute]:
+        """The routes, below the context."""
+        make = self._resources.endpoint
+        routes: list[BaseRoute] = []
+        # The shorter path is an addition of this server.
+        for one in (ROOT + "/jobs/job/{job}", ROOT + "/jobs/{job}"):
+            routes += [
+                Route(one + "/cancel", make(self.cancel, acts=True), methods=METHODS),
+                Route(one, make(self.job), methods=METHODS),
+            ]
+        return [*routes, Route(ROOT + "/jobs", make(self.jobs), methods=METHODS)]
+
+    async def jobs(self, call: Call) -> Answer:
+        """The jobs, newest first. Their pages are an addition of this server."""
+        page = await self._jobs.page(call, JobFilter())
+        links = {wire.job_id(each): f"{call.path}/job/{wire.job_id(each)}" for each in page.jobs}
+        if page.more:
+            links["Older"] = following(call)
+        return Answer(wire.jobs(page.jobs), title="Jobs", links=links)
+
+    async def job(self, call: Call) -> Answer:
+        """The state of a job."""
+        job = await self._jobs.get(call, call.part("job"))
+        try:
+            inputs = await self._jobs.inputs(job)
+            results = await self._jobs.results(call, job)
+        except LookupError:
+            raise not_found(f"Job {call.part('job')[:60]}") from None
+        return Answer(
+            wire.job(job, inputs=inputs, results=results),
+            title=wire.job_id(job),
+            crumbs=_above(call),
+            forms=[] if job.status.ended else [Form(action=f"{call.path}/cancel", title="Cancel")],
+        )
+
+    async def cancel(self, call: Call) -> Answer:
+        """Ask for the end of a job: an addition of this server."""
+        job = await self._jobs.get(call, call.part("job"))
+        answer: dict[str, object] = {"success": True}
+        if await self._jobs.cancel(job, call.person.username) is None:
+            answer = {"success": False, "message": "The job has ended and cannot be cancelled"}
+        above = (wire.job_id(job), call.path.rpartition("/")[0])
+        return Answer(answer, title="Cancel", crumbs=[*_above(call), above])
+
+
+def _above(call: Call) -> list[tuple[str, str]]:
+    return [("Jobs", call.path[: call.path.index(ROOT)] + ROOT + "/jobs")]

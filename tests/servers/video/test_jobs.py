@@ -1,0 +1,80 @@
+"""The jobs of a Video Server: the list, the resource with both its paths, files, and cancel."""
+
+import uuid
+
+import httpx
+import pytest
+
+from milepost.jobs import Status
+from milepost.servers.video import wire
+from tests.servers.house import House
+from tests.servers.talking import error_of, json_of
+
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120, method="thread")]
+
+JOBS = "/video/rest/jobs"
+SERVICE = "Video.VideoServer"
+ITEM = "f17630387bee47b88fe001f7875eb18a"
+
+
+async def test_a_layer_that_was_published(house: House, ann: httpx.AsyncClient) -> None:
+    notes = "n" * 10_000  # too long to be kept with the job itself
+    values = {"serviceItemId": ITEM, "requestedResolutions": "fhd", "notes": notes}
+    job = await house.run(SERVICE, "add_layer", **values)
+    url = f"{JOBS}/job/{wire.job_id(job)}"
+    answer = json_of(await ann.get(url, params={"f": "json"}))
+    assert answer == {
+        "jobId": f"j{uuid.UUID(job.id)}",
+        "inputs": values,
+        "messages": ["Starting Ingest", "Video Files Created", "Ingest Complete"],
+        "type": "Publish Streaming Service",
+        "results": {"layerId": 0, "layerName": "Cheyenne_TS", "serviceName": "Cheyenne_TS"},
+        "status": "COMPLETED",
+        "username": "ann",
+        "customAttributes": {"messageCodes": [117, 205, 118], "savingToStorage": True, "newLayerId": 0},
+    }
+    assert json_of(await ann.post(f"{JOBS}/{job.id}", data={"f": "pjson"})) == answer
+    listed = json_of(await ann.get(JOBS, params={"f": "json"}))
+    assert listed["asyncJobs"][0] == wire.job_id(job)
+    page = (await ann.get(url)).text
+    assert f'href="/arcgis{JOBS}"' in page
+    assert "Cheyenne_TS" in page
+    assert f'href="/arcgis{url}"' in (await ann.get(JOBS)).text
+
+
+async def test_a_file_comes_as_a_url_that_works(house: House, ann: httpx.AsyncClient) -> None:
+    job = await house.run(SERVICE, "clip")
+    answer = json_of(await ann.get(f"{JOBS}/job/{job.id}", params={"f": "json"}))
+    file = await ann.get(answer["results"]["result"])
+    assert (file.status_code, file.content) == (200, b"video")
+
+
+@pytest.mark.parametrize("path", [f"{JOBS}/job", JOBS])
+async def test_cancelled_once_and_for_all(house: House, ann: httpx.AsyncClient, path: str) -> None:
+    job = await house.submit(SERVICE, "stream")
+    await house.until(job, lambda state: state.status is Status.EXECUTING)
+    url = f"{path}/{wire.job_id(job)}"
+    at_work = json_of(await ann.get(url, params={"f": "json"}))
+    assert (at_work["status"], at_work["results"]) == ("EXECUTING", {})
+    assert json_of(await ann.post(f"{url}/cancel", data={"f": "json"})) == {"success": True}
+    assert (await house.manager.finished(job.id)).status is Status.CANCELLED
+    assert json_of(await ann.get(url, params={"f": "json"}))["status"] == "CANCELLED"
+    again = json_of(await ann.post(f"{url}/cancel", data={"f": "json"}))
+    assert again == {"success": False, "message": "The job has ended and cannot be cancelled"}
+
+
+async def test_what_is_not_there_for_somebody(
+    house: House, ann: httpx.AsyncClient, bob: httpx.AsyncClient, root: httpx.AsyncClient
+) -> None:
+    job = await house.run(SERVICE, "clip")
+    mission = await house.run("Mission.MissionServer", "add_mission")
+    url = f"{JOBS}/job/{wire.job_id(job)}"
+    assert json_of(await root.get(url, params={"f": "json"}))["username"] == "ann"
+    assert wire.job_id(job) in json_of(await root.get(JOBS, params={"f": "json"}))["asyncJobs"]
+    assert json_of(await bob.get(JOBS, params={"f": "json"})) == {"asyncJobs": []}
+    for path in (url, f"{url}/cancel"):
+        assert error_of(await bob.get(path, params={"f": "json"}))["code"] == 404
+    for other in ("nonsense", uuid.uuid4().hex, mission.id):
+        assert error_of(await ann.get(f"{JOBS}/job/{other}", params={"f": "json"}))["code"] == 404
+    await house.manager.delete(job.id, "ann")
+    assert error_of(await ann.get(url, params={"f": "json"}))["code"] == 404
