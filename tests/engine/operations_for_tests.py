@@ -153,6 +153,23 @@ def crash_after_effect(run: Run, place: str, badly: bool = False) -> int:
     return 1
 
 
+@operation(service=FAST, retries=1)
+def fail_after_crash(run: Run, place: str) -> int:
+    """Finish a step with an effect, crash, and fail in the next attempt."""
+
+    def create() -> str:
+        run.on_rollback(undo, place, "of the step")
+        note(place, "done", "of the step")
+        return "layer"
+
+    run.step("create", create)
+    note(place, "attempts", "")
+    if len((Path(place) / "attempts").read_text().splitlines()) == 1:
+        os._exit(1)
+    run.on_rollback(undo, place, "of the attempt")
+    raise ValueError("no such layer")
+
+
 @operation(service=FAST)
 def wait(run: Run, place: str, how: str = "ask", effects: int = 2) -> int:
     """Do effects, and then work until told to stop, in one of many ways."""

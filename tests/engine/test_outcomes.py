@@ -111,6 +111,15 @@ async def test_what_no_step_finished_is_undone_before_it_is_done_again(house: Ho
     assert lines(place, "undone") == ["effect"]
 
 
+async def test_what_an_earlier_attempt_did_is_undone_when_a_later_one_fails(
+    house: House, place: Path
+) -> None:
+    job = await house.run("fail_after_crash", place=str(place))
+    assert (job.status, job.attempt, job.error) == (Status.FAILED, 2, "no such layer")
+    assert lines(place, "done") == ["of the step"]
+    assert lines(place, "undone") == ["of the attempt", "of the step"]
+
+
 async def test_what_cannot_be_undone_is_not_done_again(house: House, place: Path) -> None:
     job = await house.run("crash_after_effect", place=str(place), badly=True)
     assert job.status is Status.FAILED

@@ -201,6 +201,25 @@ async def test_a_file_that_cannot_grow_refuses_changes_until_it_can(tmp_path: Pa
     assert done.returncode == 0, done.stderr
 
 
+async def test_a_file_that_another_program_holds_refuses_changes_until_it_lets_go(tmp_path: Path) -> None:
+    store = SQLiteStore(tmp_path / "jobs.sqlite")
+    other = sqlite3.connect(tmp_path / "jobs.sqlite", isolation_level=None)
+    try:
+        store._connection.execute("PRAGMA busy_timeout = 50")
+        job = (await store.submit(new_id(), submitted(), started())).job
+        other.execute("BEGIN IMMEDIATE")
+        answers = await asyncio.gather(
+            *(store.append(job.id, message()) for _ in range(100)), return_exceptions=True
+        )
+        assert {str(each) for each in answers} == {"the change could not be stored: database is locked"}
+        assert await store.count(JobFilter()) == 1  # reading goes on
+        other.execute("ROLLBACK")
+        assert len((await store.append(job.id, message("after"))).messages) == 1
+    finally:
+        other.close()
+        await store.close()
+
+
 # -- indexes -----------------------------------------------------------------------------------
 
 

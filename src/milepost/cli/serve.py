@@ -3,6 +3,7 @@
 import os
 import sys
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -40,6 +41,12 @@ from milepost.cli.user import data_option
     help="What clients call this server, behind a proxy.",
 )
 @option(
+    "--gp-admin",
+    type=click.Choice(["kubernetes", "server"]),
+    default="kubernetes",
+    help="Whose admin API of geoprocessing jobs to speak: Enterprise on Kubernetes or ArcGIS Server.",
+)
+@option(
     "--max-body",
     type=click.IntRange(1),
     default=64,
@@ -64,6 +71,7 @@ def serve(
     key: Path | None,
     operations: tuple[str, ...],
     public_url: str,
+    gp_admin: Literal["kubernetes", "server"],
     max_body: int,
     cors: tuple[str, ...],
     log_format: str,
@@ -92,11 +100,13 @@ def serve(
         operations=operations,
         toolbox=toolbox,
         public_url=public_url.rstrip("/"),
+        gp_admin=gp_admin,
         max_body=max_body * 2**20,
         cors=cors or ("*",),
         log_format=log_format,
         administrator=os.environ.get("MILEPOST_ADMIN_USERNAME") or "admin",
-        administrator_password=os.environ.get("MILEPOST_ADMIN_PASSWORD", ""),
+        # Taken out, since operations and what they start inherit the environment.
+        administrator_password=os.environ.pop("MILEPOST_ADMIN_PASSWORD", ""),
     )
 
     def ready(address: str, password: str | None) -> None:

@@ -160,8 +160,10 @@ class SQLiteStore:
 
     def _commit(self, batch: list[_Change]) -> None:
         fresh: dict[str, Job] = {}
+        begun = False
         try:
             self._connection.execute("BEGIN IMMEDIATE")
+            begun = True
             for change in batch:
                 try:
                     self._perform(change, fresh)
@@ -175,7 +177,7 @@ class SQLiteStore:
             for change in batch:
                 change.outcome = StoreError(f"the change could not be stored: {error}")
                 change.job, change.recorded = None, []
-                if len(batch) > 1:
+                if begun and len(batch) > 1:
                     # What one of them met, as too little room for its payload, need not concern the others.
                     self._commit([change])
             return
