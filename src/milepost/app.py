@@ -31,7 +31,8 @@ from milepost.manager import JobManager
 from milepost.operations import Catalog, LoadError, load_catalog
 from milepost.security import People, SecurityError, Tokens, ensure_certificate
 from milepost.servers.directory import Directory
-from milepost.servers.geoprocessing import Geoprocessing
+from milepost.servers.enterprise import Enterprise
+from milepost.servers.geoprocessing import Administration, Geoprocessing
 from milepost.servers.mission import Mission
 from milepost.servers.production import Production
 from milepost.servers.sharing import BrowserSignIn, Sharing, authentication_info
@@ -93,6 +94,8 @@ class Server:
         geoprocessing = Geoprocessing(self.manager, resources)
         routes: list[BaseRoute] = [
             *geoprocessing.routes(),
+            *Enterprise(self.manager, resources).routes(),
+            *Administration(self.manager, resources, settings.gp_admin).routes(),
             *Directory(self.manager, resources, authentication_info).routes(),
             *Mission(self.manager, resources).routes(),
             *Production(self.manager, resources).routes(),

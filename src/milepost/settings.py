@@ -1,6 +1,7 @@
 """The settings of a server, in one place."""
 
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -28,6 +29,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Files or modules with operations, besides the toolbox and installed packages."""
     toolbox: bool = True
     """Whether to offer the geoprocessing toolbox, if its libraries are installed."""
+    gp_admin: Literal["kubernetes", "server"] = "kubernetes"
+    """Whose documents the admin API of geoprocessing jobs follows: Enterprise on Kubernetes or ArcGIS Server."""
     max_body: int = 64 * 2**20
     """Bytes a request may have; uploads have a limit of their own."""
     cors: tuple[str, ...] = ("*",)

@@ -1,6 +1,6 @@
 """Answers: the same content as html, json or pjson."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final
 
@@ -100,10 +100,14 @@ def render(answer: Answer, form: str, path: str) -> Response:
     return Response(page, media_type="text/html", headers=_PAGE_HEADERS)
 
 
-def render_error(error: ServiceError, form: str, path: str) -> Response:
+Envelope = Callable[[ServiceError], Any]
+"""Gives the JSON of an error, as a dialect writes it."""
+
+
+def render_error(error: ServiceError, form: str, path: str, write: Envelope = envelope) -> Response:
     """An error: with status 200 to programs, which look into the body, and as a page to people."""
     if form != "html":
-        return _json(envelope(error), form)
+        return _json(write(error), form)
     page = _environment.get_template("page.html").render(
         title="Error", crumbs=(), links={}, forms=(), data=None, path=path, notice="", error=error
     )

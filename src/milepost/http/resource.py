@@ -9,8 +9,8 @@ import structlog
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from milepost.http.answers import FORMATS, Answer, chosen_format, render, render_error
-from milepost.http.errors import ServiceError, bad_input
+from milepost.http.answers import FORMATS, Answer, Envelope, chosen_format, render, render_error
+from milepost.http.errors import ServiceError, bad_input, envelope
 from milepost.http.gate import Gate
 from milepost.http.guard import logged_path
 from milepost.http.request import BaseURL, Parameters, parse_query, read_parameters
@@ -84,11 +84,16 @@ Endpoint = Callable[[Call], Awaitable[Answer | Response]]
 class Resources:
     """Makes endpoints that share the gate, the limit of bodies and the base URL."""
 
-    def __init__(self, gate: Gate, base: BaseURL, max_body: int = MAX_BODY):
-        """Shared by all resources of a server."""
+    def __init__(self, gate: Gate, base: BaseURL, max_body: int = MAX_BODY, write_error: Envelope = envelope):
+        """Shared by all resources of a server; ``write_error`` gives the JSON of their errors."""
         self.gate: Final = gate
         self.base: Final = base
         self.max_body: Final = max_body
+        self._write_error = write_error
+
+    def with_errors(self, write_error: Envelope) -> "Resources":
+        """The same for a dialect that writes its errors in another way."""
+        return Resources(self.gate, self.base, self.max_body, write_error)
 
     def sign_in_url(self, scope: Scope) -> str:
         """Where a person with a browser signs in to come back to the page they asked for."""
@@ -129,15 +134,15 @@ class Resources:
                 if form == "html" and error.code in (498, 499) and scope["method"] == "GET":
                     response = RedirectResponse(self.sign_in_url(scope), 303)
                 else:
-                    response = render_error(error, form, scope["path"])
+                    response = self._refusal(scope, error, form)
             except InputError as error:
-                response = render_error(bad_input(error), form, scope["path"])
+                response = self._refusal(scope, bad_input(error), form)
             except StoreError as error:
                 log.error("store failed", reason=str(error), path=logged_path(scope))
-                response = render_error(
+                response = self._refusal(
+                    scope,
                     ServiceError(500, "The server cannot store or read its jobs now; nothing was changed"),
                     form,
-                    scope["path"],
                 )
             finally:
                 if parameters is not None:
@@ -162,7 +167,10 @@ class Resources:
                 parameters, _ = await read_parameters(scope, receive, query, self.max_body)
                 form = chosen_format(parameters.get("f"))
                 parameters.close()
-        return render_error(error, form, scope["path"])
+        return self._refusal(scope, error, form)
+
+    def _refusal(self, scope: Scope, error: ServiceError, form: str) -> Response:
+        return render_error(error, form, scope["path"], self._write_error)
 
     def _knows(self, scope: Scope, token: str) -> bool:
         try:

@@ -1,0 +1,77 @@
+"""Who may administer jobs, and what those who ask for them in vain are told."""
+
+from typing import Any, Final
+
+from milepost.http import Answer, Call, Form, ServiceError, chosen_format, envelope, plain, read_job_id
+from milepost.jobs import IllegalMove, Job, Status
+from milepost.manager import JobManager, UnknownJob
+from milepost.security import Role
+
+METHODS: Final = ["GET", "POST"]
+"""What every resource takes; operations say themselves what they need."""
+
+
+def require_administration(call: Call) -> None:
+    """Let those pass who may administer the jobs of everybody: administrators and publishers.
+
+    Raises:
+        ServiceError: 403.
+    """
+    if call.person.role not in (Role.ADMINISTRATOR, Role.PUBLISHER):
+        raise ServiceError(
+            403, "You do not have permissions to access this resource or perform this operation."
+        )
+
+
+def require_post(call: Call, title: str) -> Answer | None:
+    """None when an operation was called as it must be; a page with its form when one is asked for.
+
+    Raises:
+        ServiceError: 405, a program used another method.
+    """
+    if call.method == "POST":
+        return None
+    if chosen_format(call.parameters.get("f")) == "html":
+        return Answer({}, title=title, forms=[Form(action=call.path, title=title)])
+    raise ServiceError(405, f"{call.method} is not allowed here, only POST: it changes jobs")
+
+
+async def find_job(manager: JobManager, text: str, service: str = "") -> Job:
+    """The job with an id in any spelling.
+
+    Args:
+        manager: of the jobs.
+        text: the id.
+        service: full name of the service it must belong to; empty for any.
+
+    Raises:
+        ServiceError: 404, also for a job that was deleted.
+    """
+    job_id = read_job_id(text)
+    try:
+        job = await manager.get(job_id) if job_id else None
+    except UnknownJob:
+        job = None
+    if job is None or job.status is Status.DELETED or (service and job.service != service):
+        raise ServiceError(404, f"Job '{text[:60]}' does not exist or is inaccessible.")
+    return job
+
+
+async def cancel(manager: JobManager, job: Job, by: str, *, code: int) -> None:
+    """Ask for the end of a job; one that is being cancelled already is as good.
+
+    Raises:
+        ServiceError: ``code``, the job has ended.
+    """
+    try:
+        await manager.cancel(job.id, by)
+    except IllegalMove:
+        if (await manager.get(job.id)).status is not Status.CANCELLING:
+            raise ServiceError(code, f"Unable to cancel job :[{plain(job.id)}]") from None
+
+
+def error_object(error: ServiceError) -> dict[str, Any]:
+    """The error of the administrator API. Its clients compare the words of a missing token."""
+    if error.code == 499:
+        return {"error": {"code": 499, "message": "Token Required.", "details": None}}
+    return envelope(error)

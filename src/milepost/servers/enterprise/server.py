@@ -1,0 +1,124 @@
+"""The URLs of the Enterprise Administrator's jobs: the jobs of every dialect in one list."""
+
+from itertools import islice
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import msgspec
+from starlette.routing import BaseRoute, Route
+
+from milepost.http import Answer, Call, Form, Resources
+from milepost.jobs import Job, JobFilter, Page, Status
+from milepost.manager import JobManager
+from milepost.servers.enterprise import wire
+from milepost.servers.enterprise.access import (
+    METHODS,
+    cancel,
+    error_object,
+    find_job,
+    require_administration,
+    require_post,
+)
+
+VERSION: Final = "11.4.0"
+"""Release of the administrator API that these answers follow. Clients split the text at its dots."""
+
+LISTED: Final = 10_000
+"""Jobs in the list, the newest: the document knows no pages of it."""
+
+_CHUNK: Final = 1000
+_LINKS: Final = 50
+
+
+class Enterprise:
+    """The Enterprise Administrator dialect over the jobs of one manager."""
+
+    def __init__(self, manager: JobManager, resources: Resources):
+        """With what all dialects share."""
+        self._manager = manager
+        self._resources = resources.with_errors(error_object)
+
+    def routes(self) -> list[BaseRoute]:
+        """The routes, below the context."""
+        make = self._resources.endpoint
+        return [
+            Route("/admin", make(self.root), methods=METHODS),
+            Route("/admin/jobs", make(self.jobs), methods=METHODS),
+            Route("/admin/jobs/{job}", make(self.job), methods=METHODS),
+            Route("/admin/jobs/{job}/cancel", make(self.cancel, acts=True), methods=METHODS),
+        ]
+
+    async def root(self, call: Call) -> Answer:
+        """Version, and what is administered."""
+        require_administration(call)
+        return Answer(
+            {"currentVersion": VERSION, "fullVersion": VERSION, "resources": ["jobs"]},
+            title="Administration",
+            links={"jobs": f"{call.path}/jobs"},
+        )
+
+    async def jobs(self, call: Call) -> Answer:
+        """The jobs of everybody, newest first."""
+        require_administration(call)
+        # By id: a job that comes in while pages are read pushes others to the next one.
+        found: dict[str, Job] = {}
+        for offset in range(0, LISTED, _CHUNK):
+            page = await self._manager.find(JobFilter(), Page(limit=_CHUNK, offset=offset))
+            found.update((each.id, each) for each in page.jobs)
+            if not page.more:
+                break
+        newest = islice(found.values(), _LINKS)
+        return Answer(
+            wire.jobs(found.values()),
+            title="Jobs",
+            crumbs=[("Administration", call.path.removesuffix("/jobs"))],
+            links={wire.job_id(each): f"{call.path}/{wire.job_id(each)}" for each in newest},
+        )
+
+    async def job(self, call: Call) -> Answer:
+        """One job, whichever dialect took it in."""
+        require_administration(call)
+        job = await find_job(self._manager, call.part("job"))
+        results = await self._results(job) if job.status is Status.SUCCEEDED else {}
+        return Answer(
+            wire.job(job, results=results, defaults=_defaults(call, job)),
+            title=f"Job {wire.job_id(job)}",
+            crumbs=_above_job(call),
+            forms=[] if job.status.ended else [Form(action=f"{call.path}/cancel", title="Cancel")],
+        )
+
+    async def cancel(self, call: Call) -> Answer:
+        """Ask for the end of a job: an addition of this server."""
+        require_administration(call)
+        job = await find_job(self._manager, call.part("job"))
+        if form := require_post(call, "Cancel"):
+            return form
+        await cancel(self._manager, job, call.person.username, code=400)
+        return Answer({"status": "success"}, title="Cancel", crumbs=_above_job(call))
+
+    async def _results(self, job: Job) -> dict[str, Any]:
+        """The values of the results by name, without those that were removed meanwhile."""
+        values: dict[str, Any] = {}
+        for name, kept in job.results.items():
+            try:
+                values[name] = msgspec.Raw(await self._manager.encoded(job, kept))
+            except LookupError:
+                continue
+        return values
+
+
+def _above_job(call: Call) -> list[tuple[str, str]]:
+    root = f"{urlsplit(call.base).path}/admin"
+    return [("Administration", root), ("Jobs", f"{root}/jobs")]
+
+
+def _defaults(call: Call, job: Job) -> dict[str, str]:
+    """What this dialect tells of a job that another one took in."""
+    service, _, kind = job.service.rpartition(".")
+    path = f"{urlsplit(call.base).path}/rest/services/{service}/{kind}/{job.operation}"
+    first, *words = job.operation.split("_")
+    return {
+        "operationURI": f"{path}/submitJob" if kind == "GPServer" else path,
+        "name": first + "".join(each[:1].upper() + each[1:] for each in words),
+        "resource": f"{service.rpartition('/')[2]}.{kind}",
+    }
