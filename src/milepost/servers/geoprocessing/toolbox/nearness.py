@@ -86,13 +86,13 @@ class NearestSearch:
         boxes = _boxes(mine.shapes, np.minimum(reach, limit)[mine.owner])
         one, other = self._tree.query(boxes)
         other %= theirs.count
-        # A box that reaches around the globe meets a piece up to three times.
-        one, other = np.divmod(np.unique(one * theirs.count + other), theirs.count)
+        # First on a sphere, which is quick; then on the ellipsoid, which leaves few pairs.
         apart = _RADIUS * _angle(mine.vector[one], theirs.vector[other])
         reach = np.minimum(reach, self._least(mine, one, apart * _NO_SPHERE))
-        least = apart / _NO_SPHERE - mine.size[one] - theirs.size[other]
-        close = least <= np.minimum(reach, limit)[mine.owner[one]]
-        one, other = one[close], other[close]
+        one, other = self._within(mine, one, other, apart / _NO_SPHERE, np.minimum(reach, limit))
+        apart = self._distance(mine.middle[one], theirs.middle[other])
+        reach = np.minimum(reach, self._least(mine, one, apart))
+        one, other = self._within(mine, one, other, apart, np.minimum(reach, limit))
 
         distance, start, end = self._measure(mine, one, other)
         owner, number = mine.owner[one], theirs.owner[other]
@@ -102,6 +102,13 @@ class NearestSearch:
         into = numbers[owner[best]]
         found.number[into], found.distance[into] = number[best], distance[best]
         found.start[into], found.end[into] = start[best], end[best]
+
+    def _within(
+        self, mine: "_Pieces", one: Indices, other: Indices, apart: Numbers, reach: Numbers
+    ) -> tuple[Indices, Indices]:
+        """The pairs whose middles are not too far apart for the pieces to be within reach of each other."""
+        close = apart - mine.size[one] - self._pieces.size[other] <= reach[mine.owner[one]]
+        return one[close], other[close]
 
     def _measure(self, mine: "_Pieces", one: Indices, other: Indices) -> tuple[Numbers, Numbers, Numbers]:
         """The distance of each pair of pieces, and the places between which it is."""
@@ -115,9 +122,9 @@ class NearestSearch:
         return self._distance(start, end), start, end
 
     def _least(self, mine: "_Pieces", one: Indices, distance: Numbers) -> Numbers:
-        """The least distance of the pieces of each owner, rounded up."""
+        """The least distance of the pieces of each owner, rounded up to the centimetre."""
         least = np.full(mine.owners, np.inf)
-        np.minimum.at(least, mine.owner[one], distance * 1.001 + 0.01)
+        np.minimum.at(least, mine.owner[one], distance + 0.01)
         return least
 
     def _distance(self, start: Numbers, end: Numbers) -> Numbers:
@@ -178,6 +185,9 @@ def _boxes(geometries: Geometries, reach: Numbers) -> Geometries:
     narrow = np.cos(np.radians(np.minimum(np.maximum(-south, north), 90)))
     around_pole = np.sin(np.minimum(angle, np.pi / 2)) >= narrow
     share = np.divide(np.sin(angle), narrow, out=np.ones_like(angle), where=~around_pole)
-    wide = np.where(around_pole, 360.0, np.degrees(np.arcsin(share)))
-    boxes: Geometries = shapely.box(west - wide, south, east + wide, north)
+    wide = np.degrees(np.arcsin(share))
+    all_around = around_pole | (east - west + 2 * wide >= 360)
+    west = np.where(all_around, -180.0, west - wide)
+    east = np.where(all_around, 180.0, east + wide)
+    boxes: Geometries = shapely.box(west, south, east, north)
     return boxes
