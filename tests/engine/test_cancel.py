@@ -86,8 +86,8 @@ async def test_a_submission_is_run_although_nobody_waits_for_the_answer(house: H
     asking.cancel()
     await asyncio.wait([asking])
     await appears(place / "turns")
-    (place / "go").touch()
     (job,) = [job for job in await house.store.unfinished() if job.operation == "take_turn"]
+    (place / "go").touch()
     assert (await house.manager.finished(job.id)).status is Status.SUCCEEDED
 
 
