@@ -347,6 +347,12 @@ def test_columns_have_the_types_that_pandas_works_with():
     assert frame.isna().sum().sum() == 4
 
 
+@pytest.mark.parametrize(("value", "dtype"), [(-(2**15), "int16"), (2**15 - 1, "int16"), (2**15, "int64")])
+def test_a_number_too_large_for_its_field_widens_the_column(value, dtype):
+    features = [{"attributes": {"small": value}}]
+    assert str(RecordSet(fields=FIELDS[1:2], features=features).to_dataframe()["small"].dtype) == dtype
+
+
 def test_every_kind_of_column_has_its_esri_type():
     frame = pd.DataFrame(
         {

@@ -67,8 +67,9 @@ def _read_integers(name: str, kind: str, values: list[Any]) -> pd.Series:
     try:
         numbers = [None if value is None else _whole(value) for value in values]
         # Clients put large numbers into fields of any integer type: the column grows instead of failing.
-        wide = max((abs(number) for number in numbers if number is not None), default=0)
-        dtype = _WHOLE_NUMBERS[kind] if wide <= np.iinfo(_WHOLE_NUMBERS[kind]).max else "int64"
+        limits = np.iinfo(_WHOLE_NUMBERS[kind])
+        fit = all(number is None or limits.min <= number <= limits.max for number in numbers)
+        dtype = _WHOLE_NUMBERS[kind] if fit else "int64"
         if None in numbers:
             return pd.Series(pd.array(numbers, dtype=dtype.replace("int", "Int")))
         return pd.Series(np.array(numbers, dtype=dtype))
