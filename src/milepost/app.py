@@ -285,6 +285,8 @@ def _only_one(data: Path) -> Iterator[None]:
     """Hold the data folder for this process: two engines on one store would run jobs twice."""
     try:
         data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # Also a folder that was there before: jobs and their files are nobody else's business.
+        data.chmod(data.stat().st_mode & ~0o007)
         handle = (data / "server.lock").open("a")
     except OSError as error:
         raise StartupError(f"the data folder {data} cannot be used: {error}") from error

@@ -68,8 +68,10 @@ class Harness:
             self._over.set()
             for client in clients:
                 client.join()
-        self._settle()
-        self.server.stop()
+        try:
+            self._settle()
+        finally:
+            self.server.stop()
         return Report(self)
 
     # -- clients -----------------------------------------------------------------------------

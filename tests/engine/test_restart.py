@@ -11,13 +11,13 @@ import pytest
 from milepost.jobs import JobFilter, Status
 from milepost.jobs import events as ev
 from milepost.store import SQLiteStore, StoreError
-from tests.engine.conftest import House, appears, lines, open_house
+from tests.engine.conftest import House, appears, children, lines, open_house
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120, method="thread")]
 
 
 def nothing_runs() -> bool:
-    return psutil.Process().children(recursive=True) == []
+    return children(recursive=True) == []
 
 
 async def test_what_ran_is_resumed_and_no_step_is_done_twice(tmp_path: Path, place: Path) -> None:
@@ -86,7 +86,7 @@ async def test_cancelling_while_the_server_stops_is_finished_by_the_next(tmp_pat
         await appears(place / "ready")
         _, asked = await asyncio.gather(house.engine.stop(), house.manager.cancel(job.id, "ann"))
         assert asked.status is Status.CANCELLING
-        assert psutil.Process().children(recursive=True) == []
+        assert children(recursive=True) == []
     async with open_house(tmp_path / "data") as house:
         job = await house.manager.finished(job.id)
         assert job.status is Status.CANCELLED

@@ -560,3 +560,18 @@ def test_deleted_jobs_are_found_only_by_those_who_ask_for_them() -> None:
     assert not JobFilter().matches(job)
     assert JobFilter(deleted=True).matches(job)
     assert JobFilter(statuses=frozenset({Status.DELETED})).matches(job)
+
+
+def test_a_job_may_say_much_without_being_copied_at_each_word() -> None:
+    job = job_after(STARTED)
+    earlier = job
+    for number in range(20_000):
+        job = apply(job, ev.MessageAdded(at=2000, attempt=1, text=str(number)))
+        if number == 9:
+            earlier = job
+    assert len(job.messages) == 20_000
+    assert [each.text for each in earlier.messages] == [str(number) for number in range(10)]
+    # Two ways on from the same job do not meet.
+    other = apply(earlier, ev.MessageAdded(at=2000, attempt=1, text="other"))
+    assert other.messages[-1].text == "other"
+    assert job.messages[10].text == "10"

@@ -1,6 +1,6 @@
 """A job: its events folded together. Pure; ``apply`` is the only place where a job changes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, cast
 
 import msgspec
@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from milepost.jobs import events as ev
 from milepost.jobs.status import MOVES, QUEUED, Status
+from milepost.jobs.trail import Trail
 
 
 class JobError(Exception):
@@ -85,7 +86,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     worker: str = ""
     pid: int = 0
     born: float = 0.0
-    messages: tuple[Message, ...] = ()
+    messages: Trail[Message] = Trail()
     stages: tuple[Stage, ...] = ()
     steps: dict[str, ev.Kept] = {}
     rollbacks: tuple[Rollback, ...] = ()
@@ -99,7 +100,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """Why the job failed or timed out."""
     cancelled_by: str = ""
 
-    def account(self) -> tuple[Message, ...]:
+    def account(self) -> Sequence[Message]:
         """What the job said, the last word of a failed one being why it failed."""
         failed = self.status in (Status.FAILED, Status.TIMED_OUT)
         if not failed or (self.messages and self.messages[-1].level in ("error", "abort")):
@@ -279,7 +280,7 @@ def _changes(job: Job, event: ev.Event) -> dict[str, Any]:
                 raise IllegalMove(f"step {event.name!r} of job {job.id} is finished already")
             return {"steps": {**job.steps, event.name: event.result}}
         case ev.MessageAdded():
-            return {"messages": (*job.messages, Message(event.at, event.level, event.text, event.code))}
+            return {"messages": job.messages.with_one(Message(event.at, event.level, event.text, event.code))}
         case ev.Progressed():
             if not 0 <= event.fraction <= 1:
                 raise IllegalMove(f"progress must lie between 0 and 1, not at {event.fraction}")

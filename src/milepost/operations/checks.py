@@ -177,7 +177,19 @@ def _check_feature_set(raw: Any) -> dict[str, Any]:
         raise ValueError("features behind a URL are not fetched by this server; send the features themselves")
     kind = check_features(value)
     _check_members(value, FeatureSet)
+    _check_reference(value.get("spatialReference"))
     return {**value, "geometryType": kind} if kind else value
+
+
+def _check_reference(reference: dict[str, Any] | None) -> None:
+    """Refuse a spatial reference that nobody knows, where the library that knows them is installed."""
+    if not reference:
+        return
+    try:
+        from milepost.operations.references import crs_of
+    except ImportError:
+        return
+    crs_of(reference)
 
 
 def _check_record_set(raw: Any) -> dict[str, Any]:

@@ -96,6 +96,10 @@ def buffer(
         for part in chunks(run, len(frame), "Buffered"):
             grown[part] = _buffer(geometries[part], crs, distance.meters, planar=planar)
     kept = ~shapely.is_empty(grown)
+    if not kept.any() and distance.meters > 0:
+        raise ValueError(
+            "Parameter 'features': all coordinates lie outside of where the spatial reference is defined"
+        )
     if not kept.any():
         raise ValueError(
             f"A distance of {distance} leaves nothing of the polygons: all {len(frame)} are narrower than that"
