@@ -11,11 +11,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from milepost.security import (
+    Access,
     DatabaseError,
     PasswordError,
     People,
     PeopleError,
     PrivateFileError,
+    Privilege,
+    PrivilegeError,
     Role,
 )
 
@@ -140,10 +143,40 @@ def test_a_new_password_replaces_the_old_one(people: People) -> None:
 def test_roles_can_be_changed_and_must_exist(people: People) -> None:
     people.add("ada", GOOD, "viewer")
     assert people.set_role("ada", "user").role is Role.USER
-    with pytest.raises(PeopleError, match="no role 'king'; choose one of administrator, publisher, user"):
+    with pytest.raises(PrivilegeError, match="no role 'king'; choose one of administrator, publisher, user"):
         people.set_role("ada", "king")
-    with pytest.raises(PeopleError, match="no role ''"):
+    with pytest.raises(PrivilegeError, match="no role ''"):
         people.add("bob", GOOD, "")
+
+
+def test_privileges_come_with_the_role_and_by_grant(people: People) -> None:
+    ada = people.add("ada", GOOD, "viewer")
+    assert Privilege.VIEW_CONTENT in ada.privileges
+    assert Privilege.UPDATE_CONTENT not in ada.privileges
+    granted = people.set_granted("ada", ["portal:admin:updateItems"])
+    assert granted.granted == {Privilege.UPDATE_CONTENT}
+    assert people.get("ADA") == granted
+    assert granted.privileges == ada.privileges | {Privilege.UPDATE_CONTENT}
+    assert people.set_granted("ada", []) == ada
+    with pytest.raises(PrivilegeError, match="portal:admin:everything.*the privileges are portal:admin"):
+        people.set_granted("ada", ["portal:admin:everything"])
+    with pytest.raises(PeopleError, match="nobody named 'bob'"):
+        people.set_granted("bob", [])
+
+
+def test_one_privilege_or_role_is_enough_and_administrators_always_may(people: People) -> None:
+    access = Access(privileges=frozenset({Privilege.SERVERS}), roles=frozenset({Role.PUBLISHER}))
+    may = {role: people.add(role, GOOD, role).may_use(access) for role in Role}
+    assert [role for role, allowed in may.items() if allowed] == [Role.ADMINISTRATOR, Role.PUBLISHER]
+    assert people.set_granted("viewer", [Privilege.SERVERS]).may_use(access)
+
+
+def test_somebody_gets_another_full_name(people: People) -> None:
+    people.add("ada", GOOD, full_name="Ada")
+    assert people.set_full_name("ada", "Ada Lovelace").full_name == "Ada Lovelace"
+    assert people.set_full_name("ada", " ").full_name == "ada"
+    with pytest.raises(PeopleError, match="printable"):
+        people.set_full_name("ada", "a\nb")
 
 
 def test_the_last_administrator_stays(people: People) -> None:

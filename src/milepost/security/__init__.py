@@ -10,7 +10,19 @@ from milepost.security.database import DatabaseError
 from milepost.security.errors import SecurityError
 from milepost.security.files import PrivateFileError
 from milepost.security.passwords import PasswordError
-from milepost.security.people import People, PeopleError, Person, Role
+from milepost.security.people import People, PeopleError, Person
+from milepost.security.privileges import (
+    ADMINISTRATORS,
+    ANYBODY,
+    PRIVILEGES_OF,
+    SIGNED_IN,
+    Access,
+    Privilege,
+    PrivilegeError,
+    Role,
+    read_privileges,
+    read_role,
+)
 from milepost.security.tokens import (
     DEFAULT_MINUTES,
     LONGEST_MINUTES,
@@ -21,9 +33,14 @@ from milepost.security.tokens import (
 )
 
 __all__ = [
+    "ADMINISTRATORS",
+    "ANYBODY",
     "DEFAULT_MINUTES",
     "LONGEST_MINUTES",
+    "PRIVILEGES_OF",
     "SHORTEST_MINUTES",
+    "SIGNED_IN",
+    "Access",
     "BindingError",
     "CertificateError",
     "DatabaseError",
@@ -33,8 +50,12 @@ __all__ = [
     "PeopleError",
     "Person",
     "PrivateFileError",
+    "Privilege",
+    "PrivilegeError",
     "Role",
     "SecurityError",
     "Tokens",
     "ensure_certificate",
+    "read_privileges",
+    "read_role",
 ]

@@ -4,8 +4,8 @@ import re
 import secrets
 import sqlite3
 import time
+from collections.abc import Iterable
 from contextlib import suppress
-from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -16,6 +16,7 @@ from argon2 import PasswordHasher
 from milepost.security.database import Database, DatabaseError
 from milepost.security.errors import SecurityError
 from milepost.security.passwords import Passwords, generate
+from milepost.security.privileges import PRIVILEGES_OF, Access, Privilege, Role, read_privileges, read_role
 
 LONGEST_USERNAME: Final = 128
 LONGEST_FULL_NAME: Final = 256
@@ -32,28 +33,15 @@ _MIGRATIONS: Final = (
         password_hash TEXT NOT NULL
     )
     """,
+    "ALTER TABLE people ADD COLUMN granted TEXT NOT NULL DEFAULT ''",
 )
-_EVERYBODY: Final = (
-    "SELECT username, full_name, role, created_at, password_version, password_hash FROM people"
-    " ORDER BY username"
-)
-_ONE: Final = (
-    "SELECT username, full_name, role, created_at, password_version, password_hash FROM people"
-    " WHERE username = ?"
-)
+_COLUMNS: Final = "username, full_name, role, created_at, password_version, granted"
+_EVERYBODY: Final = f"SELECT {_COLUMNS} FROM people ORDER BY username"  # noqa: S608 - made of constants
+_ONE: Final = f"SELECT {_COLUMNS}, password_hash FROM people WHERE username = ?"  # noqa: S608
 
 
 class PeopleError(SecurityError):
     """Something that cannot be done with people; the text names the cause and the cure."""
-
-
-class Role(StrEnum):
-    """What a person may do, from everything to looking on."""
-
-    ADMINISTRATOR = "administrator"
-    PUBLISHER = "publisher"
-    USER = "user"
-    VIEWER = "viewer"
 
 
 class Person(msgspec.Struct, frozen=True):
@@ -67,6 +55,17 @@ class Person(msgspec.Struct, frozen=True):
     """UTC milliseconds since the epoch."""
     password_version: int
     """Drawn at random with every new password: what was issued under another one is void."""
+    granted: frozenset[Privilege] = frozenset()
+    """Privileges beyond those of the role."""
+
+    @property
+    def privileges(self) -> frozenset[Privilege]:
+        """All that the person has, by role and by grant."""
+        return PRIVILEGES_OF[self.role] | self.granted
+
+    def may_use(self, access: Access) -> bool:
+        """Whether a resource is for this person."""
+        return access.admits(self.role, self.privileges)
 
 
 class People:
@@ -132,7 +131,8 @@ class People:
             full_name: for display; the username when empty.
 
         Raises:
-            PeopleError: an argument is not acceptable, or the name is taken.
+            PeopleError: a name is not acceptable, or is taken.
+            PrivilegeError: there is no such role.
             PasswordError: the password is not acceptable.
         """
         person = _new_person(username, role, full_name)
@@ -162,14 +162,42 @@ class People:
         """Give somebody another role; tokens already issued carry it from then on.
 
         Raises:
-            PeopleError: there is no such person or role, or it is the last administrator.
+            PeopleError: there is no such person, or it is the last administrator.
+            PrivilegeError: there is no such role.
         """
-        new_role = _role(role)
+        new_role = read_role(role)
         with self._database.change() as database:
             person = _one(database, username)
             if new_role is not Role.ADMINISTRATOR:
                 _refuse_last_administrator(database, person)
             database.execute("UPDATE people SET role = ? WHERE username = ?", (new_role, username))
+            return _one(database, username)
+
+    def set_granted(self, username: str, privileges: Iterable[Privilege | str]) -> Person:
+        """Give somebody these privileges beyond those of the role, and no others.
+
+        Raises:
+            PeopleError: there is no such person.
+            PrivilegeError: there is no such privilege.
+        """
+        granted = read_privileges(privileges)
+        with self._database.change() as database:
+            person = _one(database, username)
+            database.execute(
+                "UPDATE people SET granted = ? WHERE username = ?", (_written(granted), person.username)
+            )
+            return _one(database, username)
+
+    def set_full_name(self, username: str, full_name: str) -> Person:
+        """Let somebody be displayed under another name; the username when empty.
+
+        Raises:
+            PeopleError: there is no such person, or the name is not acceptable.
+        """
+        with self._database.change() as database:
+            person = _one(database, username)
+            name = _full_name(full_name, person.username)
+            database.execute("UPDATE people SET full_name = ? WHERE username = ?", (name, person.username))
             return _one(database, username)
 
     def remove(self, username: str) -> None:
@@ -235,11 +263,11 @@ class People:
         if not _acceptable(username):
             return None
         rows = self._database.read(_ONE, username)
-        return (_person(rows[0]), rows[0][5]) if rows else None
+        return (_person(rows[0]), rows[0][6]) if rows else None
 
 
 def _person(row: tuple[Any, ...]) -> Person:
-    return Person(row[0], row[1], Role(row[2]), row[3], row[4])
+    return Person(row[0], row[1], Role(row[2]), row[3], row[4], read_privileges(row[5].split()))
 
 
 def _new_person(username: str, role: Role | str, full_name: str) -> Person:
@@ -248,21 +276,23 @@ def _new_person(username: str, role: Role | str, full_name: str) -> Person:
             f"{username[:LONGEST_USERNAME]!r} cannot be a username; use 1 to {LONGEST_USERNAME} ASCII letters,"
             " digits and . _ @ -, beginning with a letter or digit"
         )
-    name = full_name.strip() or username
+    name = _full_name(full_name, username)
+    return Person(username, name, read_role(role), time.time_ns() // 1_000_000, _new_version())
+
+
+def _full_name(given: str, username: str) -> str:
+    name = given.strip() or username
     if len(name) > LONGEST_FULL_NAME or not name.isprintable():
         raise PeopleError(f"the full name must be at most {LONGEST_FULL_NAME} printable characters")
-    return Person(username, name, _role(role), time.time_ns() // 1_000_000, _new_version())
+    return name
+
+
+def _written(granted: Iterable[Privilege]) -> str:
+    return " ".join(sorted(granted))
 
 
 def _acceptable(username: str) -> bool:
     return len(username) <= LONGEST_USERNAME and _USERNAME.fullmatch(username) is not None
-
-
-def _role(name: Role | str) -> Role:
-    try:
-        return Role(name)
-    except ValueError:
-        raise PeopleError(f"there is no role {name!r}; choose one of {', '.join(Role)}") from None
 
 
 def _new_version() -> int:
@@ -286,9 +316,16 @@ def _insert(database: sqlite3.Connection, person: Person, password_hash: str) ->
     if database.execute(_ONE, (person.username,)).fetchall():
         raise PeopleError(f"there is somebody named {person.username!r} already; choose another username")
     database.execute(
-        "INSERT INTO people (username, full_name, role, created_at, password_version, password_hash)"
-        " VALUES (?, ?, ?, ?, ?, ?)",
-        (*msgspec.structs.astuple(person), password_hash),
+        f"INSERT INTO people ({_COLUMNS}, password_hash) VALUES (?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+        (
+            person.username,
+            person.full_name,
+            person.role,
+            person.created_at,
+            person.password_version,
+            _written(person.granted),
+            password_hash,
+        ),
     )
 
 
