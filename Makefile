@@ -4,6 +4,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
+# What tests/clients drives: the clients of other makers, in an environment that nothing else sees.
+CLIENTS := .venv-clients
+NODE_CLIENTS := tests/clients/node_modules
+
 .PHONY: help demo test check bench format clean
 
 help:
@@ -15,7 +19,7 @@ help:
 demo: $(VENV)/demo.done
 	@$(BIN)/milepost demo $(ARGS)
 
-test: check
+test: check $(CLIENTS)/python.done $(CLIENTS)/node.done
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: $(VENV)/dev.done
@@ -40,5 +44,18 @@ $(VENV)/%.done: requirements/%.txt pyproject.toml | $(VENV)/pyvenv.cfg
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
 	@touch $@
 
+# Only what is imported gets compiled, which is a small part.
+$(CLIENTS)/python.done: requirements/clients.txt scripts/make-venv
+	@echo "Installing requirements/clients.txt into $(CLIENTS) ..."
+	@sh scripts/make-venv $(PYTHON) $(CLIENTS)
+	@$(CLIENTS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
+		--only-binary :all: --no-compile -r requirements/clients.txt
+	@touch $@
+
+$(CLIENTS)/node.done: tests/clients/package-lock.json tests/clients/install_node.py $(CLIENTS)/python.done
+	@echo "Installing tests/clients/package-lock.json into $(NODE_CLIENTS) ..."
+	@$(CLIENTS)/bin/python tests/clients/install_node.py
+	@touch $@
+
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis demo-data
+	rm -rf $(VENV) $(CLIENTS) $(NODE_CLIENTS) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis demo-data
