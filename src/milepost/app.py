@@ -30,6 +30,7 @@ from milepost.log import configure_log
 from milepost.manager import JobManager
 from milepost.operations import Catalog, LoadError, load_catalog
 from milepost.security import People, SecurityError, Tokens, ensure_certificate
+from milepost.servers.access import access_table
 from milepost.servers.directory import Directory
 from milepost.servers.enterprise import Enterprise
 from milepost.servers.geoprocessing import Administration, Geoprocessing
@@ -89,7 +90,8 @@ class Server:
         """Everything that is spoken over HTTP."""
         settings = self.settings
         base = base_url(settings.public_url, settings.base_path)
-        resources = Resources(Gate(self.tokens), base, settings.max_body)
+        access = access_table(settings.gp_admin)
+        resources = Resources(Gate(self.tokens), base, access, settings.max_body)
         sharing = Sharing(self.people, self.tokens, resources)
         geoprocessing = Geoprocessing(self.manager, resources)
         routes: list[BaseRoute] = [

@@ -12,13 +12,21 @@ from milepost.http.answers import (
     render_error,
 )
 from milepost.http.body import ClientGone
-from milepost.http.errors import ServiceError, bad_input, envelope, invalid_token, not_found, token_required
+from milepost.http.errors import (
+    ServiceError,
+    bad_input,
+    envelope,
+    invalid_token,
+    not_found,
+    not_permitted,
+    token_required,
+)
 from milepost.http.gate import COOKIE_NAME, Gate, client_ip
 from milepost.http.guard import Guard, logged_path, own_fault
 from milepost.http.ids import plain, read_job_id
 from milepost.http.protocol import LimitedProtocol
 from milepost.http.request import BaseURL, Parameters, base_url, parse_query, read_parameters, save_upload
-from milepost.http.resource import MAX_BODY, Call, Endpoint, Resources
+from milepost.http.resource import MAX_BODY, METHODS, Call, Endpoint, Resource, Resources
 from milepost.http.shortcut import Shortcut, from_another_site
 
 __all__ = [
@@ -26,6 +34,7 @@ __all__ = [
     "JSON_HEADERS",
     "JSON_TYPE",
     "MAX_BODY",
+    "METHODS",
     "Answer",
     "BaseURL",
     "Call",
@@ -37,6 +46,7 @@ __all__ = [
     "Guard",
     "LimitedProtocol",
     "Parameters",
+    "Resource",
     "Resources",
     "ServiceError",
     "Shortcut",
@@ -50,6 +60,7 @@ __all__ = [
     "invalid_token",
     "logged_path",
     "not_found",
+    "not_permitted",
     "own_fault",
     "parse_query",
     "plain",

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from milepost.operations import InputError
+from milepost.security import Access, Role
 
 _LONGEST: Final = 500
 """Characters of a problem that are told: what a client sent may be part of it."""
@@ -39,6 +40,17 @@ def token_required() -> ServiceError:
 def invalid_token(reason: str) -> ServiceError:
     """The error of a token that proves nothing. Clients look for these very words."""
     return ServiceError(498, "Invalid Token", [reason])
+
+
+def not_permitted(access: Access) -> ServiceError:
+    """The error of somebody who may not use a resource: it says who may."""
+    roles = [f"the role {role}" for role in sorted({*access.roles, Role.ADMINISTRATOR})]
+    privileges = [f"{each.printed} ({each})" for each in sorted(access.privileges)]
+    return ServiceError(
+        403,
+        "You do not have permissions to access this resource or perform this operation.",
+        [f"One of these is needed: {', '.join([*privileges, *roles])}"],
+    )
 
 
 def envelope(error: ServiceError) -> dict[str, Any]:

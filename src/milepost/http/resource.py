@@ -1,21 +1,23 @@
 """Resources: a function from a call to an answer becomes an endpoint that speaks every format."""
 
-from collections.abc import Awaitable, Callable
+import inspect
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 from urllib.parse import quote, urlsplit
 
 import structlog
 from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from milepost.http.answers import FORMATS, Answer, Envelope, chosen_format, render, render_error
-from milepost.http.errors import ServiceError, bad_input, envelope
+from milepost.http.errors import ServiceError, bad_input, envelope, not_permitted
 from milepost.http.gate import Gate
 from milepost.http.guard import logged_path
 from milepost.http.request import BaseURL, Parameters, parse_query, read_parameters
 from milepost.operations import InputError
-from milepost.security import Person
+from milepost.security import Access, Person
 from milepost.store import StoreError
 
 log = structlog.get_logger("milepost.http")
@@ -80,38 +82,129 @@ class Call:
 
 Endpoint = Callable[[Call], Awaitable[Answer | Response]]
 
+METHODS: Final = ("GET", "POST")
+"""What clients of GIS servers use for everything; what changes something says itself what it needs."""
+
+
+class Resource(Route):
+    """A route to a resource, with what there is to tell about it."""
+
+    def __init__(
+        self,
+        path: str,
+        endpoint: ASGIApp,
+        methods: Sequence[str],
+        *,
+        pattern: str,
+        access: Access,
+        parameters: Sequence[str],
+        document: str,
+        summary: str,
+    ):
+        """Made by ``Resources``."""
+        super().__init__(path, endpoint, methods=methods)
+        self.pattern: Final = pattern
+        """The path with its optional part in brackets."""
+        self.access: Final = access
+        self.parameters: Final = tuple(parameters)
+        """Names of the parameters beside ``f`` and ``token``, which every resource takes."""
+        self.document: Final = document
+        """Title of the documentation that says what the resource must be like; empty without one."""
+        self.summary: Final = summary
+        """One sentence."""
+
 
 class Resources:
-    """Makes endpoints that share the gate, the limit of bodies and the base URL."""
+    """Makes resources that share the gate, the limit of bodies, the base URL and the table of access."""
 
-    def __init__(self, gate: Gate, base: BaseURL, max_body: int = MAX_BODY, write_error: Envelope = envelope):
-        """Shared by all resources of a server; ``write_error`` gives the JSON of their errors."""
+    def __init__(
+        self,
+        gate: Gate,
+        base: BaseURL,
+        access: Mapping[str, Access],
+        max_body: int = MAX_BODY,
+        write_error: Envelope = envelope,
+    ):
+        """Shared by all resources of a server.
+
+        Args:
+            gate: tells who sends a request.
+            base: tells the public URL of the context.
+            access: who may use a resource, by its path.
+            max_body: bytes that the body of a request may have.
+            write_error: gives the JSON of errors.
+        """
         self.gate: Final = gate
         self.base: Final = base
+        self.access: Final = access
         self.max_body: Final = max_body
         self._write_error = write_error
 
     def with_errors(self, write_error: Envelope) -> "Resources":
         """The same for a dialect that writes its errors in another way."""
-        return Resources(self.gate, self.base, self.max_body, write_error)
+        return Resources(self.gate, self.base, self.access, self.max_body, write_error)
+
+    def at(
+        self,
+        path: str,
+        function: Endpoint,
+        *,
+        methods: Sequence[str] = METHODS,
+        acts: bool = False,
+        max_file: int = 0,
+        parameters: Sequence[str] = (),
+        document: str = "",
+    ) -> list[BaseRoute]:
+        """The routes to a resource.
+
+        Args:
+            path: below the context; a part in brackets is optional, as in ``/services/[{folder}/]{service}``.
+            function: see ``endpoint``.
+            methods: that it takes.
+            acts: see ``endpoint``.
+            max_file: see ``endpoint``.
+            parameters: names of those it reads, beside ``f`` and ``token``.
+            document: title of the documentation that it follows.
+
+        Raises:
+            LookupError: the table of access does not name the path.
+        """
+        endpoint = self.endpoint(path, function, acts=acts, max_file=max_file)
+        before, bracket, rest = path.partition("[")
+        optional, _, after = rest.partition("]")
+        summary = (inspect.getdoc(function) or "").partition("\n")[0]
+        return [
+            Resource(
+                each,
+                endpoint,
+                methods,
+                pattern=path,
+                access=self.access[path],
+                parameters=parameters,
+                document=document,
+                summary=summary,
+            )
+            for each in ([before + optional + after] if bracket else []) + [before + after]
+        ]
 
     def sign_in_url(self, scope: Scope) -> str:
         """Where a person with a browser signs in to come back to the page they asked for."""
         context = urlsplit(self.base(scope)).path
         return f"{context}/login?next={quote(scope['path'])}"
 
-    def endpoint(
-        self, function: Endpoint, *, anonymous: bool = False, acts: bool = False, max_file: int = 0
-    ) -> ASGIApp:
+    def endpoint(self, path: str, function: Endpoint, *, acts: bool = False, max_file: int = 0) -> ASGIApp:
         """An endpoint from a function.
 
         Args:
+            path: of the resource, by which the table of access tells who may use it.
             function: says what the resource says; its ``ServiceError`` is answered as one.
-            anonymous: whether the resource is for everybody. A token is not even looked at then: with
-                one that has expired a client must still be able to get the next.
             acts: whether a call changes something, so that HEAD is refused.
             max_file: bytes that files may have, instead of the limit of the server for all bodies.
+
+        Raises:
+            LookupError: the table of access does not name the path.
         """
+        access = self.access[path]
 
         async def serve(scope: Scope, receive: Receive, send: Send) -> None:
             form = "json"  # what cannot be read at all comes from a program
@@ -123,10 +216,12 @@ class Resources:
                 if acts and scope["method"] == "HEAD":
                     raise ServiceError(405, "HEAD is not allowed here: it must not change anything")
                 # Nobody may fill the disk before it is known who they are.
-                file_limit = max_file if max_file and self._knows(scope, given.get("token", "")) else 0
+                file_limit = (
+                    max_file if max_file and self._knows(access, scope, given.get("token", "")) else 0
+                )
                 parameters, size = await read_parameters(scope, receive, query, self.max_body, file_limit)
                 form = chosen_format(parameters.get("f"))
-                person = None if anonymous else self.gate.known_person(scope, parameters.get("token"))
+                person = self._admit(access, scope, parameters.get("token"))
                 call = Call(scope, receive, parameters, size, person, self.base(scope))
                 answer = await function(call)
                 response = answer if isinstance(answer, Response) else render(answer, form, scope["path"])
@@ -172,9 +267,24 @@ class Resources:
     def _refusal(self, scope: Scope, error: ServiceError, form: str) -> Response:
         return render_error(error, form, scope["path"], self._write_error)
 
-    def _knows(self, scope: Scope, token: str) -> bool:
+    def _admit(self, access: Access, scope: Scope, token: str) -> Person | None:
+        """Who calls, once it is clear that they may.
+
+        Raises:
+            ServiceError: 498 or 499, the token; 403, the resource is for others.
+        """
+        if access.ignores_token:
+            return None
+        if access.without_token:
+            return self.gate.person(scope, token)
+        person = self.gate.known_person(scope, token)
+        if not person.may_use(access):
+            raise not_permitted(access)
+        return person
+
+    def _knows(self, access: Access, scope: Scope, token: str) -> bool:
         try:
-            return self.gate.person(scope, token) is not None
+            return self._admit(access, scope, token) is not None
         except ServiceError:
             return False
 

@@ -86,20 +86,24 @@ class Access(msgspec.Struct, frozen=True):
 
     privileges: frozenset[Privilege] = frozenset()
     roles: frozenset[Role] = frozenset()
-    anonymous: bool = False
-    """Everybody may, without a token."""
+    without_token: bool = False
+    """Somebody without a token may, too."""
+    ignores_token: bool = False
+    """A token is not even looked at: with one that has expired, a client must still be able to get the next."""
 
     def admits(self, role: Role, privileges: Iterable[Privilege]) -> bool:
         """Whether somebody with this role and these privileges may use the resource."""
         return (
-            self.anonymous
+            self.without_token
             or role is Role.ADMINISTRATOR
             or role in self.roles
             or not self.privileges.isdisjoint(privileges)
         )
 
 
-ANYBODY: Final = Access(anonymous=True)
+ANYBODY: Final = Access(without_token=True, ignores_token=True)
+VISITORS: Final = Access(without_token=True)
+"""With a token, which must be good, or without."""
 SIGNED_IN: Final = Access(roles=frozenset(Role))
 ADMINISTRATORS: Final = Access()
 

@@ -13,8 +13,8 @@ from milepost.manager import JobManager, UnknownJob
 from milepost.operations import Operation
 from milepost.security import Role
 
-METHODS: Final = ["GET", "POST"]
-"""Every resource takes both."""
+PAGING: Final = ("start", "num")
+"""Parameters of every list."""
 
 PAGE_LIMIT: Final = 1000
 """Jobs that one answer lists at most."""

@@ -3,15 +3,13 @@
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from milepost import __version__
 from milepost.http import Answer, Call, Parameters, Resources, ServiceError, not_found, plain
 from milepost.jobs import Job, JobFilter, Page, Status
 from milepost.manager import JobManager
 from milepost.security import Role
-
-METHODS: Final = ["GET", "POST"]
 
 CURRENT_VERSION: Final = 11.4
 FULL_VERSION: Final = "11.4.0"
@@ -35,13 +33,13 @@ class Directory:
 
     def routes(self) -> list[BaseRoute]:
         """The routes, below the context."""
-        make = self._resources.endpoint
+        at = self._resources.at
         return [
-            Route("/rest/info", make(self.info, anonymous=True), methods=METHODS),
-            Route("/rest/services", make(self.services), methods=METHODS),
-            Route("/rest/services/{folder}", make(self.services), methods=METHODS),
-            Route("/rest/jobs", make(self.jobs), methods=METHODS),
-            Route("/rest", make(self.root, anonymous=True), methods=METHODS),
+            *at("/rest/info", self.info, document="Server info"),
+            *at("/rest/services", self.services, document="Catalog"),
+            *at("/rest/services/{folder}", self.services, document="Catalog"),
+            *at("/rest/jobs", self.jobs, parameters=(*_FILTERS, "start", "num")),
+            *at("/rest", self.root),
         ]
 
     async def root(self, call: Call) -> Answer:

@@ -1,26 +1,10 @@
-"""Who may administer jobs, and what those who ask for them in vain are told."""
+"""What the resources of the admin API share: finding a job, ending it, and how errors are written."""
 
-from typing import Any, Final
+from typing import Any
 
 from milepost.http import Answer, Call, Form, ServiceError, chosen_format, envelope, plain, read_job_id
 from milepost.jobs import IllegalMove, Job, Status
 from milepost.manager import JobManager, UnknownJob
-from milepost.security import Role
-
-METHODS: Final = ["GET", "POST"]
-"""What every resource takes; operations say themselves what they need."""
-
-
-def require_administration(call: Call) -> None:
-    """Let those pass who may administer the jobs of everybody: administrators and publishers.
-
-    Raises:
-        ServiceError: 403.
-    """
-    if call.person.role not in (Role.ADMINISTRATOR, Role.PUBLISHER):
-        raise ServiceError(
-            403, "You do not have permissions to access this resource or perform this operation."
-        )
 
 
 def require_post(call: Call, title: str) -> Answer | None:

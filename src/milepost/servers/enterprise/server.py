@@ -5,18 +5,16 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from milepost.http import Answer, Call, Form, Resources
 from milepost.jobs import Job, JobFilter, Page, Status
 from milepost.manager import JobManager
 from milepost.servers.enterprise import wire
 from milepost.servers.enterprise.access import (
-    METHODS,
     cancel,
     error_object,
     find_job,
-    require_administration,
     require_post,
 )
 
@@ -40,17 +38,16 @@ class Enterprise:
 
     def routes(self) -> list[BaseRoute]:
         """The routes, below the context."""
-        make = self._resources.endpoint
+        at = self._resources.at
         return [
-            Route("/admin", make(self.root), methods=METHODS),
-            Route("/admin/jobs", make(self.jobs), methods=METHODS),
-            Route("/admin/jobs/{job}", make(self.job), methods=METHODS),
-            Route("/admin/jobs/{job}/cancel", make(self.cancel, acts=True), methods=METHODS),
+            *at("/admin", self.root, document="Administrator directory"),
+            *at("/admin/jobs", self.jobs, document="Jobs"),
+            *at("/admin/jobs/{job}", self.job, document="Job"),
+            *at("/admin/jobs/{job}/cancel", self.cancel, acts=True),
         ]
 
     async def root(self, call: Call) -> Answer:
         """Version, and what is administered."""
-        require_administration(call)
         return Answer(
             {"currentVersion": VERSION, "fullVersion": VERSION, "resources": ["jobs"]},
             title="Administration",
@@ -59,7 +56,6 @@ class Enterprise:
 
     async def jobs(self, call: Call) -> Answer:
         """The jobs of everybody, newest first."""
-        require_administration(call)
         # By id: a job that comes in while pages are read pushes others to the next one.
         found: dict[str, Job] = {}
         for offset in range(0, LISTED, _CHUNK):
@@ -77,7 +73,6 @@ class Enterprise:
 
     async def job(self, call: Call) -> Answer:
         """One job, whichever dialect took it in."""
-        require_administration(call)
         job = await find_job(self._manager, call.part("job"))
         results = await self._results(job) if job.status is Status.SUCCEEDED else {}
         return Answer(
@@ -89,7 +84,6 @@ class Enterprise:
 
     async def cancel(self, call: Call) -> Answer:
         """Ask for the end of a job: an addition of this server."""
-        require_administration(call)
         job = await find_job(self._manager, call.part("job"))
         if form := require_post(call, "Cancel"):
             return form

@@ -10,9 +10,6 @@ from milepost.security import Person, Role
 
 TYPE: Final = "GPServer"
 
-METHODS: Final = ["GET", "POST"]
-"""Every resource takes both."""
-
 
 def service_name(folder: str, name: str) -> str:
     """The full name of a geoprocessing service."""

@@ -4,28 +4,25 @@ import asyncio
 import base64
 import hashlib
 import time
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from milepost.http import Answer, Call, Field, Form, Resources, ServiceError, plain
 from milepost.jobs import IllegalMove, Job, JobFilter, Page, Status
 from milepost.manager import JobManager
 from milepost.operations import Service
 from milepost.servers.enterprise.access import (
-    METHODS,
     cancel,
     error_object,
     find_job,
-    require_administration,
     require_post,
 )
 from milepost.servers.geoprocessing import admin_wire
 from milepost.servers.geoprocessing.access import find_service
-from milepost.servers.geoprocessing.job_query import DEFAULT_PAGE, PAGE_LIMIT, echo, read_filter
+from milepost.servers.geoprocessing.job_query import DEFAULT_PAGE, PAGE_LIMIT, PARAMETERS, echo, read_filter
 
 Flavour = Literal["kubernetes", "server"]
 """Whose documents the admin API follows: Enterprise on Kubernetes, or ArcGIS Server."""
@@ -53,32 +50,26 @@ class Administration:
 
     def routes(self) -> list[BaseRoute]:
         """The routes, below the context."""
-        routes: list[BaseRoute] = []
-        for name in ("{folder}/{service}.GPServer", "{service}.GPServer"):
-            base = f"/admin/services/{name}/jobs"
-            routes += [self._route(base, self.jobs), self._route(f"{base}/query", self.query)]
-            if self._server:
-                routes += [
-                    self._route(f"{base}/statistics", self.statistics),
-                    self._route(f"{base}/purgeQueue", self.purge_queue, acts=True),
-                    self._route(f"{base}/{{job}}/cancel", self.cancel, acts=True),
-                    self._route(f"{base}/{{job}}/delete", self.delete, acts=True),
-                ]
+        at = self._resources.at
+        name = "[{folder}/]{service}.GPServer/jobs"
+        base = f"/admin/services/{name}"
+        routes = [
+            *at(base, self.jobs, document="Service jobs"),
+            *at(f"{base}/query", self.query, document="Query service jobs", parameters=PARAMETERS),
+        ]
+        if self._server:
             routes += [
-                self._route(f"{base}/{{job}}", self.job),
-                # The document spells it this way once.
-                self._route(f"/rest/services/{name}/jobs/{{job}}", self.job),
+                *at(f"{base}/statistics", self.statistics, document="Job statistics"),
+                *at(f"{base}/purgeQueue", self.purge_queue, acts=True, document="Purge job queue"),
+                *at(f"{base}/{{job}}/cancel", self.cancel, acts=True, document="Cancel job"),
+                *at(f"{base}/{{job}}/delete", self.delete, acts=True, document="Delete job"),
             ]
-        return routes
-
-    def _route(
-        self, path: str, function: Callable[[Call], Awaitable[Answer]], *, acts: bool = False
-    ) -> BaseRoute:
-        async def allowed(call: Call) -> Answer:
-            require_administration(call)
-            return await function(call)
-
-        return Route(path, self._resources.endpoint(allowed, acts=acts), methods=METHODS)
+        return [
+            *routes,
+            *at(f"{base}/{{job}}", self.job, document="Service job"),
+            # The document spells it this way once.
+            *at(f"/rest/services/{name}/{{job}}", self.job, document="Service job"),
+        ]
 
     # -- reading -----------------------------------------------------------------------------
 

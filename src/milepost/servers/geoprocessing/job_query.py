@@ -10,6 +10,18 @@ from milepost.servers.geoprocessing.wire import STATUS
 PAGE_LIMIT: Final = 1000
 DEFAULT_PAGE: Final = 10
 
+PARAMETERS: Final = (
+    "startTime",
+    "endTime",
+    "jobStatus",
+    "status",
+    "userName",
+    "machineName",
+    "number",
+    "start",
+)
+"""What a query takes; ``status`` is what some clients send for ``jobStatus``."""
+
 _MILLISECONDS: Final = 10**11
 """Numbers from here on are milliseconds, smaller ones seconds: as such this is the year 5138."""
 

@@ -8,14 +8,14 @@ from urllib.parse import quote
 
 import msgspec
 from starlette.responses import FileResponse, Response, StreamingResponse
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from milepost.http import Answer, Call, Resources, ServiceError, not_found, plain, read_job_id
 from milepost.jobs import Job, Kept, Status
 from milepost.manager import JobManager, UnknownJob
 from milepost.operations import Parameter
 from milepost.servers.geoprocessing import pages, wire
-from milepost.servers.geoprocessing.access import METHODS, find_job, may_see
+from milepost.servers.geoprocessing.access import find_job, may_see
 
 _FILE_HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
@@ -35,19 +35,18 @@ class Results:
 
     def routes(self, job: str) -> list[BaseRoute]:
         """The routes below the path of a job."""
-        make = self._resources.endpoint
+        at = self._resources.at
         return [
-            Route(job + "/results", make(self.results), methods=METHODS),
-            Route(job + "/results/{name}", make(self.result), methods=METHODS),
-            Route(job + "/inputs", make(self.inputs), methods=METHODS),
-            Route(job + "/inputs/{name}", make(self.input), methods=METHODS),
-            Route(job + "/log", make(self.log), methods=METHODS),
+            *at(job + "/results", self.results, document="GP results"),
+            *at(job + "/results/{name}", self.result, parameters=("outSR",), document="GP result"),
+            *at(job + "/inputs", self.inputs, document="GP inputs"),
+            *at(job + "/inputs/{name}", self.input, document="GP input"),
+            *at(job + "/log", self.log),
         ]
 
     def file_routes(self) -> list[BaseRoute]:
         """Where the files lie that came out of jobs."""
-        file = self._resources.endpoint(self.result_file)
-        return [Route("/rest/directories/jobs/{job}/{file}", file, methods=METHODS)]
+        return self._resources.at("/rest/directories/jobs/{job}/{file}", self.result_file)
 
     async def results(self, call: Call) -> Answer:
         """All results."""

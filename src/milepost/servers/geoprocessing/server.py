@@ -5,15 +5,15 @@ import re
 from typing import Any, Final
 
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
-from milepost.http import Answer, Call, ClientGone, Endpoint, Resources, ServiceError, Shortcut, plain
+from milepost.http import Answer, Call, ClientGone, Resources, ServiceError, Shortcut, plain
 from milepost.jobs import IllegalMove, Job, Status
 from milepost.manager import JobManager
 from milepost.operations import InputError, Parameter
 from milepost.servers.geoprocessing import pages, wire
-from milepost.servers.geoprocessing.access import METHODS, belongs, find_job, find_service, find_task
+from milepost.servers.geoprocessing.access import belongs, find_job, find_service, find_task
 from milepost.servers.geoprocessing.environment import environment_of
 from milepost.servers.geoprocessing.poll import JobPoll
 from milepost.servers.geoprocessing.results import Results
@@ -21,6 +21,12 @@ from milepost.servers.geoprocessing.uploads import Uploads
 
 EXECUTE_LIMIT: Final = 3600.0
 """Seconds that a synchronous request may last."""
+
+_SERVICE: Final = "/rest/services/[{folder}/]{service}/GPServer"
+_TASK: Final = _SERVICE + "/{task}"
+_SUBMIT: Final = _TASK + "/submitJob"
+
+SUBMIT_PARAMETERS: Final = ("(inputs of the task)", "context", "env:outSR", "env:processSR", "milepost:key")
 
 _LONGEST_KEY: Final = 200
 
@@ -44,32 +50,32 @@ class Geoprocessing:
             re.escape(base_path)
             + "/rest/services/(?:(?P<folder>[^/]+)/)?(?P<service>[^/]+)/GPServer/(?P<task>[^/]+)"
         )
-        submit = self._resources.endpoint(self.submit, acts=True)
+        submit = self._resources.endpoint(_SUBMIT, self.submit, acts=True)
         return JobPoll(
             self._manager, self._resources.gate, task, Shortcut(f"{task}/submitJob", submit, server)
         )
 
     def routes(self) -> list[BaseRoute]:
         """The routes, below the context."""
-        make = self._resources.endpoint
-
-        def act(function: Endpoint) -> ASGIApp:
-            return make(function, acts=True)
-
-        routes: list[BaseRoute] = []
-        for base in ("/rest/services/{folder}/{service}/GPServer", "/rest/services/{service}/GPServer"):
-            one = base + "/{task}/jobs/{job}"
-            routes += [
-                Route(one, make(self.job), methods=METHODS),
-                Route(one + "/cancel", act(self.cancel), methods=METHODS),
-                *self._results.routes(one),
-                *self._uploads.routes(base),
-                Route(base + "/{task}/submitJob", act(self.submit), methods=METHODS),
-                Route(base + "/{task}/execute", act(self.execute), methods=METHODS),
-                Route(base + "/{task}", make(self.task), methods=METHODS),
-                Route(base, make(self.service), methods=METHODS),
-            ]
-        return [*routes, *self._results.file_routes()]
+        at = self._resources.at
+        one = f"{_TASK}/jobs/{{job}}"
+        return [
+            *at(one, self.job, parameters=("returnMessages", "milepost:stages"), document="GP job"),
+            *at(f"{one}/cancel", self.cancel, acts=True, document="Cancel GP job"),
+            *self._results.routes(one),
+            *self._uploads.routes(_SERVICE),
+            *at(_SUBMIT, self.submit, acts=True, parameters=SUBMIT_PARAMETERS, document="Submit GP job"),
+            *at(
+                f"{_TASK}/execute",
+                self.execute,
+                acts=True,
+                parameters=SUBMIT_PARAMETERS,
+                document="Execute GP task",
+            ),
+            *at(_TASK, self.task, document="GP task"),
+            *at(_SERVICE, self.service, document="GP service"),
+            *self._results.file_routes(),
+        ]
 
     # -- services and tasks ------------------------------------------------------------------
 

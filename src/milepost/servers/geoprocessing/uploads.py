@@ -3,12 +3,12 @@
 from typing import Any, Final
 
 from starlette.datastructures import UploadFile
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from milepost.http import Answer, Call, Resources, ServiceError, not_found, save_upload
 from milepost.manager import JobManager
 from milepost.servers.geoprocessing import pages
-from milepost.servers.geoprocessing.access import METHODS, find_service
+from milepost.servers.geoprocessing.access import find_service
 
 MAX_UPLOAD: Final = 2 * 2**30
 """Bytes an uploaded file may have."""
@@ -24,13 +24,18 @@ class Uploads:
 
     def routes(self, service: str) -> list[BaseRoute]:
         """The routes below the path of a service."""
-        make = self._resources.endpoint
-        upload = make(self.upload, acts=True, max_file=MAX_UPLOAD)
-        delete = make(self.delete, acts=True)
+        at = self._resources.at
         return [
-            Route(service + "/uploads/upload", upload, methods=METHODS),
-            Route(service + "/uploads/{upload}", make(self.item), methods=METHODS),
-            Route(service + "/uploads/{upload}/delete", delete, methods=METHODS),
+            *at(
+                service + "/uploads/upload",
+                self.upload,
+                acts=True,
+                max_file=MAX_UPLOAD,
+                parameters=("file", "description"),
+                document="Upload",
+            ),
+            *at(service + "/uploads/{upload}", self.item, document="Upload item"),
+            *at(service + "/uploads/{upload}/delete", self.delete, acts=True, document="Delete upload"),
         ]
 
     async def upload(self, call: Call) -> Answer:

@@ -2,12 +2,12 @@
 
 from typing import Final
 
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from milepost.http import Answer, Call, Form, Resources
 from milepost.jobs import JobFilter
 from milepost.manager import JobManager
-from milepost.servers.jobs_of_type import METHODS, JobsOfType, following
+from milepost.servers.jobs_of_type import PAGING, JobsOfType, following
 from milepost.servers.mission import wire
 
 TYPE: Final = "MissionServer"
@@ -24,11 +24,11 @@ class Mission:
 
     def routes(self) -> list[BaseRoute]:
         """The routes, below the context."""
-        make = self._resources.endpoint
+        at = self._resources.at
         return [
-            Route(ROOT + "/jobs/{job}/cancel", make(self.cancel, acts=True), methods=METHODS),
-            Route(ROOT + "/jobs/{job}", make(self.job), methods=METHODS),
-            Route(ROOT + "/jobs", make(self.jobs), methods=METHODS),
+            *at(ROOT + "/jobs/{job}/cancel", self.cancel, acts=True),
+            *at(ROOT + "/jobs/{job}", self.job, document="Mission job"),
+            *at(ROOT + "/jobs", self.jobs, parameters=PAGING, document="Mission jobs"),
         ]
 
     async def jobs(self, call: Call) -> Answer:

@@ -4,13 +4,13 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, Final
 
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
-from milepost.http import Answer, Call, Resources, ServiceError, not_found
+from milepost.http import Answer, Call, Endpoint, Resources, ServiceError, not_found
 from milepost.jobs import IllegalMove, Job, JobPage
 from milepost.manager import JobManager
 from milepost.operations import Service
-from milepost.servers.jobs_of_type import METHODS, JobsOfType, following, sees_all
+from milepost.servers.jobs_of_type import PAGING, JobsOfType, following, sees_all
 from milepost.servers.production import pages, query, wire
 
 TYPE: Final = "TopographicProductionServer"
@@ -33,22 +33,33 @@ class Production:
 
     def routes(self) -> list[BaseRoute]:
         """The routes, below the context."""
-        make = self._resources.endpoint
-        routes: list[BaseRoute] = []
-        for service in ("/rest/services/{folder}/{service}/", "/rest/services/{service}/"):
-            base = service + TYPE + "/jobs"
-            routes += [
-                # The documents' own examples query the list itself.
-                Route(base, make(self.query), methods=METHODS),
-                Route(base + "/query", make(self.query), methods=METHODS),
-                Route(base + "/job", make(self.job), methods=METHODS),
-                Route(base + "/job/{job}", make(self.job), methods=METHODS),
-                Route(base + "/cancel", make(self.cancel, acts=True), methods=METHODS),
-                Route(base + "/delete", make(self.delete, acts=True), methods=METHODS),
-                Route(base + "/pause", make(self.pause, acts=True), methods=METHODS),
-                Route(base + "/resume", make(self.resume, acts=True), methods=METHODS),
-            ]
-        return routes
+        at = self._resources.at
+        base = "/rest/services/[{folder}/]{service}/" + TYPE + "/jobs"
+        filters = (*query.FILTERS, *PAGING)
+        acts: list[tuple[str, Endpoint]] = [
+            ("cancel", self.cancel),
+            ("delete", self.delete),
+            ("pause", self.pause),
+            ("resume", self.resume),
+        ]
+        return [
+            # The documents' own examples query the list itself.
+            *at(base, self.query, parameters=filters, document="Production jobs"),
+            *at(base + "/query", self.query, parameters=filters, document="Query production jobs"),
+            *at(base + "/job", self.job, parameters=("jobId", "msgLevel"), document="Production job"),
+            *at(base + "/job/{job}", self.job, parameters=("msgLevel",), document="Production job"),
+            *(
+                route
+                for name, function in acts
+                for route in at(
+                    f"{base}/{name}",
+                    function,
+                    acts=True,
+                    parameters=("jobId",),
+                    document=f"{name.capitalize()} production jobs",
+                )
+            ),
+        ]
 
     # -- reading -----------------------------------------------------------------------------
 

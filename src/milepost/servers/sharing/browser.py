@@ -3,7 +3,7 @@
 from typing import Final
 
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from milepost.http import COOKIE_NAME, Answer, Call, Field, Form, Resources, ServiceError
 from milepost.servers.sharing.server import Sharing
@@ -21,10 +21,10 @@ class BrowserSignIn:
 
     def routes(self) -> list[BaseRoute]:
         """The routes, below the context."""
-        make = self._resources.endpoint
+        at = self._resources.at
         return [
-            Route("/login", make(self.login, anonymous=True), methods=["GET", "POST"]),
-            Route("/logout", make(self.logout, anonymous=True), methods=["POST"]),
+            *at("/login", self.login, parameters=("username", "password", "next")),
+            *at("/logout", self.logout, methods=["POST"]),
         ]
 
     async def login(self, call: Call) -> Answer | Response:

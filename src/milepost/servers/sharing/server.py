@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 import structlog
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from milepost.http import (
     Answer,
@@ -28,7 +28,17 @@ from milepost.servers.sharing.passwords import PasswordCheck, SignInPaused
 
 log = structlog.get_logger("milepost.security")
 
-METHODS: Final = ["GET", "POST"]
+TOKEN_PARAMETERS: Final = (
+    "username",
+    "password",
+    "client",
+    "referer",
+    "ip",
+    "expiration",
+    "serverUrl",
+)
+"""What generateToken reads; a ``token`` is exchanged for another one."""
+
 PORTAL_VERSION: Final = "2024.1"
 
 
@@ -44,11 +54,16 @@ class Sharing:
 
     def routes(self) -> list[BaseRoute]:
         """The routes, below the context."""
-        make = self._resources.endpoint
+        at = self._resources.at
         return [
-            Route("/sharing/rest/generateToken", make(self.generate_token, anonymous=True), methods=METHODS),
-            Route("/sharing/rest/info", make(self.info, anonymous=True), methods=METHODS),
-            Route("/sharing/rest", make(self.root, anonymous=True), methods=METHODS),
+            *at(
+                "/sharing/rest/generateToken",
+                self.generate_token,
+                parameters=TOKEN_PARAMETERS,
+                document="Generate token",
+            ),
+            *at("/sharing/rest/info", self.info, document="Info"),
+            *at("/sharing/rest", self.root, document="Root"),
         ]
 
     async def root(self, _: Call) -> Answer:

@@ -2,12 +2,12 @@
 
 from typing import Final
 
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from milepost.http import Answer, Call, Form, Resources, not_found
 from milepost.jobs import JobFilter
 from milepost.manager import JobManager
-from milepost.servers.jobs_of_type import METHODS, JobsOfType, following
+from milepost.servers.jobs_of_type import PAGING, JobsOfType, following
 from milepost.servers.video import wire
 
 TYPE: Final = "VideoServer"
@@ -24,15 +24,13 @@ class Video:
 
     def routes(self) -> list[BaseRoute]:
         """The routes, below the context."""
-        make = self._resources.endpoint
+        at = self._resources.at
         routes: list[BaseRoute] = []
         # The shorter path is an addition of this server.
         for one in (ROOT + "/jobs/job/{job}", ROOT + "/jobs/{job}"):
-            routes += [
-                Route(one + "/cancel", make(self.cancel, acts=True), methods=METHODS),
-                Route(one, make(self.job), methods=METHODS),
-            ]
-        return [*routes, Route(ROOT + "/jobs", make(self.jobs), methods=METHODS)]
+            routes += at(one + "/cancel", self.cancel, acts=True)
+            routes += at(one, self.job, document="Video job")
+        return [*routes, *at(ROOT + "/jobs", self.jobs, parameters=PAGING, document="Video jobs")]
 
     async def jobs(self, call: Call) -> Answer:
         """The jobs, newest first. Their pages are an addition of this server."""

@@ -1,0 +1,118 @@
+"""Who may use which resource: the one table that says so.
+
+One matching privilege or role is enough, and administrators always may. Whose jobs somebody sees
+there is another matter: one's own, unless the resource is for those who administer everybody's.
+The rules of the admin API are those of the documentation of ArcGIS Enterprise, in the releases
+that still print them.
+"""
+
+from typing import Final
+
+from milepost.security import ADMINISTRATORS, ANYBODY, SIGNED_IN, Access, Privilege, Role
+
+_CONTENT: Final = frozenset({Privilege.UPDATE_CONTENT, Privilege.DELETE_CONTENT, Privilege.SECURITY})
+_PUBLISHER: Final = frozenset({Role.PUBLISHER})
+
+ADMINISTRATION: Final = Access(
+    privileges=_CONTENT | {Privilege.SERVERS, Privilege.LICENSES, Privilege.ENTERPRISE_GROUPS},
+    roles=_PUBLISHER,
+)
+"""The front page of the admin API."""
+
+ALL_JOBS: Final = Access(privileges=_CONTENT, roles=_PUBLISHER)
+"""The jobs of everybody."""
+
+GP_JOBS_KUBERNETES: Final = Access(
+    privileges=frozenset({Privilege.FEATURE_WEBHOOKS, Privilege.GP_WEBHOOKS}), roles=_PUBLISHER
+)
+GP_JOBS_SERVER: Final = Access(privileges=_CONTENT | {Privilege.SERVERS})
+"""The jobs of a geoprocessing service, in the two flavours of the admin API."""
+
+SUBMITTING: Final = Access(privileges=frozenset({Privilege.CREATE_CONTENT}))
+"""Having something done, and sending files for it: everybody but those who only look on."""
+
+_GP: Final = "/rest/services/[{folder}/]{service}/GPServer"
+_GP_ADMIN: Final = "/admin/services/[{folder}/]{service}.GPServer/jobs"
+_PRODUCTION: Final = "/rest/services/[{folder}/]{service}/TopographicProductionServer/jobs"
+
+_COMMON: Final[dict[str, Access]] = {
+    # Signing in
+    "/login": ANYBODY,
+    "/logout": ANYBODY,
+    "/sharing/rest": ANYBODY,
+    "/sharing/rest/generateToken": ANYBODY,
+    "/sharing/rest/info": ANYBODY,
+    # The directory
+    "/rest": ANYBODY,
+    "/rest/info": ANYBODY,
+    "/rest/jobs": SIGNED_IN,
+    "/rest/services": SIGNED_IN,
+    "/rest/services/{folder}": SIGNED_IN,
+    # Geoprocessing
+    _GP: SIGNED_IN,
+    f"{_GP}/{{task}}": SIGNED_IN,
+    f"{_GP}/{{task}}/execute": SUBMITTING,
+    f"{_GP}/{{task}}/submitJob": SUBMITTING,
+    f"{_GP}/{{task}}/jobs/{{job}}": SIGNED_IN,
+    f"{_GP}/{{task}}/jobs/{{job}}/cancel": SIGNED_IN,
+    f"{_GP}/{{task}}/jobs/{{job}}/inputs": SIGNED_IN,
+    f"{_GP}/{{task}}/jobs/{{job}}/inputs/{{name}}": SIGNED_IN,
+    f"{_GP}/{{task}}/jobs/{{job}}/log": SIGNED_IN,
+    f"{_GP}/{{task}}/jobs/{{job}}/results": SIGNED_IN,
+    f"{_GP}/{{task}}/jobs/{{job}}/results/{{name}}": SIGNED_IN,
+    f"{_GP}/uploads/upload": SUBMITTING,
+    f"{_GP}/uploads/{{upload}}": SIGNED_IN,
+    f"{_GP}/uploads/{{upload}}/delete": SIGNED_IN,
+    "/rest/directories/jobs/{job}/{file}": SIGNED_IN,
+    # Enterprise Administrator
+    "/admin": ADMINISTRATION,
+    "/admin/jobs": ALL_JOBS,
+    "/admin/jobs/{job}": ALL_JOBS,
+    "/admin/jobs/{job}/cancel": ALL_JOBS,
+    # Mission
+    "/mission/rest/jobs": SIGNED_IN,
+    "/mission/rest/jobs/{job}": SIGNED_IN,
+    "/mission/rest/jobs/{job}/cancel": SIGNED_IN,
+    # Production
+    _PRODUCTION: SIGNED_IN,
+    f"{_PRODUCTION}/query": SIGNED_IN,
+    f"{_PRODUCTION}/job": SIGNED_IN,
+    f"{_PRODUCTION}/job/{{job}}": SIGNED_IN,
+    f"{_PRODUCTION}/cancel": SIGNED_IN,
+    f"{_PRODUCTION}/delete": SIGNED_IN,
+    f"{_PRODUCTION}/pause": SIGNED_IN,
+    f"{_PRODUCTION}/resume": SIGNED_IN,
+    # Video
+    "/video/rest/jobs": SIGNED_IN,
+    "/video/rest/jobs/{job}": SIGNED_IN,
+    "/video/rest/jobs/{job}/cancel": SIGNED_IN,
+    "/video/rest/jobs/job/{job}": SIGNED_IN,
+    "/video/rest/jobs/job/{job}/cancel": SIGNED_IN,
+}
+
+_KUBERNETES: Final[dict[str, Access]] = {
+    _GP_ADMIN: GP_JOBS_KUBERNETES,
+    f"{_GP_ADMIN}/query": GP_JOBS_KUBERNETES,
+    f"{_GP_ADMIN}/{{job}}": GP_JOBS_KUBERNETES,
+    "/rest/services/[{folder}/]{service}.GPServer/jobs/{job}": GP_JOBS_KUBERNETES,
+}
+
+_SERVER: Final[dict[str, Access]] = {
+    _GP_ADMIN: GP_JOBS_SERVER,
+    f"{_GP_ADMIN}/query": GP_JOBS_SERVER,
+    f"{_GP_ADMIN}/statistics": GP_JOBS_SERVER,
+    f"{_GP_ADMIN}/purgeQueue": ADMINISTRATORS,
+    f"{_GP_ADMIN}/{{job}}": GP_JOBS_SERVER,
+    f"{_GP_ADMIN}/{{job}}/cancel": ADMINISTRATORS,
+    f"{_GP_ADMIN}/{{job}}/delete": ADMINISTRATORS,
+    "/rest/services/[{folder}/]{service}.GPServer/jobs/{job}": GP_JOBS_SERVER,
+}
+
+
+def access_table(gp_admin: str) -> dict[str, Access]:
+    """Who may use a resource, by its path below the context.
+
+    Args:
+        gp_admin: the flavour of the admin API for geoprocessing services, ``kubernetes`` or ``server``.
+    """
+    return _COMMON | (_SERVER if gp_admin == "server" else _KUBERNETES)
