@@ -9,7 +9,8 @@ from pathlib import Path
 
 from milepost.jobs import Job, fold
 from milepost.jobs import events as ev
-from milepost.store import sqlite as store
+from milepost.store import rows as store_rows
+from milepost.store.database import migrate
 
 OWNERS = 1000
 SERVICES = 20
@@ -26,20 +27,20 @@ def fill(path: Path, count: int) -> None:
     connection.execute("PRAGMA journal_mode = OFF")
     connection.execute("PRAGMA synchronous = OFF")
     connection.execute("PRAGMA cache_size = -1048576")
-    store.migrate(connection)
+    migrate(connection)
     jobs = _jobs(count)
     number = 0
     while number < count:
         rows, bodies = [], []
         for job, history in jobs:
             number += 1
-            rows.append(store._row(job))
+            rows.append(store_rows.row(job))
             bodies += [(number, index, ev.encode(event).decode()) for index, event in enumerate(history, 1)]
             if len(rows) == BATCH:
                 break
         connection.execute("BEGIN")
-        connection.executemany(store._INSERT_JOB, rows)
-        connection.executemany(store._INSERT_EVENT, bodies)
+        connection.executemany(store_rows.INSERT_JOB, rows)
+        connection.executemany(store_rows.INSERT_EVENT, bodies)
         connection.execute("COMMIT")
     connection.close()
 

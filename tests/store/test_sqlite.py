@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from milepost.jobs import Job, JobFilter, Page, Status
-from milepost.store import Recorded, SQLiteStore, StoreError, sqlite
-from milepost.store.sqlite import _page_query, _statuses, _where, migrate
+from milepost.store import Recorded, SQLiteStore, StoreError, rows
+from milepost.store.database import migrate
+from milepost.store.queries import count_query, page_query
 from tests.store.histories import message, new_id, started, submitted
 
 pytestmark = pytest.mark.anyio
@@ -127,8 +128,8 @@ async def test_migrations_are_applied_once_each(tmp_path: Path) -> None:
 async def test_commits_reach_the_disk(tmp_path: Path) -> None:
     store = SQLiteStore(tmp_path / "jobs.sqlite")
     try:
-        assert store._connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-        assert store._connection.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
+        assert store._writer._connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert store._writer._connection.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
     finally:
         await store.close()
 
@@ -140,8 +141,8 @@ async def test_a_full_disk_refuses_what_does_not_fit_and_loses_nothing_else(tmp_
     store = SQLiteStore(tmp_path / "jobs.sqlite")
     try:
         before = (await store.submit(new_id(), submitted(), started())).job
-        (pages,) = store._connection.execute("PRAGMA page_count").fetchone()
-        store._connection.execute(f"PRAGMA max_page_count = {pages + 20}")
+        (pages,) = store._writer._connection.execute("PRAGMA page_count").fetchone()
+        store._writer._connection.execute(f"PRAGMA max_page_count = {pages + 20}")
         small = [store.append(before.id, message(str(number))) for number in range(20)]
         big = new_id()
         *others, refused = await asyncio.gather(
@@ -152,7 +153,7 @@ async def test_a_full_disk_refuses_what_does_not_fit_and_loses_nothing_else(tmp_
         assert {type(each) for each in others} == {Job}
         assert store.seen(big) is None
         assert await store.count(JobFilter()) == 1
-        store._connection.execute("PRAGMA max_page_count = 1000000")
+        store._writer._connection.execute("PRAGMA max_page_count = 1000000")
         assert (await store.submit(big, submitted(), payloads={"p": bytes(2**20)})).created
         assert len((await store.append(before.id, message("after"))).messages) == 21
     finally:
@@ -205,7 +206,7 @@ async def test_a_file_that_another_program_holds_refuses_changes_until_it_lets_g
     store = SQLiteStore(tmp_path / "jobs.sqlite")
     other = sqlite3.connect(tmp_path / "jobs.sqlite", isolation_level=None)
     try:
-        store._connection.execute("PRAGMA busy_timeout = 50")
+        store._writer._connection.execute("PRAGMA busy_timeout = 50")
         job = (await store.submit(new_id(), submitted(), started())).job
         other.execute("BEGIN IMMEDIATE")
         answers = await asyncio.gather(
@@ -241,11 +242,10 @@ def test_every_list_and_count_is_searched_on_an_index() -> None:
             (name for name in ("owner", "operation", "service") if getattr(wanted, name)),
             "status",
         )
-        where, values = _where(wanted, _statuses(wanted))
         for query, arguments in (
-            _page_query(wanted, Page()),
-            _page_query(wanted, Page(oldest_first=True)),
-            (f"SELECT count(*) FROM jobs {where}", values),
+            page_query(wanted, Page()),
+            page_query(wanted, Page(oldest_first=True)),
+            count_query(wanted),
         ):
             plan = connection.execute(f"EXPLAIN QUERY PLAN {query}", arguments).fetchall()
             assert not [step for *_, step in plan if step.startswith("SCAN jobs")], (wanted, plan)
@@ -261,12 +261,12 @@ def test_reading_one_job_searches_on_keys() -> None:
     connection = sqlite3.connect(":memory:", isolation_level=None)
     migrate(connection)
     for statement, values in (
-        (sqlite._NUMBER, ("x",)),
-        (sqlite._BY_KEY, ("x", "y")),
-        (sqlite._HISTORY, ("x", 0)),
-        (sqlite._PAYLOAD, ("x", "y")),
-        (sqlite._UPDATE_JOB, (1, 1, 1, 1, "x")),
-        (sqlite._DROP_PAYLOADS, ("x",)),
+        (rows.NUMBER, ("x",)),
+        (rows.BY_KEY, ("x", "y")),
+        (rows.HISTORY, ("x", 0)),
+        (rows.PAYLOAD, ("x", "y")),
+        (rows.UPDATE_JOB, (1, 1, 1, 1, "x")),
+        (rows.DROP_PAYLOADS, ("x",)),
     ):
         plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", values)]
         assert not [step for step in plan if step.startswith("SCAN")], (statement, plan)
