@@ -36,7 +36,14 @@ from milepost.servers.enterprise import Enterprise
 from milepost.servers.geoprocessing import Administration, Geoprocessing
 from milepost.servers.mission import Mission
 from milepost.servers.production import Production
-from milepost.servers.sharing import BrowserSignIn, Sharing, authentication_info
+from milepost.servers.sharing import (
+    BrowserSignIn,
+    Community,
+    FederatedServer,
+    Portal,
+    Sharing,
+    authentication_info,
+)
 from milepost.servers.video import Video
 from milepost.settings import Settings
 from milepost.store import FileStore, SQLiteStore, StoreError
@@ -48,6 +55,14 @@ _BACKLOG: Final = 2048
 
 TOOLBOX: Final = "milepost.servers.geoprocessing.toolbox"
 TOOLBOX_NEEDS: Final = ("geopandas", "matplotlib", "pyogrio", "pyproj", "shapely")
+
+
+_SERVERS: Final = (
+    FederatedServer("ArcGIS", "", ""),
+    FederatedServer("ARCGIS_MISSION_SERVER", "MissionServer", "/mission"),
+    FederatedServer("ARCGIS_VIDEO_SERVER", "VideoServer", "/video"),
+)
+"""What the portal says of the servers that are spoken here."""
 
 
 class StartupError(Exception):
@@ -89,22 +104,7 @@ class Server:
     def application(self) -> ASGIApp:
         """Everything that is spoken over HTTP."""
         settings = self.settings
-        base = base_url(settings.public_url, settings.base_path)
-        access = access_table(settings.gp_admin)
-        resources = Resources(Gate(self.tokens), base, access, settings.max_body)
-        sharing = Sharing(self.people, self.tokens, resources)
-        geoprocessing = Geoprocessing(self.manager, resources)
-        routes: list[BaseRoute] = [
-            *geoprocessing.routes(),
-            *Enterprise(self.manager, resources).routes(),
-            *Administration(self.manager, resources, settings.gp_admin).routes(),
-            *Directory(self.manager, resources, authentication_info).routes(),
-            *Mission(self.manager, resources).routes(),
-            *Production(self.manager, resources).routes(),
-            *Video(self.manager, resources).routes(),
-            *sharing.routes(),
-            *BrowserSignIn(sharing, resources).routes(),
-        ]
+        resources = self._resources()
         start = f"{settings.base_path}/rest"
         refusals = _Refusals(resources)
         app = Starlette(
@@ -112,7 +112,7 @@ class Server:
             routes=[
                 Route("/health", self._health),
                 Route("/", lambda _: RedirectResponse(start)),
-                Mount(settings.base_path, routes=routes),
+                Mount(settings.base_path, routes=self.routes(resources)),
             ],
             exception_handlers={
                 404: refusals.no_such_resource,
@@ -130,7 +130,30 @@ class Server:
             expose_headers=["Location"],
             max_age=86400,
         )
-        return geoprocessing.in_front(settings.base_path, server)
+        return Geoprocessing(self.manager, resources).in_front(settings.base_path, server)
+
+    def _resources(self) -> Resources:
+        settings = self.settings
+        base = base_url(settings.public_url, settings.base_path)
+        return Resources(Gate(self.tokens), base, access_table(settings.gp_admin), settings.max_body)
+
+    def routes(self, resources: Resources | None = None) -> list[BaseRoute]:
+        """The resources of all dialects, below the context."""
+        resources = resources or self._resources()
+        sharing = Sharing(self.people, self.tokens, resources)
+        return [
+            *Geoprocessing(self.manager, resources).routes(),
+            *Enterprise(self.manager, resources).routes(),
+            *Administration(self.manager, resources, self.settings.gp_admin).routes(),
+            *Directory(self.manager, resources, authentication_info).routes(),
+            *Mission(self.manager, resources).routes(),
+            *Production(self.manager, resources).routes(),
+            *Video(self.manager, resources).routes(),
+            *sharing.routes(),
+            *Portal(resources, _SERVERS, kubernetes=self.settings.gp_admin == "kubernetes").routes(),
+            *Community(self.people, resources).routes(),
+            *BrowserSignIn(sharing, resources).routes(),
+        ]
 
     async def _health(self, _: Request) -> Response:
         """Whether the server can do its work: the store answers and instances can be started."""

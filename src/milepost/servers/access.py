@@ -8,7 +8,7 @@ that still print them.
 
 from typing import Final
 
-from milepost.security import ADMINISTRATORS, ANYBODY, SIGNED_IN, Access, Privilege, Role
+from milepost.security import ADMINISTRATORS, ANYBODY, SIGNED_IN, VISITORS, Access, Privilege, Role
 
 _CONTENT: Final = frozenset({Privilege.UPDATE_CONTENT, Privilege.DELETE_CONTENT, Privilege.SECURITY})
 _PUBLISHER: Final = frozenset({Role.PUBLISHER})
@@ -31,6 +31,7 @@ GP_JOBS_SERVER: Final = Access(privileges=_CONTENT | {Privilege.SERVERS})
 SUBMITTING: Final = Access(privileges=frozenset({Privilege.CREATE_CONTENT}))
 """Having something done, and sending files for it: everybody but those who only look on."""
 
+_PORTAL: Final = "/sharing/rest/portals/{portal}"
 _GP: Final = "/rest/services/[{folder}/]{service}/GPServer"
 _GP_ADMIN: Final = "/admin/services/[{folder}/]{service}.GPServer/jobs"
 _PRODUCTION: Final = "/rest/services/[{folder}/]{service}/TopographicProductionServer/jobs"
@@ -42,6 +43,16 @@ _COMMON: Final[dict[str, Access]] = {
     "/sharing/rest": ANYBODY,
     "/sharing/rest/generateToken": ANYBODY,
     "/sharing/rest/info": ANYBODY,
+    # The portal and its people
+    "/sharing/rest/community/self": SIGNED_IN,
+    "/sharing/rest/community/users/{username}": SIGNED_IN,
+    "/sharing/rest/portals/languages": ANYBODY,
+    "/sharing/rest/portals/regions": ANYBODY,
+    _PORTAL: VISITORS,
+    f"{_PORTAL}/roles": SIGNED_IN,
+    f"{_PORTAL}/roles/{{role}}/privileges": SIGNED_IN,
+    f"{_PORTAL}/servers": SIGNED_IN,
+    f"{_PORTAL}/userDefaultSettings": SIGNED_IN,
     # The directory
     "/rest": ANYBODY,
     "/rest/info": ANYBODY,

@@ -1,6 +1,16 @@
-"""Signing in: the part of a portal that clients of services need."""
+"""The part of a portal that clients of services need: signing in, and the people."""
 
 from milepost.servers.sharing.browser import BrowserSignIn
+from milepost.servers.sharing.community import Community
+from milepost.servers.sharing.portal import Portal
 from milepost.servers.sharing.server import Sharing, authentication_info
+from milepost.servers.sharing.wire import FederatedServer
 
-__all__ = ["BrowserSignIn", "Sharing", "authentication_info"]
+__all__ = [
+    "BrowserSignIn",
+    "Community",
+    "FederatedServer",
+    "Portal",
+    "Sharing",
+    "authentication_info",
+]

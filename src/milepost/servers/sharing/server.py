@@ -25,6 +25,7 @@ from milepost.security import (
     Tokens,
 )
 from milepost.servers.sharing.passwords import PasswordCheck, SignInPaused
+from milepost.servers.sharing.wire import PORTAL_VERSION
 
 log = structlog.get_logger("milepost.security")
 
@@ -38,8 +39,6 @@ TOKEN_PARAMETERS: Final = (
     "serverUrl",
 )
 """What generateToken reads; a ``token`` is exchanged for another one."""
-
-PORTAL_VERSION: Final = "2024.1"
 
 
 class Sharing:
