@@ -21,14 +21,16 @@ SOURCES = ["tests.servers.dialect_operations"]
 class House:
     """The server, and a client for each person."""
 
-    def __init__(self, data: Path):
-        settings = Settings(data=data, toolbox=False)
+    def __init__(self, data: Path, **options: Any):
+        settings = Settings(data=data, toolbox=False, **options)
         self.server = Server(settings, load_catalog(SOURCES), SOURCES)
         self.manager = self.server.manager
         self.application = self.server.application()
         self.server.people.add("root", PASSWORD, Role.ADMINISTRATOR)
         for name in ("ann", "bob"):
             self.server.people.add(name, PASSWORD)
+        self.server.people.add("pat", PASSWORD, Role.PUBLISHER)
+        self.server.people.add("vera", PASSWORD, Role.VIEWER)
 
     @asynccontextmanager
     async def client(self, name: str = "") -> AsyncIterator[httpx.AsyncClient]:
@@ -64,12 +66,19 @@ def anyio_backend() -> tuple[str, dict[str, Any]]:
     return "asyncio", {"use_uvloop": True}  # as the server does
 
 
-@pytest.fixture(scope="module")
-async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
+@asynccontextmanager
+async def opened(data: Path, **options: Any) -> AsyncIterator[House]:
+    """A server with some settings."""
     async with AsyncExitStack() as stack:
-        house = House(tmp_path_factory.mktemp("house"))
+        house = House(data, **options)
         stack.push_async_callback(house.server.stop)
         await house.server.start()
+        yield house
+
+
+@pytest.fixture(scope="module")
+async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
+    async with opened(tmp_path_factory.mktemp("house")) as house:
         yield house
 
 

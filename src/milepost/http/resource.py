@@ -93,8 +93,8 @@ class Resource(Route):
         self,
         path: str,
         endpoint: ASGIApp,
-        methods: Sequence[str],
         *,
+        methods: Sequence[str],
         pattern: str,
         access: Access,
         parameters: Sequence[str],
@@ -102,7 +102,10 @@ class Resource(Route):
         summary: str,
     ):
         """Made by ``Resources``."""
-        super().__init__(path, endpoint, methods=methods)
+        # Every method gets there, for the refusal to be written as the dialect writes its errors.
+        super().__init__(path, endpoint)
+        self.takes: Final = tuple(methods)
+        """The methods that it takes."""
         self.pattern: Final = pattern
         """The path with its optional part in brackets."""
         self.access: Final = access
@@ -169,7 +172,7 @@ class Resources:
         Raises:
             LookupError: the table of access does not name the path.
         """
-        endpoint = self.endpoint(path, function, acts=acts, max_file=max_file)
+        endpoint = self.endpoint(path, function, methods=methods, acts=acts, max_file=max_file)
         before, bracket, rest = path.partition("[")
         optional, _, after = rest.partition("]")
         summary = (inspect.getdoc(function) or "").partition("\n")[0]
@@ -177,7 +180,7 @@ class Resources:
             Resource(
                 each,
                 endpoint,
-                methods,
+                methods=methods,
                 pattern=path,
                 access=self.access[path],
                 parameters=parameters,
@@ -192,12 +195,21 @@ class Resources:
         context = urlsplit(self.base(scope)).path
         return f"{context}/login?next={quote(scope['path'])}"
 
-    def endpoint(self, path: str, function: Endpoint, *, acts: bool = False, max_file: int = 0) -> ASGIApp:
+    def endpoint(
+        self,
+        path: str,
+        function: Endpoint,
+        *,
+        methods: Sequence[str] = METHODS,
+        acts: bool = False,
+        max_file: int = 0,
+    ) -> ASGIApp:
         """An endpoint from a function.
 
         Args:
             path: of the resource, by which the table of access tells who may use it.
             function: says what the resource says; its ``ServiceError`` is answered as one.
+            methods: that it takes; HEAD comes with GET.
             acts: whether a call changes something, so that HEAD is refused.
             max_file: bytes that files may have, instead of the limit of the server for all bodies.
 
@@ -205,16 +217,21 @@ class Resources:
             LookupError: the table of access does not name the path.
         """
         access = self.access[path]
+        taken = {*methods, "HEAD"} if "GET" in methods and not acts else {*methods}
+        allowed = ", ".join(sorted(methods))
 
         async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["method"] == "OPTIONS":
+                await Response(status_code=204, headers={"Allow": allowed})(scope, receive, send)
+                return
             form = "json"  # what cannot be read at all comes from a program
             parameters = None
             try:
                 query = parse_query(scope["query_string"])
                 given = dict(query)
                 form = _early_format(scope, given.get("f", ""))
-                if acts and scope["method"] == "HEAD":
-                    raise ServiceError(405, "HEAD is not allowed here: it must not change anything")
+                if scope["method"] not in taken:
+                    raise ServiceError(405, f"{scope['method']} is not allowed here, only {allowed}")
                 # Nobody may fill the disk before it is known who they are.
                 file_limit = (
                     max_file if max_file and self._knows(access, scope, given.get("token", "")) else 0
