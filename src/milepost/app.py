@@ -39,6 +39,7 @@ from milepost.servers.production import Production
 from milepost.servers.sharing import (
     BrowserSignIn,
     Community,
+    Credentials,
     FederatedServer,
     Portal,
     Sharing,
@@ -140,7 +141,8 @@ class Server:
     def routes(self, resources: Resources | None = None) -> list[BaseRoute]:
         """The resources of all dialects, below the context."""
         resources = resources or self._resources()
-        sharing = Sharing(self.people, self.tokens, resources)
+        kubernetes = self.settings.gp_admin == "kubernetes"
+        credentials = Credentials(self.people, self.tokens)
         return [
             *Geoprocessing(self.manager, resources).routes(),
             *Enterprise(self.manager, resources).routes(),
@@ -149,10 +151,10 @@ class Server:
             *Mission(self.manager, resources).routes(),
             *Production(self.manager, resources).routes(),
             *Video(self.manager, resources).routes(),
-            *sharing.routes(),
-            *Portal(resources, _SERVERS, kubernetes=self.settings.gp_admin == "kubernetes").routes(),
+            *Sharing(credentials, self.tokens, resources, kubernetes=kubernetes).routes(),
+            *Portal(resources, _SERVERS, kubernetes=kubernetes).routes(),
             *Community(self.people, resources).routes(),
-            *BrowserSignIn(sharing, resources).routes(),
+            *BrowserSignIn(credentials, resources).routes(),
         ]
 
     async def _health(self, _: Request) -> Response:

@@ -24,6 +24,7 @@ from milepost.security.privileges import (
     read_privileges,
     read_role,
 )
+from milepost.security.seals import BrokenSeal, Seals
 from milepost.security.tokens import (
     DEFAULT_MINUTES,
     LONGEST_MINUTES,
@@ -44,6 +45,7 @@ __all__ = [
     "VISITORS",
     "Access",
     "BindingError",
+    "BrokenSeal",
     "CertificateError",
     "DatabaseError",
     "InvalidToken",
@@ -55,6 +57,7 @@ __all__ = [
     "Privilege",
     "PrivilegeError",
     "Role",
+    "Seals",
     "SecurityError",
     "Tokens",
     "ensure_certificate",

@@ -40,6 +40,7 @@ _COMMON: Final[dict[str, Access]] = {
     # Signing in
     "/login": ANYBODY,
     "/logout": ANYBODY,
+    "/admin/generateToken": ANYBODY,
     "/sharing/rest": ANYBODY,
     "/sharing/rest/generateToken": ANYBODY,
     "/sharing/rest/info": ANYBODY,

@@ -2,6 +2,7 @@
 
 from milepost.servers.sharing.browser import BrowserSignIn
 from milepost.servers.sharing.community import Community
+from milepost.servers.sharing.credentials import Credentials
 from milepost.servers.sharing.portal import Portal
 from milepost.servers.sharing.server import Sharing, authentication_info
 from milepost.servers.sharing.wire import FederatedServer
@@ -9,6 +10,7 @@ from milepost.servers.sharing.wire import FederatedServer
 __all__ = [
     "BrowserSignIn",
     "Community",
+    "Credentials",
     "FederatedServer",
     "Portal",
     "Sharing",

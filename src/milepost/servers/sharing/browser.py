@@ -6,7 +6,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute
 
 from milepost.http import COOKIE_NAME, Answer, Call, Field, Form, Resources, ServiceError
-from milepost.servers.sharing.server import Sharing
+from milepost.servers.sharing.credentials import Credentials
 
 SESSION_MINUTES: Final = 12 * 60
 
@@ -14,9 +14,9 @@ SESSION_MINUTES: Final = 12 * 60
 class BrowserSignIn:
     """``/login`` and ``/logout``."""
 
-    def __init__(self, sharing: Sharing, resources: Resources):
-        """``sharing`` knows the people and issues the tokens."""
-        self._sharing = sharing
+    def __init__(self, credentials: Credentials, resources: Resources):
+        """``credentials`` finds out who signs in, and issues the tokens."""
+        self._credentials = credentials
         self._resources = resources
 
     def routes(self) -> list[BaseRoute]:
@@ -38,7 +38,7 @@ class BrowserSignIn:
         message = ""
         if call.method == "POST":
             try:
-                token, _ = await self._sharing.sign_in(call, SESSION_MINUTES)
+                token, _ = await self._credentials.token(call, SESSION_MINUTES)
             except ServiceError as error:
                 message = error.details[0] if error.details else error.message
             else:

@@ -1,8 +1,7 @@
-"""generateToken, and where clients find it."""
+"""generateToken, in both its places, and where clients find it."""
 
 from typing import Any, Final
 
-import structlog
 from starlette.routing import BaseRoute
 
 from milepost.http import (
@@ -12,22 +11,13 @@ from milepost.http import (
     Form,
     Resources,
     ServiceError,
+    chosen_format,
     client_ip,
     invalid_token,
-    parse_query,
 )
-from milepost.security import (
-    DEFAULT_MINUTES,
-    LONGEST_MINUTES,
-    BindingError,
-    InvalidToken,
-    People,
-    Tokens,
-)
-from milepost.servers.sharing.passwords import PasswordCheck, SignInPaused
+from milepost.security import DEFAULT_MINUTES, LONGEST_MINUTES, InvalidToken, Tokens
+from milepost.servers.sharing.credentials import WRONG, Credentials, refuse_secrets_in_url
 from milepost.servers.sharing.wire import PORTAL_VERSION
-
-log = structlog.get_logger("milepost.security")
 
 TOKEN_PARAMETERS: Final = (
     "username",
@@ -42,24 +32,41 @@ TOKEN_PARAMETERS: Final = (
 
 
 class Sharing:
-    """The sign-in resources of a portal that consists of one server."""
+    """The resources by which programs sign in."""
 
-    def __init__(self, people: People, tokens: Tokens, resources: Resources):
-        """For these people."""
-        self._people = people
-        self._passwords = PasswordCheck(people)
+    def __init__(
+        self, credentials: Credentials, tokens: Tokens, resources: Resources, *, kubernetes: bool
+    ) -> None:
+        """With what all who sign people in share.
+
+        Args:
+            credentials: finds out who signs in.
+            tokens: issues the tokens.
+            resources: what all dialects share.
+            kubernetes: whether the admin API is that of ArcGIS Enterprise on Kubernetes. It has no
+                generateToken of its own; the one here then answers as that of the portal.
+        """
+        self._credentials = credentials
         self._tokens = tokens
         self._resources = resources
+        self._kubernetes = kubernetes
 
     def routes(self) -> list[BaseRoute]:
         """The routes, below the context."""
         at = self._resources.at
+        admin = self._resources if self._kubernetes else self._resources.with_errors(_server_error)
         return [
             *at(
                 "/sharing/rest/generateToken",
                 self.generate_token,
                 parameters=TOKEN_PARAMETERS,
                 document="Generate token",
+            ),
+            *admin.at(
+                "/admin/generateToken",
+                self.generate_token if self._kubernetes else self.generate_server_token,
+                parameters=TOKEN_PARAMETERS,
+                document="" if self._kubernetes else "Generate token (ArcGIS Server administrator API)",
             ),
             *at("/sharing/rest/info", self.info, document="Info"),
             *at("/sharing/rest", self.root, document="Root"),
@@ -75,71 +82,30 @@ class Sharing:
 
     async def generate_token(self, call: Call) -> Answer:
         """A token for a name and a password, or for another token."""
-        given = call.parameters
-        if call.method != "POST":
-            if given.get("f", "html") == "html" and not given.get("password"):
-                return Answer({}, title="Generate token", forms=[_FORM])
-            raise ServiceError(405, "generateToken takes POST only: a password does not belong in a URL")
-        minutes = given.number("expiration", DEFAULT_MINUTES, least=0, most=2**31) or DEFAULT_MINUTES
-        minutes = min(minutes, LONGEST_MINUTES)
-        _refuse_secrets_in_url(call)
-        if given.get("token") and not given.get("password"):
-            token, expires = self._exchange(call, minutes)
-        else:
-            token, expires = await self.sign_in(call, minutes)
+        if form := _form(call):
+            return form
+        token, expires = await self._issue(call)
         return Answer(
-            {"token": token, "expires": expires, "ssl": call.scope.get("scheme") == "https"},
+            {"token": token, "expires": expires, "ssl": call.base.startswith("https:")},
             title="Generate token",
         )
 
-    async def sign_in(self, call: Call, minutes: int) -> tuple[str, int]:
-        """A token for the name and the password in a call, and when it expires.
+    async def generate_server_token(self, call: Call) -> Answer:
+        """A token for a name and a password."""
+        if form := _form(call):
+            return form
+        token, expires = await self._issue(call)
+        return Answer({"token": token, "expires": str(expires)}, title="Generate token")
 
-        Raises:
-            ServiceError: 400, they do not fit.
-        """
-        _refuse_secrets_in_url(call)
+    async def _issue(self, call: Call) -> tuple[str, int]:
         given = call.parameters
-        username, password = given.get("username"), given.get("password")
-        if not username or not password:
-            missing = [name for name in ("username", "password") if not given.get(name)]
-            raise ServiceError(400, "Unable to generate token.", [f"Parameter '{missing[0]}' is required"])
-        ip_here = client_ip(call.scope)
+        refuse_secrets_in_url(call)
+        minutes = given.number("expiration", DEFAULT_MINUTES, least=0, most=2**31) or DEFAULT_MINUTES
+        minutes = min(minutes, LONGEST_MINUTES)
+        if not given.get("token") or given.get("password"):
+            return await self._credentials.token(call, minutes)
         try:
-            person = await self._passwords.person(username, password, ip_here)
-        except SignInPaused as error:
-            raise ServiceError(
-                400, f"Unable to generate token. {error} Try again in {error.seconds} s.", [str(error)]
-            ) from None
-        if person is None:
-            known = self._people.get(username)
-            # Some people type their password into the wrong field: other names are not logged.
-            log.warning("sign-in refused", username=known.username if known else None, ip=ip_here)
-            raise ServiceError(400, "Unable to generate token.", ["Invalid username or password."])
-        referer = ip = None
-        match given.get("client"):
-            case "referer":
-                referer = given.get("referer") or None
-            case "requestip":
-                ip = ip_here
-            case "ip":
-                ip = given.get("ip") or ip_here
-            case "":
-                pass
-            case other:
-                raise ServiceError(
-                    400, f"Parameter 'client': {other[:40]!r} is none of referer, requestip and ip"
-                )
-        try:
-            issued = self._tokens.issue(person, minutes, referer=referer, ip=ip)
-        except BindingError as error:
-            raise ServiceError(400, "Unable to generate token.", [str(error)]) from None
-        log.info("signed in", username=person.username, ip=ip_here)
-        return issued
-
-    def _exchange(self, call: Call, minutes: int) -> tuple[str, int]:
-        try:
-            return self._tokens.exchange(call.parameters.get("token"), minutes, ip=client_ip(call.scope))
+            return self._tokens.exchange(given.get("token"), minutes, ip=client_ip(call.scope))
         except InvalidToken as error:
             raise invalid_token(str(error)) from None
 
@@ -156,14 +122,28 @@ def authentication_info(call: Call) -> dict[str, Any]:
     }
 
 
-def _refuse_secrets_in_url(call: Call) -> None:
-    """A URL ends up in logs and histories.
+def _form(call: Call) -> Answer | None:
+    """The page with the form, when a person asks for it; None when a token is asked for.
 
     Raises:
-        ServiceError: there is a password or a token in it.
+        ServiceError: 405, credentials came in a URL.
     """
-    if {"password", "token"} & dict(parse_query(call.scope["query_string"])).keys():
-        raise ServiceError(400, "Send the password or token in the body of the request, not in its URL")
+    if call.method == "POST":
+        return None
+    if chosen_format(call.parameters.get("f")) == "html" and not call.parameters.get("password"):
+        return Answer({}, title="Generate token", forms=[_FORM])
+    raise ServiceError(405, "generateToken takes POST only: a password does not belong in a URL")
+
+
+def _server_error(error: ServiceError) -> dict[str, Any]:
+    """An error as the administrator API of ArcGIS Server writes it."""
+    wrong = error.details == (WRONG,)
+    why = " ".join(error.details) or error.message
+    return {
+        "status": "error",
+        "messages": [f"Failed to generate token. {why}"],
+        "code": 401 if wrong else error.code,
+    }
 
 
 _FORM: Final = Form(
