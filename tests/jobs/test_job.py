@@ -178,6 +178,9 @@ def test_a_running_job_does_not_go_back_to_the_queue_by_itself() -> None:
         job_after(STARTED, ev.Waiting(at=3000))
 
 
+PAUSED = (ev.PauseRequested(at=3000, by="ada"), ev.Paused(at=3001, attempt=1))
+
+
 def test_a_job_pauses_and_goes_on() -> None:
     seen = []
     job = job_after(STARTED)
@@ -194,14 +197,64 @@ def test_a_job_pauses_and_goes_on() -> None:
 
 
 def test_a_paused_job_whose_process_is_gone_goes_on_in_another_attempt() -> None:
-    job = job_after(
-        STARTED,
-        ev.PauseRequested(at=3, by="ada"),
-        ev.Paused(at=4, attempt=1),
-        ev.ResumeRequested(at=5, by="ada"),
-        ev.Started(at=6, attempt=2),
-    )
-    assert (job.status, job.attempt) == (Status.EXECUTING, 2)
+    resumed = job_after(STARTED, *PAUSED, ev.ResumeRequested(at=3002, by="ada"))
+    second = ev.Started(at=3004, attempt=2)
+    with pytest.raises(IllegalMove):  # as long as nobody said that the first is over
+        apply(resumed, second)
+    gone = apply(resumed, ev.Interrupted(at=3003, attempt=1, reason="the server stopped"))
+    assert (gone.status, gone.under_way) == (Status.WAITING, False)
+    job = apply(gone, second)
+    assert (job.status, job.attempt, job.under_way) == (Status.EXECUTING, 2, True)
+
+
+def test_a_job_can_be_paused_in_the_queue_and_has_its_turn_once_it_is_resumed() -> None:
+    for before in ([], [ev.Waiting(at=2)], [STARTED, ev.Interrupted(at=3000, attempt=1, reason="lost")]):
+        queued = job_after(*before)
+        asked = apply(queued, ev.PauseRequested(at=3000, by="ada"))
+        with pytest.raises(IllegalMove):
+            apply(asked, ev.Started(at=3001, attempt=asked.attempt + 1))
+        paused = apply(asked, ev.Paused(at=3001, attempt=asked.attempt))
+        with pytest.raises(IllegalMove):
+            apply(paused, ev.Started(at=3002, attempt=paused.attempt + 1))
+        resumed = apply(paused, ev.ResumeRequested(at=3002, by="ada"))
+        assert int(resumed.status) == 103
+        for event in (
+            ev.Resumed(at=3003, attempt=resumed.attempt),
+            ev.Succeeded(at=3003, attempt=resumed.attempt),
+            ev.Interrupted(at=3003, attempt=resumed.attempt, reason="lost"),
+            ev.StageStarted(at=3003, attempt=resumed.attempt, name="reading"),
+        ):
+            with pytest.raises(IllegalMove):  # there is no attempt that could
+                apply(resumed, event)
+        assert apply(resumed, ev.Started(at=3003, attempt=resumed.attempt + 1)).status is Status.EXECUTING
+
+
+def test_a_pause_is_not_undone_by_an_interruption() -> None:
+    with pytest.raises(IllegalMove):
+        job_after(STARTED, PAUSED[0], ev.Interrupted(at=3001, attempt=1, reason="killed"))
+    with pytest.raises(IllegalMove):
+        job_after(STARTED, *PAUSED, ev.Interrupted(at=3002, attempt=1, reason="killed"))
+
+
+def test_the_time_of_all_pauses_is_known() -> None:
+    job = job_after(STARTED, *PAUSED)
+    assert (job.paused_at, job.paused_for) == (3001, 0)
+    job = apply(job, ev.MessageAdded(at=3500, attempt=1, text="still paused"))
+    job = apply(job, ev.ResumeRequested(at=4001, by="ada"))
+    assert (job.paused_at, job.paused_for) == (0, 1000)
+    for event in (
+        ev.PauseRequested(at=5000, by="ada"),
+        ev.Paused(at=5001, attempt=1),
+        ev.CancelRequested(at=5501, by="ada"),
+    ):
+        job = apply(job, event)
+    assert (job.paused_at, job.paused_for) == (0, 1500)
+
+
+def test_what_waits_to_go_on_can_be_paused_again() -> None:
+    resumed = job_after(STARTED, *PAUSED, ev.ResumeRequested(at=3002, by="ada"))
+    again = apply(resumed, ev.PauseRequested(at=3003, by="ada"))
+    assert apply(again, ev.Paused(at=3004, attempt=1)).status is Status.PAUSED
 
 
 def test_work_that_ends_before_it_could_pause_or_resume_is_not_lost() -> None:

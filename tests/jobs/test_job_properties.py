@@ -21,12 +21,12 @@ CANCELLING, CANCELLED, DELETING, DELETED = 7, 8, 9, 10
 PAUSED, RESUMED, PAUSE_PENDING, RESUME_PENDING = 100, 101, 102, 103
 
 LEGAL: dict[int, set[int]] = {
-    SUBMITTED: {WAITING, EXECUTING, FAILED, TIMED_OUT, CANCELLING},
-    WAITING: {EXECUTING, FAILED, TIMED_OUT, CANCELLING},
+    SUBMITTED: {WAITING, EXECUTING, FAILED, TIMED_OUT, CANCELLING, PAUSE_PENDING},
+    WAITING: {EXECUTING, FAILED, TIMED_OUT, CANCELLING, PAUSE_PENDING},
     EXECUTING: {WAITING, SUCCEEDED, FAILED, TIMED_OUT, CANCELLING, PAUSE_PENDING},
-    PAUSE_PENDING: {PAUSED, RESUME_PENDING, WAITING, SUCCEEDED, FAILED, TIMED_OUT, CANCELLING},
+    PAUSE_PENDING: {PAUSED, RESUME_PENDING, SUCCEEDED, FAILED, TIMED_OUT, CANCELLING},
     PAUSED: {RESUME_PENDING, FAILED, TIMED_OUT, CANCELLING},
-    RESUME_PENDING: {RESUMED, EXECUTING, WAITING, SUCCEEDED, FAILED, TIMED_OUT, CANCELLING},
+    RESUME_PENDING: {RESUMED, EXECUTING, WAITING, SUCCEEDED, FAILED, TIMED_OUT, CANCELLING, PAUSE_PENDING},
     RESUMED: {EXECUTING, WAITING, SUCCEEDED, FAILED, TIMED_OUT, CANCELLING, PAUSE_PENDING},
     CANCELLING: {CANCELLED, FAILED},
     SUCCEEDED: {DELETING},
@@ -44,9 +44,9 @@ ENDED = {SUCCEEDED, FAILED, TIMED_OUT, CANCELLED, DELETING, DELETED}
 CHANGES: dict[type[ev.Event], tuple[set[int], int]] = {
     ev.Waiting: ({SUBMITTED}, WAITING),
     ev.Started: ({SUBMITTED, WAITING, RESUME_PENDING}, EXECUTING),
-    ev.Interrupted: (AT_WORK, WAITING),
+    ev.Interrupted: (AT_WORK - {PAUSE_PENDING}, WAITING),
     ev.CancelRequested: (UNFINISHED - {CANCELLING}, CANCELLING),
-    ev.PauseRequested: ({EXECUTING, RESUMED}, PAUSE_PENDING),
+    ev.PauseRequested: ({SUBMITTED, WAITING, EXECUTING, RESUME_PENDING, RESUMED}, PAUSE_PENDING),
     ev.Paused: ({PAUSE_PENDING}, PAUSED),
     ev.ResumeRequested: ({PAUSE_PENDING, PAUSED}, RESUME_PENDING),
     ev.Resumed: ({RESUME_PENDING}, RESUMED),
@@ -69,6 +69,9 @@ ALLOWED_WHILE_UNDOING = {
     ev.TimedOut,
     ev.Cancelled,
 }
+
+OF_THE_ENGINE = {ev.MessageAdded, ev.RollbackStarted, ev.RolledBack, ev.Paused}
+"""What can be written in the name of an attempt that is over, or of none."""
 
 KINDS: tuple[type[ev.Event], ...] = typing.get_args(ev.AnyEvent)
 
@@ -146,16 +149,16 @@ def expected(job: Job, event: ev.Event) -> int | None:
         return None
     if job.rolling_back and kind not in ALLOWED_WHILE_UNDOING:
         return None
+    if isinstance(event, ev.Started) and job.under_way:
+        return None
+    if isinstance(event, ev.AttemptEvent) and kind not in OF_THE_ENGINE and not job.under_way:
+        return None
     if kind in CHANGES:
         sources, target = CHANGES[kind]
         if status not in sources:
             return None
         return target
     if status in ENDED:
-        return None
-    if status in (SUBMITTED, WAITING) and not isinstance(
-        event, ev.MessageAdded | ev.RollbackStarted | ev.RolledBack
-    ):
         return None
     match event:
         case ev.StageFinished() | ev.StageFailed():
@@ -186,6 +189,7 @@ class Life(RuleBasedStateMachine):
         self.job = submit("0" * 32, event)
         self.said: list[tuple[str, str, int]] = []
         self.steps_before: list[int] = []
+        self.paused_at = self.paused_for = 0
 
     def happen(self, event: ev.Event) -> None:
         before, same = self.job, copy.deepcopy((self.job, event))
@@ -206,6 +210,10 @@ class Life(RuleBasedStateMachine):
             self.said.append((event.text, event.level, event.code))
         if isinstance(event, ev.RollbackRecorded):
             self.steps_before.append(len(before.steps))
+        if int(before.status) == PAUSED != int(after.status):
+            self.paused_for += after.updated_at - self.paused_at
+        if int(before.status) != PAUSED == int(after.status):
+            self.paused_at = after.updated_at
         self.job = after
         self.history.append(event)
 
@@ -306,6 +314,15 @@ class Life(RuleBasedStateMachine):
         assert self.job.attempt == sum(isinstance(event, ev.Started) for event in self.history)
         interrupted = [event for event in self.history if isinstance(event, ev.Interrupted)]
         assert self.job.crashes == sum(event.crash for event in interrupted)
+        bounds = (ev.Started, ev.Interrupted, ev.RollbackStarted)
+        last = next((event for event in reversed(self.history) if isinstance(event, bounds)), None)
+        assert self.job.under_way == (isinstance(last, ev.Started) and int(self.job.status) not in ENDED)
+
+    @invariant()
+    def its_pauses_are_measured(self) -> None:
+        """By the times that a job was seen with: a clock that is set back does not count."""
+        assert bool(self.job.paused_at) == (int(self.job.status) == PAUSED)
+        assert self.job.paused_for == self.paused_for
 
     @invariant()
     def its_stages_have_one_line_each(self) -> None:
@@ -351,6 +368,19 @@ HISTORIES: dict[str, list[ev.Event]] = {
     "resumed": [*RESUME, ev.Resumed(at=6, attempt=1)],
     "continued": [*RESUME, ev.Resumed(at=6, attempt=1), ev.Continued(at=7, attempt=1)],
     "interrupted while resuming": [*RESUME, ev.Interrupted(at=6, attempt=1, reason="killed")],
+    "paused in the queue": [*BEGIN, ev.PauseRequested(at=2, by="ada"), ev.Paused(at=3, attempt=0)],
+    "resumed in the queue": [
+        *BEGIN,
+        ev.PauseRequested(at=2, by="ada"),
+        ev.Paused(at=3, attempt=0),
+        ev.ResumeRequested(at=4, by="ada"),
+    ],
+    "paused after an interruption": [
+        *START,
+        ev.Interrupted(at=3, attempt=1, reason="killed"),
+        ev.PauseRequested(at=4, by="ada"),
+        ev.Paused(at=5, attempt=1),
+    ],
     "succeeded": [*START, ev.Succeeded(at=3, attempt=1)],
     "failed": [*START, ev.Failed(at=3, error="no data")],
     "timed out": [*START, ev.TimedOut(at=3, error="too long")],

@@ -173,7 +173,7 @@ class PauseRequested(Event, frozen=True, kw_only=True):
 
 
 class Paused(AttemptEvent, frozen=True, kw_only=True):
-    """The job holds still."""
+    """The job holds still: its attempt, if one is under way, or in the queue."""
 
 
 class ResumeRequested(Event, frozen=True, kw_only=True):

@@ -73,6 +73,10 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     started_at: int = 0
     """Start of the first attempt."""
     ended_at: int = 0
+    paused_at: int = 0
+    """Since when the job is paused; 0 when it is not."""
+    paused_for: int = 0
+    """Milliseconds that earlier pauses took."""
     inputs: dict[str, ev.Kept] = {}
     results: dict[str, ev.Kept] = {}
     priority: int = 0
@@ -81,6 +85,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     attributes: dict[str, Any] = {}
     attempt: int = 0
     """Number of the current attempt; 0 before the first."""
+    under_way: bool = False
+    """Whether that attempt has begun and is not over: its instance is at work, or holds still."""
     crashes: int = 0
     """Attempts that ended without a word."""
     worker: str = ""
@@ -144,16 +150,15 @@ _GOES_TO: Final[dict[type[ev.Event], Status]] = {
 _COMES_FROM: Final[dict[type[ev.Event], frozenset[Status]]] = {
     ev.Waiting: frozenset({Status.SUBMITTED}),
     ev.Started: QUEUED | {Status.RESUME_PENDING},
-    ev.Interrupted: frozenset(Status) - QUEUED,
     ev.Continued: frozenset({Status.RESUMED}),
 }
 """Where the events that share their status with another one can come from.
 
-By the table of moves alone, an attempt that is over could continue, and a second one start beside it.
+By the table of moves alone, a job at work could begin to wait, and a paused one continue without being resumed.
 """
 
 _OF_THE_ENGINE: Final = (ev.MessageAdded, ev.RollbackStarted, ev.RolledBack)
-"""What the engine writes in the name of the last attempt, also when no instance is at work."""
+"""What the engine writes in the name of the last attempt, also when none is under way."""
 
 _WHILE_UNDOING: Final = (*_OF_THE_ENGINE, ev.CancelRequested, ev.Failed, ev.TimedOut, ev.Cancelled)
 """What can still come once the effects of a job are being undone."""
@@ -207,6 +212,10 @@ def apply(job: Job, event: ev.Event) -> Job:
         # Kept apart from what came in between: one time of a clock that ran ahead would postpone the end.
         changes["ended_at"] = max(told_at, job.started_at or job.submitted_at)
         changes["rolling_back"] = None
+        changes["under_way"] = False
+    if job.status is Status.PAUSED and after is not None:
+        changes["paused_at"] = 0
+        changes["paused_for"] = job.paused_for + event.at - job.paused_at
     return replace(job, sequence=job.sequence + 1, updated_at=event.at, **changes)
 
 
@@ -230,16 +239,21 @@ def fold(job_id: str, history: Iterable[ev.Event]) -> Job:
 def _check_fits(job: Job, event: ev.Event, after: Status | None) -> None:
     """Refuse an event that cannot follow; ``after`` is the status it leads to, None for the same one."""
     kind = type(event)
-    if after is None:
-        fits = job.status.running or (job.status.queued and isinstance(event, _OF_THE_ENGINE))
-    else:
-        if after not in MOVES[job.status]:
-            raise IllegalMove(f"job {job.id} is {job.status.name} and cannot become {after.name}")
-        fits = kind not in _COMES_FROM or job.status in _COMES_FROM[kind]
-    if not fits:
-        raise IllegalMove(f"job {job.id} is {job.status.name}: no {kind.__name__} can follow")
+    if after is not None and after not in MOVES[job.status]:
+        raise IllegalMove(f"job {job.id} is {job.status.name} and cannot become {after.name}")
     if job.rolling_back and not isinstance(event, _WHILE_UNDOING):
         raise IllegalMove(f"the effects of job {job.id} are being undone: no {kind.__name__} can follow")
+    if after is None:
+        fits = not job.status.ended
+    else:
+        fits = kind not in _COMES_FROM or job.status in _COMES_FROM[kind]
+    # An attempt that is over cannot go on, and no second one start beside the first.
+    if isinstance(event, ev.Started):
+        fits = fits and not job.under_way
+    elif isinstance(event, ev.AttemptEvent) and not isinstance(event, (*_OF_THE_ENGINE, ev.Paused)):
+        fits = fits and job.under_way
+    if not fits:
+        raise IllegalMove(f"job {job.id} is {job.status.name}: no {kind.__name__} can follow")
 
 
 def _changes(job: Job, event: ev.Event) -> dict[str, Any]:
@@ -250,6 +264,7 @@ def _changes(job: Job, event: ev.Event) -> dict[str, Any]:
                 raise StaleAttempt(f"job {job.id} expects attempt {job.attempt + 1}, not {event.attempt}")
             return {
                 "attempt": event.attempt,
+                "under_way": True,
                 "started_at": job.started_at or event.at,
                 "worker": event.worker,
                 "pid": event.pid,
@@ -291,12 +306,13 @@ def _changes(job: Job, event: ev.Event) -> dict[str, Any]:
             entry = Rollback(event.function, tuple(event.arguments), len(job.steps))
             return {"rollbacks": (*job.rollbacks, entry)}
         case ev.RollbackStarted():
-            return {"rolling_back": event.outcome, "reason": event.reason}
+            return {"rolling_back": event.outcome, "reason": event.reason, "under_way": False}
         case ev.RolledBack():
             return {"rollbacks": _rolled_back(job, event)}
         case ev.Interrupted():
             return {
                 "crashes": job.crashes + event.crash,
+                "under_way": False,
                 "worker": "",
                 "pid": 0,
                 "born": 0.0,
@@ -305,6 +321,8 @@ def _changes(job: Job, event: ev.Event) -> dict[str, Any]:
                     Stage(stage.name) if stage.state == "started" else stage for stage in job.stages
                 ),
             }
+        case ev.Paused():
+            return {"paused_at": event.at}
         case ev.CancelRequested():
             # A cancel wins over the outcome that was to follow the undoing.
             return {"cancelled_by": event.by, "rolling_back": "cancelled" if job.rolling_back else None}

@@ -39,7 +39,7 @@ class Status(IntEnum):
 
     @property
     def running(self) -> bool:
-        """Whether an instance may be at work, or holding still, for the job."""
+        """Whether the job is neither in the queue nor over: an instance may be at work or hold still for it."""
         return not self.ended and not self.queued
 
 
@@ -51,21 +51,32 @@ UNFINISHED: Final = frozenset(_S) - ENDED
 
 MOVES: Final[dict[Status, frozenset[Status]]] = {
     _S.NEW: frozenset({_S.SUBMITTED}),
-    _S.SUBMITTED: frozenset({_S.WAITING, _S.EXECUTING, _S.FAILED, _S.TIMED_OUT, _S.CANCELLING}),
-    _S.WAITING: frozenset({_S.EXECUTING, _S.FAILED, _S.TIMED_OUT, _S.CANCELLING}),
+    _S.SUBMITTED: frozenset(
+        {_S.WAITING, _S.EXECUTING, _S.FAILED, _S.TIMED_OUT, _S.CANCELLING, _S.PAUSE_PENDING}
+    ),
+    _S.WAITING: frozenset({_S.EXECUTING, _S.FAILED, _S.TIMED_OUT, _S.CANCELLING, _S.PAUSE_PENDING}),
     # Back to WAITING: the attempt was interrupted and another one will go on from its last step.
     _S.EXECUTING: frozenset(
         {_S.WAITING, _S.SUCCEEDED, _S.FAILED, _S.TIMED_OUT, _S.CANCELLING, _S.PAUSE_PENDING}
     ),
-    # The work may end before it reaches a place where it can hold still.
+    # The work may end before it holds still. Not back to WAITING: an interruption must not undo a pause.
     _S.PAUSE_PENDING: frozenset(
-        {_S.PAUSED, _S.RESUME_PENDING, _S.WAITING, _S.SUCCEEDED, _S.FAILED, _S.TIMED_OUT, _S.CANCELLING}
+        {_S.PAUSED, _S.RESUME_PENDING, _S.SUCCEEDED, _S.FAILED, _S.TIMED_OUT, _S.CANCELLING}
     ),
     _S.PAUSED: frozenset({_S.RESUME_PENDING, _S.FAILED, _S.TIMED_OUT, _S.CANCELLING}),
-    # A new attempt moves RESUME_PENDING straight to EXECUTING; a held one is RESUMED first.
-    # One that was asked to go on before it held still may end meanwhile.
+    # A job that was paused in the queue moves straight to EXECUTING when its turn comes; a held attempt is
+    # RESUMED first. One that was asked to go on before it held still may end meanwhile.
     _S.RESUME_PENDING: frozenset(
-        {_S.RESUMED, _S.EXECUTING, _S.WAITING, _S.SUCCEEDED, _S.FAILED, _S.TIMED_OUT, _S.CANCELLING}
+        {
+            _S.RESUMED,
+            _S.EXECUTING,
+            _S.WAITING,
+            _S.SUCCEEDED,
+            _S.FAILED,
+            _S.TIMED_OUT,
+            _S.CANCELLING,
+            _S.PAUSE_PENDING,
+        }
     ),
     _S.RESUMED: frozenset(
         {_S.EXECUTING, _S.WAITING, _S.SUCCEEDED, _S.FAILED, _S.TIMED_OUT, _S.CANCELLING, _S.PAUSE_PENDING}
