@@ -34,7 +34,7 @@ def fill(path: Path, count: int) -> None:
         rows, bodies = [], []
         for job, history in jobs:
             number += 1
-            rows.append(store_rows.row(job))
+            rows.append(store_rows.new_row(job))
             bodies += [(number, index, ev.encode(event).decode()) for index, event in enumerate(history, 1)]
             if len(rows) == BATCH:
                 break

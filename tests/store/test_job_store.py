@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from milepost.jobs import ENDED, IllegalMove, Job, JobFilter, Kept, Page, StaleAttempt, Status, fold
+from milepost.jobs import ENDED, IllegalMove, Job, JobFilter, JobPage, Kept, Page, StaleAttempt, Status, fold
 from milepost.jobs import events as ev
 from milepost.store import JobStore, Recorded, StoreError, UnknownJob, keep, read
 from tests.store.conftest import OpenStore
@@ -294,11 +294,26 @@ _filters = st.builds(
     statuses=st.frozensets(st.sampled_from(Status), max_size=3),
     deleted=st.booleans(),
     owner=st.sampled_from(["", "ann", "bob", "eve"]),
-    service=st.sampled_from(["", "A/B.GPServer", "C.GPServer"]),
+    service=st.sampled_from(["", "A/B.GPServer", "C.GPServer", "A/B.v2.VideoServer"]),
+    service_type=st.sampled_from(["", "GPServer", "VideoServer", "Server"]),
     operation=st.sampled_from(["", "buffer", "clip"]),
+    worker=st.sampled_from(["", "here", "there"]),
     submitted_from=_times,
     submitted_to=_times,
+    ended_to=_times | st.integers(2000, 6000),
 )
+# Jobs that ran on several machines, and some whose clock was set back.
+_MOVED: Sequence[Sequence[ev.Event]] = [
+    [started(), ev.Interrupted(at=1600, attempt=1, reason="gone", crash=True)],
+    [
+        started(),
+        ev.Interrupted(at=1600, attempt=1, reason="gone", crash=True),
+        ev.Started(at=1700, attempt=2, worker="there", pid=2),
+        ev.Succeeded(at=2500, attempt=2, results={}),
+    ],
+    [started(), ev.Failed(at=0, error="early")],
+    [ev.TimedOut(at=3, error="late")],
+]
 _pages = st.builds(Page, limit=st.integers(1, 8), offset=st.integers(0, 12), oldest_first=st.booleans())
 _jobs = st.lists(
     st.tuples(
@@ -306,10 +321,10 @@ _jobs = st.lists(
             submitted,
             at=st.integers(0, 10),
             owner=st.sampled_from(["ann", "bob"]),
-            service=st.sampled_from(["A/B.GPServer", "C.GPServer"]),
+            service=st.sampled_from(["A/B.GPServer", "C.GPServer", "A/B.v2.VideoServer"]),
             operation=st.sampled_from(["buffer", "clip"]),
         ),
-        st.sampled_from(REACHED),
+        st.sampled_from(REACHED).map(path_to) | st.sampled_from(_MOVED),
     ),
     max_size=25,
 )
@@ -319,24 +334,71 @@ _jobs = st.lists(
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_pages_hold_what_the_filter_matches(
     new_store: Callable[[], OpenStore],
-    jobs: list[tuple[ev.Submitted, Status]],
+    jobs: list[tuple[ev.Submitted, Sequence[ev.Event]]],
     asked: list[tuple[JobFilter, Page]],
 ) -> None:
-    async with new_store()() as store:
-        answers = await asyncio.gather(
-            *(store.submit(new_id(), first, *path_to(status)) for first, status in jobs)
-        )
+    opened = new_store()
+    async with opened() as store:
+        answers = await asyncio.gather(*(store.submit(new_id(), first, *more) for first, more in jobs))
         stored = [each.job for each in answers]  # in the order of submission
-        for wanted, page in asked:
-            expected = [job for job in stored if wanted.matches(job)]
-            expected.sort(key=lambda job: job.submitted_at)
-            if not page.oldest_first:
-                expected.reverse()
-            found = await store.find(wanted, page)
-            assert list(found.jobs) == expected[page.offset : page.offset + page.limit]
-            assert found.more == (len(expected) > page.offset + page.limit)
-            assert await store.count(wanted) == len(expected)
-        assert list(await store.unfinished()) == [job for job in stored if job.status not in ENDED]
+        await _check_pages(store, stored, asked)
+    async with opened() as store:  # with nothing at hand
+        await _check_pages(store, stored, asked)
+
+
+async def _check_pages(store: JobStore, stored: list[Job], asked: list[tuple[JobFilter, Page]]) -> None:
+    for wanted, page in asked:
+        expected = [job for job in stored if wanted.matches(job)]
+        expected.sort(key=lambda job: job.submitted_at)
+        if not page.oldest_first:
+            expected.reverse()
+        found = await store.find(wanted, page)
+        assert list(found.jobs) == expected[page.offset : page.offset + page.limit]
+        assert found.more == (len(expected) > page.offset + page.limit)
+        assert await store.count(wanted) == len(expected)
+    assert list(await store.unfinished()) == [job for job in stored if job.status not in ENDED]
+
+
+async def test_a_list_by_the_type_of_the_service(store: JobStore) -> None:
+    mission = await begin(store, service="Missions.MissionServer", at=2)
+    await begin(store, service="MissionServer.GPServer", at=3)
+    older = await begin(store, service="North/Missions.MissionServer", at=1)
+    found = (await store.find(JobFilter(service_type="MissionServer"), Page())).jobs
+    assert list(found) == [mission, older]
+
+
+async def test_a_list_by_the_machine_of_the_last_attempt(store: JobStore) -> None:
+    job = await begin(store, started())
+    await begin(store)
+    assert list((await store.find(JobFilter(worker="here"), Page())).jobs) == [job]
+    gone = await store.append(
+        job.id, ev.Interrupted(at=1600, attempt=1, reason="the machine is gone", crash=True)
+    )
+    assert await store.count(JobFilter(worker="here")) == 0
+    assert (await store.get(job.id)).worker == gone.worker == ""
+    again = await store.append(job.id, ev.Started(at=1700, attempt=2, worker="there", pid=2))
+    assert list((await store.find(JobFilter(worker="there"), Page())).jobs) == [again]
+
+
+async def test_what_goes_on_has_not_ended_by_any_time(store: JobStore) -> None:
+    for status in REACHED:
+        await begin(store, *path_to(status))
+    ended = JobFilter(ended_to=2**60, deleted=True)
+    assert await store.count(ended) == len(ENDED)
+    assert await store.count(JobFilter(ended_to=3999, deleted=True)) == 0
+    waiting = JobFilter(ended_to=2**60, statuses=frozenset({Status.WAITING}))
+    assert await store.count(waiting) == 0
+    assert await store.find(waiting, Page()) == JobPage(jobs=[], more=False)
+
+
+async def test_a_long_job_is_listed_as_it_is(open_store: OpenStore) -> None:
+    async with open_store() as store:
+        job = await begin(store, started(), *(message(str(number)) for number in range(1000)))
+    async with open_store() as store:
+        for _ in range(2):
+            assert list((await store.find(JobFilter(), Page())).jobs) == [job]
+        job = await store.append(job.id, message("one more"))
+        assert list((await store.find(JobFilter(), Page())).jobs) == [job] == [await store.get(job.id)]
 
 
 async def test_jobs_of_equal_times_keep_the_order_of_submission(store: JobStore) -> None:

@@ -227,21 +227,33 @@ async def test_a_file_that_another_program_holds_refuses_changes_until_it_lets_g
 def filters() -> list[JobFilter]:
     some = [frozenset[Status](), frozenset({Status.SUCCEEDED}), frozenset({Status.EXECUTING, Status.DELETED})]
     return [
-        JobFilter(statuses=statuses, owner=owner, service=service, operation=operation, submitted_from=since)
-        for statuses, owner, service, operation, since in itertools.product(
-            some, ("", "ann"), ("", "A/B.GPServer"), ("", "buffer"), (None, 5)
+        JobFilter(
+            statuses=statuses, submitted_from=since, ended_to=until, **dict(zip(columns, values, strict=True))
+        )
+        for columns in [("owner", "service", "service_type", "operation", "worker")]
+        for statuses, since, until, values in itertools.product(
+            some, (None, 5), (None, 9), itertools.product(("", "x"), repeat=len(columns))
         )
     ]
+
+
+def index_for(wanted: JobFilter) -> str:
+    """The index on all columns that are given, as far as there is one."""
+    if wanted.owner:
+        return "owner" + ("_and_service" if wanted.service else "_and_type" if wanted.service_type else "")
+    return (
+        (wanted.operation and "operation")
+        or (wanted.service and "service")
+        or (wanted.service_type and "type")
+        or "status"
+    )
 
 
 def test_every_list_and_count_is_searched_on_an_index() -> None:
     connection = sqlite3.connect(":memory:", isolation_level=None)
     migrate(connection)
     for wanted in filters():
-        index = next(
-            (name for name in ("owner", "operation", "service") if getattr(wanted, name)),
-            "status",
-        )
+        index = index_for(wanted)
         for query, arguments in (
             page_query(wanted, Page()),
             page_query(wanted, Page(oldest_first=True)),
@@ -265,7 +277,7 @@ def test_reading_one_job_searches_on_keys() -> None:
         (rows.BY_KEY, ("x", "y")),
         (rows.HISTORY, ("x", 0)),
         (rows.PAYLOAD, ("x", "y")),
-        (rows.UPDATE_JOB, (1, 1, 1, 1, "x")),
+        (rows.UPDATE_JOB, (1, 1, "", 1, 1, "x")),
         (rows.DROP_PAYLOADS, ("x",)),
     ):
         plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", values)]

@@ -1,7 +1,6 @@
 """The jobs of all services of one type, for the dialects whose resources name no service or no task."""
 
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
-from contextlib import aclosing
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
@@ -9,6 +8,7 @@ from msgspec.structs import replace
 
 from milepost.http import Call, not_found, plain, read_job_id
 from milepost.jobs import IllegalMove, Job, JobFilter, JobPage, Page, Status
+from milepost.jobs.query import type_of_service
 from milepost.manager import JobManager, UnknownJob
 from milepost.operations import Operation
 from milepost.security import Role
@@ -18,9 +18,6 @@ PAGING: Final = ("start", "num")
 
 PAGE_LIMIT: Final = 1000
 """Jobs that one answer lists at most."""
-
-_CHUNK: Final = 200
-"""Jobs that are read at a time."""
 
 
 class JobsOfType:
@@ -49,94 +46,32 @@ class JobsOfType:
             job = await self._manager.get(job_id) if job_id else None
         except UnknownJob:
             job = None
-        if (
-            job is None
-            or job.status is Status.DELETED
-            or job.service.rpartition(".")[2] != self._type
-            or (service and job.service != service)
-            or not (job.owner == call.person.username or sees_all(call))
-        ):
+        if job is None or not self._of_type(call, JobFilter(service=service)).matches(job):
             raise not_found(f"Job {spelled[:60]}")
         return job
 
-    async def page(
-        self,
-        call: Call,
-        wanted: JobFilter,
-        *,
-        services: Sequence[str] | None = None,
-        matches: Callable[[Job], bool] | None = None,
-        oldest_first: bool = False,
-    ) -> JobPage:
+    async def page(self, call: Call, wanted: JobFilter, *, oldest_first: bool = False) -> JobPage:
         """The page of jobs that the call asks for: one's own jobs, or everybody's for administrators.
 
         Args:
             call: who asks, and with ``start`` and ``num`` for which part of the list.
             wanted: what the jobs must match; its owner counts for administrators only.
-            services: full names; every service of the type without them.
-            matches: what they must match beyond that.
             oldest_first: whether the list begins with the oldest job instead of the newest.
 
         Raises:
             ServiceError: 400, ``start`` or ``num`` is no number or too large.
         """
         start, limit = page_of(call)
-        if not sees_all(call):
-            wanted = replace(wanted, owner=call.person.username)
-        names = self._services() if services is None else services
-        if len(names) == 1 and matches is None:
-            wanted = replace(wanted, service=names[0])
-            return await self._manager.find(
-                wanted, Page(limit=limit, offset=start - 1, oldest_first=oldest_first)
-            )
-        found: list[Job] = []
-        number = 0
-        async with aclosing(self._merged(wanted, names, oldest_first)) as jobs:
-            async for job in jobs:
-                if matches is not None and not matches(job):
-                    continue
-                if len(found) == limit:
-                    return JobPage(jobs=found, more=True)
-                number += 1
-                if number >= start:
-                    found.append(job)
-        return JobPage(jobs=found, more=False)
+        return await self._manager.find(
+            self._of_type(call, wanted), Page(limit=limit, offset=start - 1, oldest_first=oldest_first)
+        )
 
-    def _services(self) -> list[str]:
-        return [name for name, each in self._manager.catalog.services.items() if each.type == self._type]
-
-    async def _merged(
-        self, wanted: JobFilter, services: Sequence[str], oldest_first: bool
-    ) -> AsyncGenerator[Job, None]:
-        """The jobs of several services in one order, read as they are taken."""
-        streams = [self._of_service(replace(wanted, service=name), oldest_first) for name in services]
-        heads = [(job, stream) for stream in streams if (job := await anext(stream, None))]
-        first = min if oldest_first else max
-        while heads:
-            index = first(range(len(heads)), key=lambda each: heads[each][0].submitted_at)
-            job, stream = heads[index]
-            yield job
-            after = await anext(stream, None)
-            if after is None:
-                del heads[index]
-            else:
-                heads[index] = after, stream
-
-    async def _of_service(self, wanted: JobFilter, oldest_first: bool) -> AsyncGenerator[Job, None]:
-        offset = 0
-        before: set[str] = set()
-        while True:
-            page = await self._manager.find(
-                wanted, Page(limit=_CHUNK, offset=offset, oldest_first=oldest_first)
-            )
-            for job in page.jobs:
-                # New jobs move the older ones on: the first of this page may be the last of the one before.
-                if job.id not in before:
-                    yield job
-            if not page.more:
-                return
-            before = {job.id for job in page.jobs}
-            offset += len(page.jobs)
+    def _of_type(self, call: Call, wanted: JobFilter) -> JobFilter:
+        """Of the jobs that are wanted, those of the type that the person who asks may see."""
+        # The name of a service tells its type, and the store need not compare both.
+        if type_of_service(wanted.service) != self._type:
+            wanted = replace(wanted, service_type=self._type)
+        return wanted if sees_all(call) else replace(wanted, owner=call.person.username)
 
     async def cancel(self, job: Job, by: str) -> Job | None:
         """Ask for the end of a job; None when it has ended already.

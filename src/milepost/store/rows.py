@@ -1,21 +1,26 @@
 """A job as rows: the statements that write and read one, and the fold of what was read."""
 
 import sqlite3
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any, Final
 
 from milepost.jobs import Job, fold
 from milepost.jobs.events import decode
+from milepost.jobs.query import type_of_service
 from milepost.store.protocol import UnknownJob
 
 _AT_ONCE: Final = 500
 """Jobs read with one statement; SQLite limits the parameters of a statement."""
 
 INSERT_JOB: Final = """
-INSERT INTO jobs (id, sequence, status, owner, service, operation, priority, key, submitted_at, updated_at, ended_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO jobs (sequence, status, worker, updated_at, ended_at, id,
+    owner, service, service_type, operation, priority, key, submitted_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
-UPDATE_JOB: Final = "UPDATE jobs SET sequence = ?, status = ?, updated_at = ?, ended_at = ? WHERE id = ?"
+UPDATE_JOB: Final = (
+    "UPDATE jobs SET sequence = ?, status = ?, worker = ?, updated_at = ?, ended_at = ? WHERE id = ?"
+)
 INSERT_EVENT: Final = "INSERT INTO events (job, sequence, body) VALUES (?, ?, ?)"
 INSERT_PAYLOAD: Final = "INSERT OR REPLACE INTO payloads (job, name, body) VALUES (?, ?, ?)"
 DROP_PAYLOADS: Final = "DELETE FROM payloads WHERE job = (SELECT number FROM jobs WHERE id = ?)"
@@ -28,21 +33,23 @@ WHERE job = (SELECT number FROM jobs WHERE id = ?) AND sequence > ? ORDER BY seq
 PAYLOAD: Final = "SELECT body FROM payloads WHERE job = (SELECT number FROM jobs WHERE id = ?) AND name = ?"
 
 
-def row(job: Job) -> tuple[Any, ...]:
-    """What ``INSERT_JOB`` stores of a job."""
+def new_row(job: Job) -> tuple[Any, ...]:
+    """The values of ``INSERT_JOB``."""
     return (
-        job.id,
-        job.sequence,
-        job.status,
+        *changed_row(job),
         job.owner,
         job.service,
+        type_of_service(job.service),
         job.operation,
         job.priority,
         job.key,
         job.submitted_at,
-        job.updated_at,
-        job.ended_at,
     )
+
+
+def changed_row(job: Job) -> tuple[Any, ...]:
+    """The values of ``UPDATE_JOB``: all that events after the first can change."""
+    return job.sequence, job.status, job.worker, job.updated_at, job.ended_at, job.id
 
 
 def load(connection: sqlite3.Connection, job_id: str) -> Job:
@@ -54,22 +61,43 @@ def load(connection: sqlite3.Connection, job_id: str) -> Job:
     found = connection.execute(NUMBER, (job_id,)).fetchone()
     if found is None:
         raise UnknownJob(job_id)
-    ((_, job),) = load_many(connection, [found[0]])
+    (job,) = load_many(connection, [found[0]])
     return job
 
 
-def load_many(connection: sqlite3.Connection, numbers: list[int]) -> list[tuple[int, Job]]:
-    """The jobs of these row numbers, given in rising order or few enough for one statement."""
-    jobs: list[tuple[int, Job]] = []
+def load_many(
+    connection: sqlite3.Connection, numbers: Sequence[int], at_hand: Mapping[str, Job] | None = None
+) -> list[Job]:
+    """The jobs of these row numbers, in their order, as the transaction of the connection sees them.
+
+    Args:
+        connection: in a transaction.
+        numbers: of rows that exist.
+        at_hand: jobs by id, older or newer ones too. One with as many events as are stored need
+            not be folded again: events never change, so it is the same.
+    """
+    jobs: dict[int, Job] = {}
     for start in range(0, len(numbers), _AT_ONCE):
         some = numbers[start : start + _AT_ONCE]
-        rows = connection.execute(
+        if at_hand:
+            heads = connection.execute(
+                f"SELECT number, id, sequence FROM jobs WHERE number IN ({_marks(some)})",  # noqa: S608
+                some,
+            )
+            for number, job_id, sequence in heads:
+                known = at_hand.get(job_id)
+                if known is not None and known.sequence == sequence:
+                    jobs[number] = known
+            some = [each for each in some if each not in jobs]
+        found = connection.execute(
             "SELECT jobs.number, jobs.id, events.body FROM events JOIN jobs ON jobs.number = events.job"  # noqa: S608
-            f" WHERE events.job IN ({','.join('?' * len(some))}) ORDER BY events.job, events.sequence",
+            f" WHERE events.job IN ({_marks(some)}) ORDER BY events.job, events.sequence",
             some,
         )
-        jobs += [
-            (number, fold(job_id, (decode(body) for _, _, body in bodies)))
-            for (number, job_id), bodies in groupby(rows, key=lambda row: (row[0], row[1]))
-        ]
-    return jobs
+        for (number, job_id), bodies in groupby(found, key=lambda row: (row[0], row[1])):
+            jobs[number] = fold(job_id, (decode(body) for _, _, body in bodies))
+    return [jobs[each] for each in numbers]
+
+
+def _marks(values: Sequence[int]) -> str:
+    return ",".join("?" * len(values))

@@ -24,6 +24,9 @@ T = TypeVar("T")
 
 _READERS: Final = 2
 
+_LONG: Final = 500
+"""Events from which on a job in a list is kept at hand: folding them takes milliseconds."""
+
 
 class SQLiteStore:
     """A ``JobStore`` in a file, in WAL mode with synchronous=FULL.
@@ -135,11 +138,13 @@ class SQLiteStore:
 
         def read(connection: sqlite3.Connection) -> list[Job]:
             numbers = [row[0] for row in connection.execute(*queries.page_query(wanted, page))]
-            jobs = dict(rows.load_many(connection, numbers))
-            return [jobs[number] for number in numbers]
+            return rows.load_many(connection, numbers, self._seen)
 
-        # Not through what is at hand: a page must show its jobs as they matched.
+        # Not as they are by now: a page must show its jobs as they matched.
         jobs = await self._read(read)
+        for job in jobs:
+            if job.sequence >= _LONG:
+                self._newest(job)
         return JobPage(jobs=jobs[: page.limit], more=len(jobs) > page.limit)
 
     async def count(self, wanted: JobFilter) -> int:
@@ -153,7 +158,7 @@ class SQLiteStore:
 
         def read(connection: sqlite3.Connection) -> list[Job]:
             numbers = [row[0] for row in connection.execute(*queries.unfinished_query())]
-            return [job for _, job in rows.load_many(connection, numbers)]
+            return rows.load_many(connection, numbers)
 
         return await self._read(read)
 

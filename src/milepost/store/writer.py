@@ -132,16 +132,14 @@ class Writer:
             job = begin(change.job_id, first)
             for event in events[1:]:
                 job = apply(job, event)
-            number = self._connection.execute(rows.INSERT_JOB, rows.row(job)).lastrowid
+            number = self._connection.execute(rows.INSERT_JOB, rows.new_row(job)).lastrowid
             start = 0
             change.outcome = Submission(job, created=True)
         else:
             job = head = self._head(change.job_id, fresh)
             for event in events:
                 job = apply(job, event)
-            self._connection.execute(
-                rows.UPDATE_JOB, (job.sequence, job.status, job.updated_at, job.ended_at, change.job_id)
-            )
+            self._connection.execute(rows.UPDATE_JOB, rows.changed_row(job))
             (number,) = self._connection.execute(rows.NUMBER, (change.job_id,)).fetchone()
             start = head.sequence
             change.outcome = job

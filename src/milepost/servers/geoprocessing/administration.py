@@ -93,7 +93,7 @@ class Administration:
         """One page of the jobs that match."""
         about = find_service(self._manager, call)
         given = call.parameters
-        wanted = read_filter(given, about.name)
+        wanted = read_filter(given, about.name, null_is_nobody=self._server)
         number = given.number("number", DEFAULT_PAGE, least=1, most=PAGE_LIMIT)
         start = given.number("start", 1, least=1, most=10_000_000)
         total, found, more = 0, [], False
@@ -239,6 +239,7 @@ _QUERY: Final = (
     Field(name="endTime", title="To"),
     Field(name="jobStatus", title="Statuses", help="Such as esriJobFailed,esriJobCancelled; all when empty"),
     Field(name="userName", title="Submitted by"),
+    Field(name="machineName", title="Machine", help="The one that a job ran on last"),
     Field(name="number", title="Jobs in a page", value=str(DEFAULT_PAGE)),
     Field(name="start", title="Number of the first one", value="1"),
 )

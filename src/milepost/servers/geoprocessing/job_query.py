@@ -34,30 +34,36 @@ _DAY: Final = 24 * 60 * 60 * 1000
 _WORDS: Final = {word.lower(): word for word in STATUS.values()}
 
 
-def read_filter(given: Parameters, service: str) -> JobFilter | None:
+def read_filter(given: Parameters, service: str, *, null_is_nobody: bool = False) -> JobFilter | None:
     """The jobs that a query asks for; None when no job can be one of them.
+
+    The documents speak of the earliest and the most recent time to query, and not of which time of
+    a job. It is that of the submission: every job has it, also one that waits or is at work, and
+    it never changes between two pages.
+
+    Args:
+        given: the parameters.
+        service: full name of the service.
+        null_is_nobody: whether the user name ``null`` stands for those who did not sign in.
 
     Raises:
         ServiceError: 400, a parameter says nothing that is known; the message names it.
     """
-    if given.get("machineName"):
-        raise ServiceError(
-            400, "Parameter 'machineName': jobs are not found by machine here; leave the parameter out"
-        )
     words = {_word(text) for text in _statuses(given)}
     statuses = frozenset(status for status, word in STATUS.items() if word in words)
     # What was deleted is no longer there.
     statuses -= {Status.DELETED}
-    if words and not statuses:
-        return None
-    return JobFilter(
+    wanted = JobFilter(
         statuses=statuses,
-        # Nobody submits without signing in: the null that stands for them matches no job.
         owner=given.get("userName"),
         service=service,
+        worker=given.get("machineName"),
         submitted_from=_time(given, "startTime", last=False),
         submitted_to=_time(given, "endTime", last=True),
     )
+    # Nobody submits here without signing in.
+    anonymous = null_is_nobody and wanted.owner == "null"
+    return None if anonymous or (words and not statuses) else wanted
 
 
 def echo(given: Parameters, service: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from milepost.http import Call, ServiceError
-from milepost.jobs import Job, JobFilter, Status
+from milepost.jobs import JobFilter, Status
 from milepost.servers.production import dates, wire
 
 FILTERS: Final = ("status", "startDate", "endDate", "msgLevel", "user")
@@ -16,8 +16,15 @@ MOST_IDS: Final = 1000
 """Jobs that one request may name."""
 
 
-def job_filter(call: Call) -> JobFilter | None:
+def job_filter(call: Call, service: str) -> JobFilter | None:
     """What the jobs must match; None when no job can.
+
+    ``startDate`` is compared with the submission and ``endDate`` with the end of the job, which a
+    job that goes on does not have yet: the record tells no other times.
+
+    Args:
+        call: the query.
+        service: full name of the service.
 
     Raises:
         ServiceError: 400, names the parameter that is wrong.
@@ -25,25 +32,13 @@ def job_filter(call: Call) -> JobFilter | None:
     status = _status(call)
     if status is Status.DELETED:
         return None
-    user = call.parameters.get("user").strip()
-    ended_by = _time(call, "endDate", dates.last_moment)
     return JobFilter(
         statuses=frozenset() if status is None else frozenset({status}),
-        owner=user,
+        owner=call.parameters.get("user").strip(),
+        service=service,
         submitted_from=_time(call, "startDate", dates.first_moment),
-        # No job ends before it is submitted.
-        submitted_to=ended_by,
+        ended_to=_time(call, "endDate", dates.last_moment),
     )
-
-
-def ended_in_time(call: Call) -> Callable[[Job], bool] | None:
-    """Whether a job has ended by ``endDate``; None when that is not asked.
-
-    Raises:
-        ServiceError: 400, the date cannot be read.
-    """
-    latest = _time(call, "endDate", dates.last_moment)
-    return None if latest is None else lambda job: job.status.ended and job.updated_at <= latest
 
 
 def message_level(call: Call) -> wire.MessageLevel:

@@ -66,13 +66,11 @@ class Production:
     async def query(self, call: Call) -> Answer:
         """The jobs that match, oldest first as in the documents."""
         service = self._service(call)
-        wanted = query.job_filter(call)
+        wanted = query.job_filter(call, service.name)
         level = query.message_level(call)
         page = JobPage(jobs=(), more=False)
         if wanted and (wanted.owner in ("", call.person.username) or sees_all(call)):
-            page = await self._jobs.page(
-                call, wanted, services=[service.name], matches=query.ended_in_time(call), oldest_first=True
-            )
+            page = await self._jobs.page(call, wanted, oldest_first=True)
         records = []
         for job in page.jobs:
             with suppress(LookupError):  # it was deleted meanwhile
