@@ -138,6 +138,13 @@ def events_for(draw: st.DrawFn, kind: type[ev.Event], job: Job) -> ev.Event:
     return draw(events_of(kind, **known))
 
 
+def finds_its_attempt(kind: type[ev.Event], job: Job) -> bool:
+    """Whether an attempt is under way where the event needs one, and none where it begins one."""
+    if kind is ev.Started:
+        return not job.under_way
+    return job.under_way or not issubclass(kind, ev.AttemptEvent) or kind in OF_THE_ENGINE
+
+
 def expected(job: Job, event: ev.Event) -> int | None:
     """The status after an event that is allowed; None when it must be refused."""
     kind, status = type(event), int(job.status)
@@ -149,9 +156,7 @@ def expected(job: Job, event: ev.Event) -> int | None:
         return None
     if job.rolling_back and kind not in ALLOWED_WHILE_UNDOING:
         return None
-    if isinstance(event, ev.Started) and job.under_way:
-        return None
-    if isinstance(event, ev.AttemptEvent) and kind not in OF_THE_ENGINE and not job.under_way:
+    if not finds_its_attempt(kind, job):
         return None
     if kind in CHANGES:
         sources, target = CHANGES[kind]
@@ -244,6 +249,7 @@ class Life(RuleBasedStateMachine):
             if int(self.job.status) in sources
             and target not in ENDED
             and (not self.job.rolling_back or kind in ALLOWED_WHILE_UNDOING)
+            and finds_its_attempt(kind, self.job)
         ]
         if kinds:
             self.happen(data.draw(st.sampled_from(kinds).flatmap(lambda kind: events_for(kind, self.job))))
