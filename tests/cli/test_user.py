@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tests.cli.conftest import Run
 
-from milepost.security import People
+from milepost.security import InvalidToken, People, Tokens
 
 PASSWORD = "correct-horse-battery"
 
@@ -64,9 +64,49 @@ def test_somebody_is_removed(run: Run, data: Path) -> None:
     assert not signs_in(data, "ann", PASSWORD)
 
 
+def test_a_role_is_changed(run: Run, data: Path) -> None:
+    run("user", "add", "ann", "--data", data, "--password-stdin", input=PASSWORD)
+    assert run("user", "role", "ann", "publisher", "--data", data).stdout == "ann is publisher now.\n"
+    assert "ann   publisher" in run("user", "list", "--data", data).stdout
+    refused = run("user", "role", "ann", "emperor", "--data", data, code=2)
+    assert "administrator" in refused.stderr
+
+
+def test_privileges_are_granted_and_revoked(run: Run, data: Path) -> None:
+    run("user", "add", "ann", "--data", data, "--password-stdin", input=PASSWORD)
+    first, second = "portal:admin:updateItems", "portal:admin:manageServers"
+    assert first in run("user", "grant", "--help").stdout
+    run("user", "grant", "ann", first, "--data", data)
+    said = run("user", "grant", "ann", second, "--data", data).stdout
+    assert said == f"ann is user, and was granted {second}, {first} beyond that.\n"
+    assert f"ann   user           + {second}, {first}\n" in run("user", "list", "--data", data).stdout
+    listed = json.loads(run("user", "list", "--json", "--data", data).stdout)
+    assert [each["granted"] for each in listed] == [[second, first], []]
+    run("user", "revoke", "ann", first, "--data", data)
+    refused = run("user", "revoke", "ann", first, second, "--data", data, code=1)
+    assert f"ann was not granted {first}; nothing was changed" in refused.stderr
+    said = run("user", "revoke", "ann", second, "--data", data).stdout
+    assert said == "ann is user, and was granted nothing beyond that.\n"
+
+
+def test_the_key_is_rotated(run: Run, data: Path) -> None:
+    with People(data / "people.sqlite") as people:
+        root = people.get("root")
+        assert root is not None
+        token, _ = Tokens(data / "token.key", people).issue(root)
+        assert "all tokens are void" in run("user", "rotate-key", "--data", data).stdout
+        with pytest.raises(InvalidToken):
+            Tokens(data / "token.key", people).verify(token)
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (("role", "nobody", "user"), "nobody named"),
+        (("role", "root", "user"), "last administrator"),
+        (("grant", "nobody", "portal:admin:updateItems"), "nobody named"),
+        (("revoke", "nobody", "portal:admin:updateItems"), "nobody named"),
+        (("grant", "root", "portal:admin:fly"), "the privileges are"),
         (("add", "root"), "already"),
         (("add", "two words"), "cannot be a username"),
         (("passwd", "nobody"), "nobody named"),
