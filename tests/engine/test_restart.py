@@ -229,8 +229,8 @@ async def test_the_time_that_the_server_was_down_is_not_the_job_s(tmp_path: Path
 
 
 def limit_pages(house: House, more: int) -> None:
-    (pages,) = house.store._connection.execute("PRAGMA page_count").fetchone()
-    house.store._connection.execute(f"PRAGMA max_page_count = {pages + more}")
+    (pages,) = house.store._writer._connection.execute("PRAGMA page_count").fetchone()
+    house.store._writer._connection.execute(f"PRAGMA max_page_count = {pages + more}")
 
 
 async def test_a_full_disk_stops_a_job_and_it_goes_on_when_there_is_room(

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +19,6 @@ import structlog
 from milepost.engine import messages as m
 from milepost.engine import template as t
 from milepost.engine.instance import JOB_VARIABLE, NO_JOB
-from milepost.jobs import Job
 
 log = structlog.get_logger("milepost.engine")
 
@@ -28,8 +27,6 @@ START_LIMIT: Final = 300.0
 
 END_LIMIT: Final = 10.0
 """Seconds that a template has to end in, with all its instances."""
-
-_SWEEPS: Final = 10
 
 
 class StartError(Exception):
@@ -298,36 +295,3 @@ class Instance:
         status = await self.ended()
         self._writer.close()
         return status
-
-
-def kill_leftovers(jobs: Iterable[Job]) -> None:
-    """Kill all processes of these jobs that no template can see to; returns when they are gone.
-
-    A pid alone proves nothing, for it may have been given away again: a process must have been
-    created when the instance was, or carry the id of a job in its environment.
-    """
-    wanted = {job.id: job for job in jobs}
-    instances = {job.pid: job for job in wanted.values() if job.pid}
-    for _ in range(_SWEEPS):  # a process may have been forked behind our back by one that died then
-        found = [each for each in psutil.process_iter() if _belongs(each, wanted, instances)]
-        for process in found:
-            with contextlib.suppress(psutil.Error, OSError):
-                process.kill()
-                if process.pid in instances:
-                    os.killpg(process.pid, signal.SIGKILL)
-        _, alive = psutil.wait_procs(found, timeout=5)
-        if not found or alive:
-            break
-    if found:
-        log.error("processes of ended attempts cannot be killed", pids=[each.pid for each in found])
-
-
-def _belongs(process: psutil.Process, jobs: dict[str, Job], instances: dict[int, Job]) -> bool:
-    with contextlib.suppress(psutil.Error):
-        if process.pid == os.getpid() or process.status() == psutil.STATUS_ZOMBIE:
-            return False
-        job = instances.get(process.pid)
-        if job is not None and abs(process.create_time() - job.born) < 1:
-            return True
-        return process.environ().get(JOB_VARIABLE) in jobs
-    return False

@@ -8,10 +8,12 @@ from typing import Any, Final
 
 import structlog
 
-from milepost.engine.instances import Template, kill_leftovers
+from milepost.engine.accounts import interruption
+from milepost.engine.instances import Template
 from milepost.engine.pool import TEND_EVERY, Pool
+from milepost.engine.processes import kill_leftovers
 from milepost.engine.queue import Queue
-from milepost.engine.supervisor import MAX_ATTEMPTS, Supervisor, interruption
+from milepost.engine.supervisor import MAX_ATTEMPTS, Supervisor
 from milepost.jobs import IllegalMove, Job, Status
 from milepost.jobs import events as ev
 from milepost.operations import Catalog, Service
