@@ -29,23 +29,23 @@ from milepost.http import Gate, Guard, LimitedProtocol, Resources, ServiceError,
 from milepost.log import configure_log
 from milepost.manager import JobManager
 from milepost.operations import Catalog, LoadError, load_catalog
-from milepost.security import People, SecurityError, Tokens, ensure_certificate
+from milepost.security import People, Seals, SecurityError, Tokens, ensure_certificate
+from milepost.servers import geoprocessing, mission, production, video
 from milepost.servers.access import access_table
 from milepost.servers.directory import Directory
 from milepost.servers.enterprise import Enterprise
-from milepost.servers.geoprocessing import Administration, Geoprocessing
-from milepost.servers.mission import Mission
-from milepost.servers.production import Production
 from milepost.servers.sharing import (
     BrowserSignIn,
     Community,
     Credentials,
     FederatedServer,
+    Grants,
+    Members,
+    OAuth,
     Portal,
     Sharing,
     authentication_info,
 )
-from milepost.servers.video import Video
 from milepost.settings import Settings
 from milepost.store import FileStore, SQLiteStore, StoreError
 
@@ -64,6 +64,10 @@ _SERVERS: Final = (
     FederatedServer("ARCGIS_VIDEO_SERVER", "VideoServer", "/video"),
 )
 """What the portal says of the servers that are spoken here."""
+
+
+_ROOTS: Final = {"Mission Server": mission.ROOT, "Video Server": video.ROOT, "Administration": "/admin"}
+"""Systems with a front page of their own."""
 
 
 class StartupError(Exception):
@@ -85,6 +89,7 @@ class Server:
         self.manager: Final = JobManager(self.store, self.engine, catalog, files)
         self.people: Final = People(settings.data / "people.sqlite")
         self.tokens: Final = Tokens(settings.data / "token.key", self.people)
+        self.seals: Final = Seals(settings.data / "token.key")
         self.settings: Final = settings
 
     async def start(self) -> None:
@@ -112,7 +117,10 @@ class Server:
             # The mount comes last: with an empty context it takes every path.
             routes=[
                 Route("/health", self._health),
-                Route("/", lambda _: RedirectResponse(start)),
+                *(
+                    Route(path, lambda _: RedirectResponse(start))
+                    for path in {"/", settings.base_path or "/"}
+                ),
                 Mount(settings.base_path, routes=self.routes(resources)),
             ],
             exception_handlers={
@@ -131,7 +139,7 @@ class Server:
             expose_headers=["Location"],
             max_age=86400,
         )
-        return Geoprocessing(self.manager, resources).in_front(settings.base_path, server)
+        return geoprocessing.Geoprocessing(self.manager, resources).in_front(settings.base_path, server)
 
     def _resources(self) -> Resources:
         settings = self.settings
@@ -143,17 +151,27 @@ class Server:
         resources = resources or self._resources()
         kubernetes = self.settings.gp_admin == "kubernetes"
         credentials = Credentials(self.people, self.tokens)
+        grants = Grants(self.people, self.tokens, self.seals)
         return [
-            *Geoprocessing(self.manager, resources).routes(),
-            *Enterprise(self.manager, resources).routes(),
-            *Administration(self.manager, resources, self.settings.gp_admin).routes(),
-            *Directory(self.manager, resources, authentication_info).routes(),
-            *Mission(self.manager, resources).routes(),
-            *Production(self.manager, resources).routes(),
-            *Video(self.manager, resources).routes(),
+            *geoprocessing.Geoprocessing(self.manager, resources).routes(),
+            *Enterprise(self.manager, resources, self.settings.gp_admin).routes(),
+            *geoprocessing.Administration(self.manager, resources, self.settings.gp_admin).routes(),
+            *Directory(
+                self.manager,
+                resources,
+                authentication_info,
+                listed=(geoprocessing.TYPE, production.TYPE),
+                job_paths={each.TYPE: each.job_path for each in (geoprocessing, mission, production, video)},
+                roots=_ROOTS,
+            ).routes(),
+            *mission.Mission(self.manager, resources, authentication_info).routes(),
+            *production.Production(self.manager, resources).routes(),
+            *video.Video(self.manager, resources, authentication_info).routes(),
             *Sharing(credentials, self.tokens, resources, kubernetes=kubernetes).routes(),
             *Portal(resources, _SERVERS, kubernetes=kubernetes).routes(),
             *Community(self.people, resources).routes(),
+            *Members(self.people, credentials, resources).routes(),
+            *OAuth(credentials, self.tokens, grants, resources, self.settings.redirect_uris).routes(),
             *BrowserSignIn(credentials, resources).routes(),
         ]
 

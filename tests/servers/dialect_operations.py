@@ -127,3 +127,24 @@ def stream(run: Run) -> str:
     """Waits for its cancel."""
     wait_for_the_end(run)
     return ""
+
+
+@operation(service="Tests/Small.GPServer")
+def shout(run: Run, text: str) -> str:
+    """In capital letters."""
+    return text.upper()
+
+
+@operation(service="Tests/Small.GPServer")
+def write(run: Run, text: str) -> DataFile:
+    """Into a file."""
+    path = run.workspace / "text.txt"
+    path.write_text(text)
+    return DataFile(path)
+
+
+@operation(service="Tests/Small.GPServer")
+def last(run: Run) -> str:
+    """Waits for its cancel."""
+    wait_for_the_end(run)
+    return ""

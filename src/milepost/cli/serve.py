@@ -55,6 +55,13 @@ from milepost.cli.user import data_option
 )
 @option("--cors", multiple=True, metavar="ORIGIN", help="Pages that may call this server; all by default.")
 @option(
+    "--redirect-uri",
+    multiple=True,
+    metavar="URI",
+    help="Where a sign-in for a program may lead: an origin or a whole URI; may be repeated."
+    " This server and the person's own machine always may.",
+)
+@option(
     "--log-format",
     type=click.Choice(["text", "json"]),
     default="text",
@@ -74,6 +81,7 @@ def serve(
     gp_admin: Literal["kubernetes", "server"],
     max_body: int,
     cors: tuple[str, ...],
+    redirect_uri: tuple[str, ...],
     log_format: str,
     toolbox: bool,
 ) -> None:
@@ -103,6 +111,7 @@ def serve(
         gp_admin=gp_admin,
         max_body=max_body * 2**20,
         cors=cors or ("*",),
+        redirect_uris=redirect_uri,
         log_format=log_format,
         administrator=os.environ.get("MILEPOST_ADMIN_USERNAME") or "admin",
         # Taken out, since operations and what they start inherit the environment.

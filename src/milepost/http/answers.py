@@ -27,6 +27,8 @@ class Field(msgspec.Struct, frozen=True):
     """``text``, ``long`` for several lines, ``password`` or ``file``."""
     choices: tuple[str, ...] = ()
     required: bool = False
+    autocomplete: str = ""
+    """What browsers may fill in, in the words of HTML, such as ``current-password``."""
 
 
 class Form(msgspec.Struct, frozen=True):
@@ -51,6 +53,12 @@ class Answer(msgspec.Struct, frozen=True):
     forms: Sequence[Form] = ()
     notice: str = ""
     """What a person must read first."""
+    window_title: str = ""
+    """Title of the window, where programs read it; the title of the page if empty."""
+    variables: Mapping[str, Any] = {}
+    """JavaScript variables that programs read out of the text of the page. Nothing runs them."""
+    leads_to: str = ""
+    """Origin of another server that the forms of the page may lead to."""
 
 
 _environment: Final = Environment(
@@ -76,43 +84,70 @@ def encode(data: Any, *, pretty: bool) -> bytes:
     return msgspec.json.format(encoded, indent=2) if pretty else encoded
 
 
-def render(answer: Answer, form: str, path: str) -> Response:
+def render(answer: Answer, form: str, path: str, home: str) -> Response:
     """The answer in one of the formats.
 
     Args:
         answer: what to say.
         form: ``html``, ``json`` or ``pjson``.
         path: of the request, for the links to the other formats.
+        home: the path of the context, where all pages begin.
     """
     if form != "html":
         return _json(answer.data, form)
     plain = msgspec.json.decode(msgspec.json.encode(answer.data))
     page = _environment.get_template("page.html").render(
         title=answer.title or path,
-        crumbs=answer.crumbs,
+        crumbs=_trail(answer.crumbs, path, home),
+        home=home,
         links=answer.links,
         forms=answer.forms,
         data=_Excerpt().of(plain),
         path=path,
         notice=answer.notice,
+        window_title=answer.window_title,
+        variables=answer.variables,
         error=None,
     )
-    return Response(page, media_type="text/html", headers=_PAGE_HEADERS)
+    response = Response(page, media_type="text/html", headers=_PAGE_HEADERS)
+    if answer.leads_to:
+        # Browsers hold forms to it also when the answer to one redirects.
+        policy = f"{_POLICY} {answer.leads_to}"
+        response.headers["Content-Security-Policy"] = policy
+    return response
 
 
 Envelope = Callable[[ServiceError], Any]
 """Gives the JSON of an error, as a dialect writes it."""
 
 
-def render_error(error: ServiceError, form: str, path: str, write: Envelope = envelope) -> Response:
+def render_error(
+    error: ServiceError, form: str, path: str, home: str, write: Envelope = envelope
+) -> Response:
     """An error: with status 200 to programs, which look into the body, and as a page to people."""
     if form != "html":
         return _json(write(error), form)
     page = _environment.get_template("page.html").render(
-        title="Error", crumbs=(), links={}, forms=(), data=None, path=path, notice="", error=error
+        title="Error",
+        crumbs=_trail((), path, home),
+        home=home,
+        links={},
+        forms=(),
+        data=None,
+        path=path,
+        notice="",
+        window_title="",
+        variables={},
+        error=error,
     )
     status = {498: 401, 499: 401}.get(error.code, error.code)
     return Response(page, status_code=status, media_type="text/html", headers=_PAGE_HEADERS)
+
+
+def _trail(crumbs: Sequence[tuple[str, str]], path: str, home: str) -> list[tuple[str, str]]:
+    """The way from the front page to the page above this one."""
+    front = f"{home}/rest"
+    return [] if path == front else [("Home", front), *crumbs]
 
 
 def _json(data: Any, form: str) -> Response:
@@ -148,8 +183,10 @@ class _Excerpt:
 # Answers are about this moment, and often nobody else's business.
 JSON_HEADERS: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
+_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; form-action 'self'"
+
 _PAGE_HEADERS: Final = {
     **JSON_HEADERS,
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'",
+    "Content-Security-Policy": _POLICY,
     "Referrer-Policy": "no-referrer",
 }

@@ -192,8 +192,7 @@ class Resources:
 
     def sign_in_url(self, scope: Scope) -> str:
         """Where a person with a browser signs in to come back to the page they asked for."""
-        context = urlsplit(self.base(scope)).path
-        return f"{context}/login?next={quote(scope['path'])}"
+        return f"{self._home(scope)}/login?next={quote(scope['path'])}"
 
     def endpoint(
         self,
@@ -241,7 +240,7 @@ class Resources:
                 person = self._admit(access, scope, parameters.get("token"))
                 call = Call(scope, receive, parameters, size, person, self.base(scope))
                 answer = await function(call)
-                response = answer if isinstance(answer, Response) else render(answer, form, scope["path"])
+                response = answer if isinstance(answer, Response) else self._page(scope, answer, form)
             except ServiceError as error:
                 if form == "html" and error.code in (498, 499) and scope["method"] == "GET":
                     response = RedirectResponse(self.sign_in_url(scope), 303)
@@ -282,7 +281,13 @@ class Resources:
         return self._refusal(scope, error, form)
 
     def _refusal(self, scope: Scope, error: ServiceError, form: str) -> Response:
-        return render_error(error, form, scope["path"], self._write_error)
+        return render_error(error, form, scope["path"], self._home(scope), self._write_error)
+
+    def _page(self, scope: Scope, answer: Answer, form: str) -> Response:
+        return render(answer, form, scope["path"], self._home(scope))
+
+    def _home(self, scope: Scope) -> str:
+        return urlsplit(self.base(scope)).path
 
     def _admit(self, access: Access, scope: Scope, token: str) -> Person | None:
         """Who calls, once it is clear that they may.

@@ -20,7 +20,7 @@ ADMINISTRATION: Final = Access(
 """The front page of the admin API."""
 
 ALL_JOBS: Final = Access(privileges=_CONTENT, roles=_PUBLISHER)
-"""The jobs of everybody."""
+"""The jobs of everybody, and the services."""
 
 GP_JOBS_KUBERNETES: Final = Access(
     privileges=frozenset({Privilege.FEATURE_WEBHOOKS, Privilege.GP_WEBHOOKS}), roles=_PUBLISHER
@@ -32,9 +32,11 @@ SUBMITTING: Final = Access(privileges=frozenset({Privilege.CREATE_CONTENT}))
 """Having something done, and sending files for it: everybody but those who only look on."""
 
 _PORTAL: Final = "/sharing/rest/portals/{portal}"
+_USER: Final = "/sharing/rest/community/users/{username}"
 _GP: Final = "/rest/services/[{folder}/]{service}/GPServer"
 _GP_ADMIN: Final = "/admin/services/[{folder}/]{service}.GPServer/jobs"
-_PRODUCTION: Final = "/rest/services/[{folder}/]{service}/TopographicProductionServer/jobs"
+_PRODUCTION_SERVICE: Final = "/rest/services/[{folder}/]{service}/TopographicProductionServer"
+_PRODUCTION: Final = _PRODUCTION_SERVICE + "/jobs"
 
 _COMMON: Final[dict[str, Access]] = {
     # Signing in
@@ -44,16 +46,34 @@ _COMMON: Final[dict[str, Access]] = {
     "/sharing/rest": ANYBODY,
     "/sharing/rest/generateToken": ANYBODY,
     "/sharing/rest/info": ANYBODY,
+    "/sharing/oauth2/approval": ANYBODY,
+    "/sharing/oauth2/signin": ANYBODY,
+    "/sharing/rest/oauth2/authorize": ANYBODY,
+    "/sharing/rest/oauth2/signin": ANYBODY,
+    "/sharing/rest/oauth2/token": ANYBODY,
     # The portal and its people
     "/sharing/rest/community/self": SIGNED_IN,
-    "/sharing/rest/community/users/{username}": SIGNED_IN,
+    "/sharing/rest/community/users": SIGNED_IN,
+    _USER: SIGNED_IN,
+    f"{_USER}/delete": ADMINISTRATORS,
+    # These look further: people change something of themselves, administrators of anybody.
+    f"{_USER}/reset": SIGNED_IN,
+    f"{_USER}/update": SIGNED_IN,
+    "/sharing/rest/content/users/{username}": SIGNED_IN,
     "/sharing/rest/portals/languages": ANYBODY,
     "/sharing/rest/portals/regions": ANYBODY,
     _PORTAL: VISITORS,
+    f"{_PORTAL}/removeUsers": ADMINISTRATORS,
     f"{_PORTAL}/roles": SIGNED_IN,
     f"{_PORTAL}/roles/{{role}}/privileges": SIGNED_IN,
     f"{_PORTAL}/servers": SIGNED_IN,
+    f"{_PORTAL}/updateUserRole": ADMINISTRATORS,
+    f"{_PORTAL}/updateuserrole": ADMINISTRATORS,
     f"{_PORTAL}/userDefaultSettings": SIGNED_IN,
+    f"{_PORTAL}/users": SIGNED_IN,
+    f"{_PORTAL}/users/search": SIGNED_IN,
+    "/admin/orgs/0123456789ABCDEF/security/users/createUser": ADMINISTRATORS,
+    "/portaladmin/security/users/createUser": ADMINISTRATORS,
     # The directory
     "/rest": ANYBODY,
     "/rest/info": ANYBODY,
@@ -81,11 +101,16 @@ _COMMON: Final[dict[str, Access]] = {
     "/admin/jobs": ALL_JOBS,
     "/admin/jobs/{job}": ALL_JOBS,
     "/admin/jobs/{job}/cancel": ALL_JOBS,
+    "/admin/services": ALL_JOBS,
+    "/admin/services/{folder}": ALL_JOBS,
     # Mission
+    "/mission/rest": ANYBODY,
+    "/mission/rest/info": ANYBODY,
     "/mission/rest/jobs": SIGNED_IN,
     "/mission/rest/jobs/{job}": SIGNED_IN,
     "/mission/rest/jobs/{job}/cancel": SIGNED_IN,
     # Production
+    _PRODUCTION_SERVICE: SIGNED_IN,
     _PRODUCTION: SIGNED_IN,
     f"{_PRODUCTION}/query": SIGNED_IN,
     f"{_PRODUCTION}/job": SIGNED_IN,
@@ -95,6 +120,8 @@ _COMMON: Final[dict[str, Access]] = {
     f"{_PRODUCTION}/pause": SIGNED_IN,
     f"{_PRODUCTION}/resume": SIGNED_IN,
     # Video
+    "/video/rest": ANYBODY,
+    "/video/rest/info": ANYBODY,
     "/video/rest/jobs": SIGNED_IN,
     "/video/rest/jobs/{job}": SIGNED_IN,
     "/video/rest/jobs/{job}/cancel": SIGNED_IN,

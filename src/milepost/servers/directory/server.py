@@ -1,5 +1,6 @@
 """rest/info, rest/services, the list of jobs, and /health."""
 
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -18,18 +19,39 @@ PAGE_LIMIT: Final = 1000
 _FILTERS: Final = ("status", "owner", "service", "operation", "from", "to")
 """Parameters that narrow the list of jobs."""
 
-_TYPES: Final = {"GPServer": "geoprocessing"}
-"""Kinds of services that have URLs of their own, with the operation that runs a job in them."""
+JobPath = Callable[[Job], str]
+"""Gives the path of a job, below the context."""
 
 
 class Directory:
     """The resources above all services."""
 
-    def __init__(self, manager: JobManager, resources: Resources, authentication: Any):
-        """``authentication``: gives what clients must know to sign in, for a call."""
+    def __init__(
+        self,
+        manager: JobManager,
+        resources: Resources,
+        authentication: Callable[[Call], dict[str, Any]],
+        *,
+        listed: Collection[str],
+        job_paths: Mapping[str, JobPath],
+        roots: Mapping[str, str],
+    ):
+        """The resources above those of the dialects.
+
+        Args:
+            manager: of the jobs.
+            resources: what all dialects share.
+            authentication: gives what clients must know to sign in, for a call.
+            listed: the types of services that lie below ``rest/services``.
+            job_paths: where the jobs of a type of services are.
+            roots: the other systems that are spoken here, and their paths below the context.
+        """
         self._manager = manager
         self._resources = resources
         self._authentication = authentication
+        self._types = listed
+        self._job_paths = job_paths
+        self._roots = roots
 
     def routes(self) -> list[BaseRoute]:
         """The routes, below the context."""
@@ -44,10 +66,13 @@ class Directory:
 
     async def root(self, call: Call) -> Answer:
         """Where to go."""
+        above = call.path.removesuffix("/rest")
         links = {
             "Services": f"{call.path}/services",
             "Jobs": f"{call.path}/jobs",
-            "Sign in": call.path.rpartition("/rest")[0] + "/sharing/rest/generateToken",
+            "Server information": f"{call.path}/info",
+            **{title: f"{above}{path}" for title, path in self._roots.items()},
+            "Sign in": f"{above}/login",
         }
         return Answer(
             {"currentVersion": CURRENT_VERSION, "milepostVersion": __version__}, title="Milepost", links=links
@@ -65,7 +90,7 @@ class Directory:
     async def services(self, call: Call) -> Answer:
         """The services of a folder, and the folders."""
         here = call.part("folder")
-        known = [each for each in self._manager.catalog.services.values() if each.type in _TYPES]
+        known = [each for each in self._manager.catalog.services.values() if each.type in self._types]
         folders = sorted({each.folder for each in known if each.folder})
         if here and here not in folders:
             raise not_found(f"Folder {here[:60]}")
@@ -117,7 +142,7 @@ class Directory:
         )
 
     def _listed(self, call: Call, job: Job) -> dict[str, Any]:
-        service, _, kind = job.service.rpartition(".")
+        kind = job.service.rpartition(".")[2]
         listed = {
             "jobId": plain(job.id),
             "jobStatus": job.status.name.lower(),
@@ -131,8 +156,8 @@ class Directory:
             "attempt": job.attempt,
             "error": job.error or None,
         }
-        if kind in _TYPES:
-            listed["url"] = f"{call.base}/rest/services/{service}/{kind}/{job.operation}/jobs/{plain(job.id)}"
+        if kind in self._job_paths:
+            listed["url"] = f"{call.base}{self._job_paths[kind](job)}"
         return listed
 
 

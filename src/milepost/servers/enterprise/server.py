@@ -10,13 +10,15 @@ from starlette.routing import BaseRoute
 from milepost.http import Answer, Call, Form, Resources
 from milepost.jobs import Job, JobFilter, Page, Status
 from milepost.manager import JobManager
-from milepost.servers.enterprise import wire
-from milepost.servers.enterprise.access import (
+from milepost.servers.administering import (
+    Flavour,
     cancel,
     error_object,
     find_job,
     require_post,
 )
+from milepost.servers.enterprise import wire
+from milepost.servers.enterprise.services import Services
 
 VERSION: Final = "11.4.0"
 """Release of the administrator API that these answers follow. Clients split the text at its dots."""
@@ -31,10 +33,11 @@ _LINKS: Final = 50
 class Enterprise:
     """The Enterprise Administrator dialect over the jobs of one manager."""
 
-    def __init__(self, manager: JobManager, resources: Resources):
-        """With what all dialects share."""
+    def __init__(self, manager: JobManager, resources: Resources, flavour: Flavour):
+        """With what all dialects share; ``flavour`` is that of the services' part of the admin API."""
         self._manager = manager
         self._resources = resources.with_errors(error_object)
+        self._services = Services(manager, resources, flavour)
 
     def routes(self) -> list[BaseRoute]:
         """The routes, below the context."""
@@ -44,14 +47,15 @@ class Enterprise:
             *at("/admin/jobs", self.jobs, document="Jobs"),
             *at("/admin/jobs/{job}", self.job, document="Job"),
             *at("/admin/jobs/{job}/cancel", self.cancel, acts=True),
+            *self._services.routes(),
         ]
 
     async def root(self, call: Call) -> Answer:
         """Version, and what is administered."""
         return Answer(
-            {"currentVersion": VERSION, "fullVersion": VERSION, "resources": ["jobs"]},
+            {"currentVersion": VERSION, "fullVersion": VERSION, "resources": ["jobs", "services"]},
             title="Administration",
-            links={"jobs": f"{call.path}/jobs"},
+            links={name: f"{call.path}/{name}" for name in ("jobs", "services")},
         )
 
     async def jobs(self, call: Call) -> Answer:

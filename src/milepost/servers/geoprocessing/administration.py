@@ -5,7 +5,7 @@ import base64
 import hashlib
 import time
 from contextlib import suppress
-from typing import Any, Final, Literal
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from starlette.routing import BaseRoute
@@ -14,9 +14,10 @@ from milepost.http import Answer, Call, Field, Form, Resources, ServiceError, pl
 from milepost.jobs import IllegalMove, Job, JobFilter, Page, Status
 from milepost.manager import JobManager
 from milepost.operations import Service
-from milepost.servers.enterprise.access import (
+from milepost.servers.administering import (
+    Flavour,
     cancel,
-    error_object,
+    errors_of,
     find_job,
     require_post,
 )
@@ -24,17 +25,10 @@ from milepost.servers.geoprocessing import admin_wire
 from milepost.servers.geoprocessing.access import find_service
 from milepost.servers.geoprocessing.job_query import DEFAULT_PAGE, PAGE_LIMIT, PARAMETERS, echo, read_filter
 
-Flavour = Literal["kubernetes", "server"]
-"""Whose documents the admin API follows: Enterprise on Kubernetes, or ArcGIS Server."""
-
 DELETE_LIMIT: Final = 60.0
 """Seconds that a deletion waits for the end of a job that was at work."""
 
 _CHUNK: Final = 500
-
-_UNAUTHORIZED: Final = (
-    "Unauthorized access.Token not found. You can generate a token using the 'generateToken' operation."
-)
 
 _QUEUED: Final = frozenset({Status.NEW, Status.SUBMITTED, Status.WAITING})
 
@@ -46,7 +40,7 @@ class Administration:
         """With what all dialects share."""
         self._manager = manager
         self._server = flavour == "server"
-        self._resources = resources.with_errors(server_error if self._server else error_object)
+        self._resources = resources.with_errors(errors_of(flavour))
 
     def routes(self) -> list[BaseRoute]:
         """The routes, below the context."""
@@ -84,7 +78,7 @@ class Administration:
         return Answer(
             {"resources": list(links)},
             title=f"Jobs of {about.title}",
-            crumbs=_above_jobs(call),
+            crumbs=_above_jobs(call, about),
             links=links,
             forms=forms,
         )
@@ -111,7 +105,7 @@ class Administration:
                 "results": {plain(each.id): self._shown(call, each) for each in found},
             },
             title="Query",
-            crumbs=[*_above_jobs(call), (f"Jobs of {about.title}", jobs)],
+            crumbs=[*_above_jobs(call, about), (f"Jobs of {about.title}", jobs)],
             links={plain(each.id): f"{jobs}/{plain(each.id)}" for each in found[:50]},
             forms=[Form(action=call.path, title="Query", fields=_QUERY, method="get")],
         )
@@ -130,7 +124,7 @@ class Administration:
         return Answer(
             self._shown(call, job),
             title=f"Job {plain(job.id)}",
-            crumbs=[*_above_jobs(call), (f"Jobs of {about.title}", jobs)],
+            crumbs=[*_above_jobs(call, about), (f"Jobs of {about.title}", jobs)],
             forms=forms,
         )
 
@@ -149,7 +143,7 @@ class Administration:
                 for kind, statuses in kinds.items()
             },
             title="Statistics",
-            crumbs=[*_above_jobs(call), (f"Jobs of {about.title}", _jobs_path(call, about))],
+            crumbs=[*_above_jobs(call, about), (f"Jobs of {about.title}", _jobs_path(call, about))],
         )
 
     # -- acting ------------------------------------------------------------------------------
@@ -215,17 +209,8 @@ class Administration:
 
     def _success(self, call: Call, title: str) -> Answer:
         about = find_service(self._manager, call)
-        crumbs = [*_above_jobs(call), (f"Jobs of {about.title}", _jobs_path(call, about))]
+        crumbs = [*_above_jobs(call, about), (f"Jobs of {about.title}", _jobs_path(call, about))]
         return Answer({"status": "success"}, title=title, crumbs=crumbs)
-
-
-def server_error(error: ServiceError) -> dict[str, Any]:
-    """The error of ArcGIS Server's admin API. Its clients compare the words of a missing token."""
-    if error.code == 499:
-        said = [_UNAUTHORIZED]
-    else:
-        said = [error.message, *(each for each in error.details if each != error.message)]
-    return {"status": "error", "messages": said, "code": error.code}
 
 
 def service_id(name: str) -> str:
@@ -249,5 +234,9 @@ def _jobs_path(call: Call, about: Service) -> str:
     return f"{urlsplit(call.base).path}/admin/services/{about.name}/jobs"
 
 
-def _above_jobs(call: Call) -> list[tuple[str, str]]:
-    return [("Administration", f"{urlsplit(call.base).path}/admin")]
+def _above_jobs(call: Call, about: Service) -> list[tuple[str, str]]:
+    root = f"{urlsplit(call.base).path}/admin"
+    crumbs = [("Administration", root), ("Services", f"{root}/services")]
+    if about.folder:
+        crumbs.append((about.folder, f"{root}/services/{about.folder}"))
+    return crumbs

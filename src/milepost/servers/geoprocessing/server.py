@@ -13,7 +13,7 @@ from milepost.jobs import IllegalMove, Job, Status
 from milepost.manager import JobManager
 from milepost.operations import InputError, Parameter
 from milepost.servers.geoprocessing import pages, wire
-from milepost.servers.geoprocessing.access import belongs, find_job, find_service, find_task
+from milepost.servers.geoprocessing.access import TYPE, belongs, find_job, find_service, find_task
 from milepost.servers.geoprocessing.environment import environment_of
 from milepost.servers.geoprocessing.poll import JobPoll
 from milepost.servers.geoprocessing.results import Results
@@ -32,6 +32,12 @@ _LONGEST_KEY: Final = 200
 
 _DONE: Final = "Invalid or missing input parameters"
 """What the documents say to a cancel that comes too late."""
+
+
+def job_path(job: Job) -> str:
+    """Where a job is, below the context."""
+    service = job.service.removesuffix(f".{TYPE}")
+    return f"/rest/services/{service}/{TYPE}/{job.operation}/jobs/{plain(job.id)}"
 
 
 class Geoprocessing:

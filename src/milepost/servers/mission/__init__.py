@@ -1,5 +1,5 @@
 """The jobs of a Mission Server."""
 
-from milepost.servers.mission.server import Mission
+from milepost.servers.mission.server import ROOT, TYPE, Mission, job_path
 
-__all__ = ["Mission"]
+__all__ = ["ROOT", "TYPE", "Mission", "job_path"]

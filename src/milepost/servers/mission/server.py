@@ -1,11 +1,13 @@
 """The URLs of a Mission Server's jobs."""
 
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
+from urllib.parse import urlsplit
 
 from starlette.routing import BaseRoute
 
 from milepost.http import Answer, Call, Form, Resources
-from milepost.jobs import JobFilter
+from milepost.jobs import Job, JobFilter
 from milepost.manager import JobManager
 from milepost.servers.jobs_of_type import PAGING, JobsOfType, following
 from milepost.servers.mission import wire
@@ -13,12 +15,23 @@ from milepost.servers.mission import wire
 TYPE: Final = "MissionServer"
 ROOT: Final = "/mission/rest"
 
+VERSION: Final = 11.4
+"""Release of the Mission Server that these answers follow."""
+
+
+def job_path(job: Job) -> str:
+    """Where a job is, below the context."""
+    return f"{ROOT}/jobs/{wire.job_id(job)}"
+
 
 class Mission:
     """The mission dialect over the jobs of one manager."""
 
-    def __init__(self, manager: JobManager, resources: Resources):
-        """With what all dialects share."""
+    def __init__(
+        self, manager: JobManager, resources: Resources, authentication: Callable[[Call], dict[str, Any]]
+    ):
+        """With what all dialects share; ``authentication`` gives what clients must know to sign in."""
+        self._authentication = authentication
         self._jobs = JobsOfType(manager, TYPE)
         self._resources = resources
 
@@ -26,10 +39,19 @@ class Mission:
         """The routes, below the context."""
         at = self._resources.at
         return [
+            *at(ROOT, self.root, document="Mission Server root"),
+            *at(ROOT + "/info", self.root, document="Info"),
             *at(ROOT + "/jobs/{job}/cancel", self.cancel, acts=True),
             *at(ROOT + "/jobs/{job}", self.job, document="Mission job"),
             *at(ROOT + "/jobs", self.jobs, parameters=PAGING, document="Mission jobs"),
         ]
+
+    async def root(self, call: Call) -> Answer:
+        """Version, and how to sign in."""
+        about = {"currentVersion": VERSION, "fullVersion": f"{VERSION}.0", **self._authentication(call)}
+        return Answer(
+            about, title="Mission Server", links={"Jobs": f"{call.path.removesuffix('/info')}/jobs"}
+        )
 
     async def jobs(self, call: Call) -> Answer:
         """The jobs, newest first. Their pages are an addition of this server."""
@@ -37,7 +59,7 @@ class Mission:
         links = {wire.job_id(each): f"{call.path}/{wire.job_id(each)}" for each in page.jobs}
         if page.more:
             links["Older"] = following(call)
-        return Answer(wire.jobs(page.jobs), title="Jobs", links=links)
+        return Answer(wire.jobs(page.jobs), title="Jobs", crumbs=_above_jobs(call), links=links)
 
     async def job(self, call: Call) -> Answer:
         """The state of a job."""
@@ -46,7 +68,7 @@ class Mission:
         return Answer(
             wire.job(job),
             title=wire.job_id(job),
-            crumbs=[("Jobs", call.path.rpartition("/")[0])],
+            crumbs=_above_job(call),
             forms=forms,
         )
 
@@ -56,9 +78,13 @@ class Mission:
         answer: dict[str, object] = {"success": True}
         if await self._jobs.cancel(job, call.person.username) is None:
             answer = {"success": False, "message": "The job has ended and cannot be cancelled"}
-        above = call.path.rpartition("/")[0]
-        return Answer(
-            answer,
-            title="Cancel",
-            crumbs=[("Jobs", above.rpartition("/")[0]), (wire.job_id(job), above)],
-        )
+        above = (wire.job_id(job), call.path.rpartition("/")[0])
+        return Answer(answer, title="Cancel", crumbs=[*_above_job(call), above])
+
+
+def _above_jobs(call: Call) -> list[tuple[str, str]]:
+    return [("Mission Server", urlsplit(call.base).path + ROOT)]
+
+
+def _above_job(call: Call) -> list[tuple[str, str]]:
+    return [*_above_jobs(call), ("Jobs", f"{urlsplit(call.base).path}{ROOT}/jobs")]

@@ -1,5 +1,5 @@
 """The jobs of a Topographic Production Server."""
 
-from milepost.servers.production.server import Production
+from milepost.servers.production.server import TYPE, Production, job_path
 
-__all__ = ["Production"]
+__all__ = ["TYPE", "Production", "job_path"]

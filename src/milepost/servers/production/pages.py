@@ -8,18 +8,28 @@ from milepost.servers.production import wire
 _SERVICES = "/rest/services"
 
 
+def service_path(call: Call, service: Service) -> str:
+    """Path of a service."""
+    folder = f"/{service.folder}" if service.folder else ""
+    return f"{_services(call)}{folder}/{service.title}/{service.type}"
+
+
 def jobs_path(call: Call, service: Service) -> str:
     """Path of the jobs of a service."""
-    folder = f"/{service.folder}" if service.folder else ""
-    return f"{_services(call)}{folder}/{service.title}/{service.type}/jobs"
+    return f"{service_path(call, service)}/jobs"
 
 
-def above_jobs(call: Call, service: Service) -> list[tuple[str, str]]:
-    """The pages above the jobs of a service."""
+def above_service(call: Call, service: Service) -> list[tuple[str, str]]:
+    """The pages above a service."""
     crumbs = [("Services", _services(call))]
     if service.folder:
         crumbs.append((service.folder, f"{_services(call)}/{service.folder}"))
     return crumbs
+
+
+def above_jobs(call: Call, service: Service) -> list[tuple[str, str]]:
+    """The pages above the jobs of a service."""
+    return [*above_service(call, service), (service.title, service_path(call, service))]
 
 
 def below_jobs(call: Call, service: Service) -> list[tuple[str, str]]:

@@ -15,11 +15,20 @@ from milepost.servers.production import pages, query, wire
 
 TYPE: Final = "TopographicProductionServer"
 
+VERSION: Final = 11.5
+"""Release of the Topographic Production Server that these answers follow."""
+
 _SHOWN_INPUTS: Final = ("aoiLayer", "aoiFeatureId", "productName", "productVersion", "outputType")
 """The inputs that the job resource tells."""
 
 Act = Callable[[Call, Job], Awaitable[tuple[bool, str]]]
 """Does something with a job: whether it worked, and a message that says so."""
+
+
+def job_path(job: Job) -> str:
+    """Where a job is, below the context."""
+    service = job.service.removesuffix(f".{TYPE}")
+    return f"/rest/services/{service}/{TYPE}/jobs/job/{wire.job_id(job)}"
 
 
 class Production:
@@ -34,7 +43,8 @@ class Production:
     def routes(self) -> list[BaseRoute]:
         """The routes, below the context."""
         at = self._resources.at
-        base = "/rest/services/[{folder}/]{service}/" + TYPE + "/jobs"
+        service = "/rest/services/[{folder}/]{service}/" + TYPE
+        base = service + "/jobs"
         filters = (*query.FILTERS, *PAGING)
         acts: list[tuple[str, Endpoint]] = [
             ("cancel", self.cancel),
@@ -43,6 +53,7 @@ class Production:
             ("resume", self.resume),
         ]
         return [
+            *at(service, self.service, document="Topographic production service"),
             # The documents' own examples query the list itself.
             *at(base, self.query, parameters=filters, document="Production jobs"),
             *at(base + "/query", self.query, parameters=filters, document="Query production jobs"),
@@ -60,6 +71,21 @@ class Production:
                 )
             ),
         ]
+
+    async def service(self, call: Call) -> Answer:
+        """The service: what it is, and its resources."""
+        about = self._service(call)
+        return Answer(
+            {
+                "currentVersion": VERSION,
+                "serviceName": about.name.rpartition(".")[0],
+                "serviceDescription": about.description,
+                "resources": ["jobs"],
+            },
+            title=f"{about.title} ({TYPE})",
+            crumbs=pages.above_service(call, about),
+            links={"Jobs": f"{call.path}/jobs"},
+        )
 
     # -- reading -----------------------------------------------------------------------------
 

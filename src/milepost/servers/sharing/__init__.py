@@ -3,6 +3,9 @@
 from milepost.servers.sharing.browser import BrowserSignIn
 from milepost.servers.sharing.community import Community
 from milepost.servers.sharing.credentials import Credentials
+from milepost.servers.sharing.grants import Grants
+from milepost.servers.sharing.members import Members
+from milepost.servers.sharing.oauth import OAuth
 from milepost.servers.sharing.portal import Portal
 from milepost.servers.sharing.server import Sharing, authentication_info
 from milepost.servers.sharing.wire import FederatedServer
@@ -12,6 +15,9 @@ __all__ = [
     "Community",
     "Credentials",
     "FederatedServer",
+    "Grants",
+    "Members",
+    "OAuth",
     "Portal",
     "Sharing",
     "authentication_info",

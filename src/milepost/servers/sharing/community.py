@@ -1,18 +1,31 @@
-"""The people of the portal: to look them up, and to manage them."""
+"""The people of the portal, to look them up."""
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from starlette.routing import BaseRoute
 
-from milepost.http import Answer, Call, Resources, ServiceError
-from milepost.security import People, Person
+from milepost.http import Answer, Call, Field, Form, Resources, ServiceError
+from milepost.security import People, Person, Role
 from milepost.servers.sharing import wire
+from milepost.servers.sharing.portal import PAGING, PORTAL, paging, require_own
+from milepost.servers.sharing.search import Test, read_query
 
 USERS: Final = "/sharing/rest/community/users"
+USER: Final = f"{USERS}/{{username}}"
+
+_FILTERS: Final = ("role", "userLicenseType", "sortField", "sortOrder", *PAGING)
+
+_SORTED_BY: Final[dict[str, Callable[[Person], Any]]] = {
+    "username": lambda who: who.username.casefold(),
+    "fullname": lambda who: who.full_name.casefold(),
+    "created": lambda who: who.created_at,
+    "modified": lambda who: who.created_at,
+}
 
 
 class Community:
-    """``community/self`` and ``community/users``."""
+    """``community/self``, ``community/users`` and the lists of users of the portal."""
 
     def __init__(self, people: People, resources: Resources):
         """For these people."""
@@ -24,22 +37,125 @@ class Community:
         at = self._resources.at
         return [
             *at("/sharing/rest/community/self", self.myself, document="Community self"),
-            *at(f"{USERS}/{{username}}", self.user, document="User"),
+            *at(USERS, self.search, parameters=("q", *_FILTERS), document="User search"),
+            *at(USER, self.user, document="User"),
+            *at("/sharing/rest/content/users/{username}", self.content, document="User content"),
+            *at(f"{PORTAL}/users", self.users, parameters=_FILTERS, document="Users"),
+            *at(f"{PORTAL}/users/search", self.search, parameters=("q", *_FILTERS), document="User search"),
         ]
 
     async def myself(self, call: Call) -> Answer:
         """Whose token this is."""
-        return Answer(wire.person(call.person), title=call.person.full_name)
+        return Answer(
+            wire.person(call.person),
+            title=call.person.full_name,
+            forms=_forms(call, call.person),
+        )
 
     async def user(self, call: Call) -> Answer:
-        """Somebody."""
-        who = self._find(call)
-        about: dict[str, Any] = wire.person(who)
-        return Answer(about, title=who.full_name)
+        """Somebody, by name."""
+        who = find_person(self._people, call)
+        return Answer(
+            wire.person(who),
+            title=who.full_name,
+            crumbs=[("Users", call.path.rpartition("/")[0])],
+            forms=_forms(call, who),
+        )
 
-    def _find(self, call: Call) -> Person:
-        who = self._people.get(call.part("username"))
-        if who is None:
-            # Clients look for these very words.
-            raise ServiceError(400, "User does not exist or is inaccessible.", [call.part("username")[:60]])
-        return who
+    async def content(self, call: Call) -> Answer:
+        """The items of somebody. Nobody has any here; clients ask before they remove the person."""
+        who = find_person(self._people, call)
+        found: dict[str, Any] = wire.page("items", [], *paging(call))
+        return Answer(
+            {"username": who.username, **found, "currentFolder": None, "folders": []}, title="Items"
+        )
+
+    async def users(self, call: Call) -> Answer:
+        """Everybody, in pages."""
+        require_own(call)
+        return self._listed(call, "users", lambda _: True)
+
+    async def search(self, call: Call) -> Answer:
+        """The people that a query finds, in pages."""
+        if call.part("portal"):
+            require_own(call)
+        query = call.parameters.get("q")
+        return self._listed(call, "results", read_query(query), query=query)
+
+    def _listed(self, call: Call, name: str, test: Test, **about: Any) -> Answer:
+        given = call.parameters
+        role, license_type = given.get("role"), given.get("userLicenseType")
+        wanted = wire.read_role_id(role) if role else None
+        by = _SORTED_BY.get((given.get("sortField") or "username").lower())
+        if by is None:
+            raise ServiceError(400, f"Parameter 'sortField': use one of {', '.join(_SORTED_BY)}")
+        found = [
+            who
+            for who in self._people.list()
+            if test(who)
+            and (wanted is None or who.role is wanted)
+            and (not license_type or license_type == wire.license_type(who.role))
+        ]
+        found.sort(key=by, reverse=given.get("sortOrder").lower().startswith("desc"))
+        start, number = paging(call)
+        shown = wire.page(name, found, start, number)
+        shown[name] = [wire.person(who) for who in shown[name]]
+        return Answer(
+            {**about, **shown},
+            title="Users",
+            links={
+                who.username: f"{_users_path(call)}/{who.username}" for who in found[start - 1 :][:number]
+            },
+        )
+
+
+def find_person(people: People, call: Call) -> Person:
+    """The person whom a path names.
+
+    Raises:
+        ServiceError: 400, there is nobody of that name.
+    """
+    who = people.get(call.part("username"))
+    if who is None:
+        # Clients look for these very words.
+        raise ServiceError(400, "User does not exist or is inaccessible.", [call.part("username")[:60]])
+    return who
+
+
+def _users_path(call: Call) -> str:
+    context, _, _ = call.path.partition("/sharing/rest/")
+    return context + USERS
+
+
+def _forms(call: Call, who: Person) -> list[Form]:
+    """What the caller may do with somebody."""
+    path = f"{_users_path(call)}/{who.username}"
+    administrator, own = call.person.role is Role.ADMINISTRATOR, call.person.username == who.username
+    name = Field(name="fullname", title="Full name", value=who.full_name)
+    password = Field(name="password", title="New password", kind="password", autocomplete="new-password")
+    granted = Field(
+        name="grantedPrivileges",
+        title="Granted privileges",
+        value=",".join(sorted(who.granted)) or "[]",
+        help="Beyond those of the role, separated by commas; [] for none.",
+    )
+    forms = []
+    if administrator or own:
+        fields = (name, password, granted) if administrator else (name,)
+        forms.append(Form(action=f"{path}/update", title="Update", fields=fields))
+    if own:
+        old = Field(
+            name="password", title="Present password", kind="password", autocomplete="current-password"
+        )
+        new = Field(name="newPassword", title="New password", kind="password", autocomplete="new-password")
+        forms.append(Form(action=f"{path}/reset", title="Change password", fields=(old, new)))
+    if administrator:
+        portal = path.partition("/community/")[0] + "/portals/self"
+        roles = tuple(Role)
+        chosen = (
+            Field(name="user", title="", value=who.username, kind="hidden"),
+            Field(name="role", title="Role", value=who.role, choices=roles, required=True),
+        )
+        forms.append(Form(action=f"{portal}/updateUserRole", title="Change role", fields=chosen))
+        forms.append(Form(action=f"{path}/delete", title="Remove"))
+    return forms

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from milepost.http import ServiceError
 from milepost.security import PRIVILEGES_OF, Person, PrivilegeError, Role, read_role
 
 PORTAL_ID: Final = "0123456789ABCDEF"
@@ -44,21 +45,24 @@ def read_role_id(text: str) -> Role:
     """The role with an id, an identifier or a name.
 
     Raises:
-        PrivilegeError: there is no such role.
+        ServiceError: 400, there is no such role.
     """
-    name = text.strip()
-    if name == VIEWER_ID:
+    if text == VIEWER_ID:
         return Role.VIEWER
     try:
-        return read_role(name)
-    except PrivilegeError:
-        return read_role(name.lower())
+        return read_role(text.strip().lower())
+    except PrivilegeError as error:
+        raise ServiceError(400, f"Parameter 'role': {error}") from None
+
+
+def license_type(role: Role) -> str:
+    """The type of licence that clients expect of somebody with that role."""
+    return "viewerUT" if role is Role.VIEWER else "creatorUT"
 
 
 def person(who: Person) -> dict[str, Any]:
     """Somebody, with what they may do. What this server does not keep of people is null."""
     first, _, last = who.full_name.partition(" ")
-    looks_on = who.role is Role.VIEWER
     return {
         "username": who.username,
         "id": None,  # clients that get one use it in the place of the name
@@ -72,8 +76,8 @@ def person(who: Person) -> dict[str, Any]:
         "roleId": role_id(who.role),
         "privileges": sorted(who.privileges),
         "grantedPrivileges": sorted(who.granted),
-        "userLicenseTypeId": "viewerUT" if looks_on else "creatorUT",
-        "level": "1" if looks_on else "2",
+        "userLicenseTypeId": license_type(who.role),
+        "level": "1" if who.role is Role.VIEWER else "2",
         "access": "org",
         "orgId": PORTAL_ID,
         "provider": "arcgis",

@@ -1,5 +1,5 @@
 """The jobs of a Video Server."""
 
-from milepost.servers.video.server import Video
+from milepost.servers.video.server import ROOT, TYPE, Video, job_path
 
-__all__ = ["Video"]
+__all__ = ["ROOT", "TYPE", "Video", "job_path"]

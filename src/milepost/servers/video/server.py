@@ -1,11 +1,13 @@
 """The URLs of a Video Server's jobs."""
 
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
+from urllib.parse import urlsplit
 
 from starlette.routing import BaseRoute
 
 from milepost.http import Answer, Call, Form, Resources, not_found
-from milepost.jobs import JobFilter
+from milepost.jobs import Job, JobFilter
 from milepost.manager import JobManager
 from milepost.servers.jobs_of_type import PAGING, JobsOfType, following
 from milepost.servers.video import wire
@@ -13,24 +15,43 @@ from milepost.servers.video import wire
 TYPE: Final = "VideoServer"
 ROOT: Final = "/video/rest"
 
+VERSION: Final = 12.0
+"""Release of the Video Server that these answers follow."""
+
+
+def job_path(job: Job) -> str:
+    """Where a job is, below the context."""
+    return f"{ROOT}/jobs/job/{wire.job_id(job)}"
+
 
 class Video:
     """The video dialect over the jobs of one manager."""
 
-    def __init__(self, manager: JobManager, resources: Resources):
-        """With what all dialects share."""
+    def __init__(
+        self, manager: JobManager, resources: Resources, authentication: Callable[[Call], dict[str, Any]]
+    ):
+        """With what all dialects share; ``authentication`` gives what clients must know to sign in."""
+        self._authentication = authentication
         self._jobs = JobsOfType(manager, TYPE)
         self._resources = resources
 
     def routes(self) -> list[BaseRoute]:
         """The routes, below the context."""
         at = self._resources.at
-        routes: list[BaseRoute] = []
+        routes = [
+            *at(ROOT, self.root, document="Catalog"),
+            *at(ROOT + "/info", self.root, document="Info"),
+        ]
         # The shorter path is an addition of this server.
         for one in (ROOT + "/jobs/job/{job}", ROOT + "/jobs/{job}"):
             routes += at(one + "/cancel", self.cancel, acts=True)
             routes += at(one, self.job, document="Video job")
         return [*routes, *at(ROOT + "/jobs", self.jobs, parameters=PAGING, document="Video jobs")]
+
+    async def root(self, call: Call) -> Answer:
+        """Version, and how to sign in."""
+        about = {"currentVersion": VERSION, "fullVersion": f"{VERSION}.0", **self._authentication(call)}
+        return Answer(about, title="Video Server", links={"Jobs": f"{call.path.removesuffix('/info')}/jobs"})
 
     async def jobs(self, call: Call) -> Answer:
         """The jobs, newest first. Their pages are an addition of this server."""
@@ -38,7 +59,7 @@ class Video:
         links = {wire.job_id(each): f"{call.path}/job/{wire.job_id(each)}" for each in page.jobs}
         if page.more:
             links["Older"] = following(call)
-        return Answer(wire.jobs(page.jobs), title="Jobs", links=links)
+        return Answer(wire.jobs(page.jobs), title="Jobs", crumbs=_above_jobs(call), links=links)
 
     async def job(self, call: Call) -> Answer:
         """The state of a job."""
@@ -51,7 +72,7 @@ class Video:
         return Answer(
             wire.job(job, inputs=inputs, results=results),
             title=wire.job_id(job),
-            crumbs=_above(call),
+            crumbs=_above_job(call),
             forms=[] if job.status.ended else [Form(action=f"{call.path}/cancel", title="Cancel")],
         )
 
@@ -62,8 +83,12 @@ class Video:
         if await self._jobs.cancel(job, call.person.username) is None:
             answer = {"success": False, "message": "The job has ended and cannot be cancelled"}
         above = (wire.job_id(job), call.path.rpartition("/")[0])
-        return Answer(answer, title="Cancel", crumbs=[*_above(call), above])
+        return Answer(answer, title="Cancel", crumbs=[*_above_job(call), above])
 
 
-def _above(call: Call) -> list[tuple[str, str]]:
-    return [("Jobs", call.path[: call.path.index(ROOT)] + ROOT + "/jobs")]
+def _above_jobs(call: Call) -> list[tuple[str, str]]:
+    return [("Video Server", urlsplit(call.base).path + ROOT)]
+
+
+def _above_job(call: Call) -> list[tuple[str, str]]:
+    return [*_above_jobs(call), ("Jobs", f"{urlsplit(call.base).path}{ROOT}/jobs")]

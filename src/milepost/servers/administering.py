@@ -1,10 +1,27 @@
 """What the resources of the admin API share: finding a job, ending it, and how errors are written."""
 
-from typing import Any
+from typing import Any, Final, Literal
 
-from milepost.http import Answer, Call, Form, ServiceError, chosen_format, envelope, plain, read_job_id
+from milepost.http import (
+    Answer,
+    Call,
+    Envelope,
+    Form,
+    ServiceError,
+    chosen_format,
+    envelope,
+    plain,
+    read_job_id,
+)
 from milepost.jobs import IllegalMove, Job, Status
 from milepost.manager import JobManager, UnknownJob
+
+Flavour = Literal["kubernetes", "server"]
+"""Whose documents the admin API follows: Enterprise on Kubernetes, or ArcGIS Server."""
+
+_UNAUTHORIZED: Final = (
+    "Unauthorized access.Token not found. You can generate a token using the 'generateToken' operation."
+)
 
 
 def require_post(call: Call, title: str) -> Answer | None:
@@ -59,3 +76,17 @@ def error_object(error: ServiceError) -> dict[str, Any]:
     if error.code == 499:
         return {"error": {"code": 499, "message": "Token Required.", "details": None}}
     return envelope(error)
+
+
+def server_error(error: ServiceError) -> dict[str, Any]:
+    """The error of ArcGIS Server's admin API. Its clients compare the words of a missing token."""
+    if error.code == 499:
+        said = [_UNAUTHORIZED]
+    else:
+        said = [error.message, *(each for each in error.details if each != error.message)]
+    return {"status": "error", "messages": said, "code": error.code}
+
+
+def errors_of(flavour: Flavour) -> Envelope:
+    """How errors are written in a flavour."""
+    return server_error if flavour == "server" else error_object

@@ -1,0 +1,145 @@
+"""Somebody with a browser gets from the front page to every resource, and back."""
+
+import re
+from collections.abc import AsyncIterator
+from urllib.parse import urljoin, urlsplit
+
+import httpx
+import pytest
+
+from milepost.http import Resource
+from milepost.jobs import Job, Status
+from tests.servers.browsing import Page, page_of
+from tests.servers.house import House, anyio_backend, opened, root
+
+__all__ = ["anyio_backend", "root"]
+
+pytestmark = pytest.mark.anyio
+
+FRONT = "/arcgis/rest"
+SITE = "http://gis.example.com"
+
+FOR_PROGRAMS = {
+    "/rest/directories/jobs/{job}/{file}",  # a file, and so no page
+    "/rest/services/[{folder}/]{service}.GPServer/jobs/{job}",  # a second way to the same
+    "/mission/rest/info",
+    "/video/rest/info",
+    "/video/rest/jobs/{job}",
+    "/video/rest/jobs/{job}/cancel",
+    "/rest/services/[{folder}/]{service}/TopographicProductionServer/jobs/job",
+}
+"""Resources that no page leads to, since people have no use for them."""
+
+
+class Visit:
+    """All pages that somebody can get to from the front page."""
+
+    def __init__(self, house: House, client: httpx.AsyncClient):
+        self._client = client
+        self._resources = [each for each in house.server.routes() if isinstance(each, Resource)]
+        self.pages: dict[str, Page] = {}
+        self.reached: set[str] = set()
+
+    def resource(self, path: str) -> Resource | None:
+        """The resource at a path."""
+        below = path.removeprefix("/arcgis")
+        return next((each for each in self._resources if each.path_regex.fullmatch(below)), None)
+
+    async def go(self) -> None:
+        """Look at everything."""
+        waiting = [FRONT]
+        while waiting:
+            url = waiting.pop()
+            path = urlsplit(url).path
+            if path in self.pages or not path.startswith("/arcgis") or path == "/arcgis/logout":
+                continue
+            answer = await self._client.get(urljoin(SITE, url))
+            if path == "/arcgis":
+                assert urlsplit(answer.headers["location"]).path == FRONT
+                continue
+            found = self.resource(path)
+            assert found is not None, url
+            self.reached.add(found.pattern)
+            if "text/html" not in answer.headers["content-type"]:
+                assert answer.status_code == 200, url
+                continue
+            try:
+                page = self.pages[path] = page_of(answer)
+            except AssertionError as error:
+                raise AssertionError(url) from error
+            waiting += [urljoin(url, str(each["href"])) for each in page.all("a")]
+            for form in page.all("form"):
+                action = urljoin(url, str(form["action"]))
+                target = self.resource(urlsplit(action).path)
+                assert target is not None, action
+                assert str(form["method"]).upper() in target.takes, action
+                self.reached.add(target.pattern)
+
+
+@pytest.fixture(scope="module", params=["kubernetes", "server"])
+async def house(request, tmp_path_factory) -> AsyncIterator[House]:
+    async with opened(tmp_path_factory.mktemp("pages"), gp_admin=request.param) as house:
+        yield house
+
+
+@pytest.fixture(scope="module")
+async def jobs(house: House) -> list[Job]:
+    """Jobs of every dialect, ended and at work."""
+    upload_id, path = house.manager.start_upload("words.txt")
+    path.write_text("words")
+    house.manager.finish_upload(upload_id, path, owner="root")
+    sheet = {"productVersion": "1", "aoiLayer": "https://x/0", "aoiFeatureId": 1, "outputType": "PDF"}
+    layer = {"serviceItemId": "4a", "requestedResolutions": "hd"}
+    ended = [
+        await house.run("Tests/Small.GPServer", "shout", text="quiet"),
+        await house.run("Tests/Small.GPServer", "write", text="words"),
+        await house.run("Mission.MissionServer", "add_mission"),
+        await house.run(
+            "SampleService.TopographicProductionServer", "generate_product", productName="A", **sheet
+        ),
+        await house.run("Video.VideoServer", "add_layer", **layer),
+    ]
+    going = [
+        await house.submit("Tests/Small.GPServer", "last"),
+        await house.submit("Mission.MissionServer", "wait"),
+        await house.submit(
+            "SampleService.TopographicProductionServer", "generate_product", productName="waits", **sheet
+        ),
+        await house.submit("Video.VideoServer", "stream"),
+    ]
+    return [*ended, *[await house.until(each, lambda job: job.status is Status.EXECUTING) for each in going]]
+
+
+@pytest.fixture(scope="module")
+async def visit(house: House, jobs: list[Job], root: httpx.AsyncClient) -> Visit:
+    visit = Visit(house, root)
+    await visit.go()
+    return visit
+
+
+async def test_every_link_leads_to_a_page_and_every_resource_has_one(house, visit):
+    patterns = {each.pattern for each in house.server.routes() if isinstance(each, Resource)}
+    assert patterns - visit.reached == {each for each in FOR_PROGRAMS if each in patterns}
+
+
+async def test_every_page_shows_the_way_up(visit):
+    for path, page in visit.pages.items():
+        if path == FRONT or path == "/arcgis/login":
+            continue
+        crumbs = [each for each in page.all("nav") if each.get("aria-label") == "Breadcrumbs"]
+        assert crumbs, path
+        assert any(each.get("href") == FRONT for each in page.all("a")), path
+
+
+async def test_every_page_leads_to_the_same_content_for_programs(visit, root):
+    for path, page in visit.pages.items():
+        links = {str(each["href"]) for each in page.all("a")}
+        if path == "/arcgis/login":
+            continue
+        assert {f"{path}?f=json", f"{path}?f=pjson"} <= links, path
+        plain = await root.get(f"{SITE}{path}?f=json")
+        pretty = await root.get(f"{SITE}{path}?f=pjson")
+        assert plain.headers["content-type"] == "application/json;charset=UTF-8", path
+        assert re.match(r"[{\[]", plain.text), path
+        if path.endswith("/jobs") or "/job" not in path:
+            assert plain.json().keys() == pretty.json().keys(), path
