@@ -6,6 +6,7 @@ from milepost import Run, operation
 from milepost.operations import Service
 
 NOOP = Service(name="Bench/Noop.GPServer", min_instances=2, max_instances=2)
+SHEETS = Service(name="Bench/Sheets.TopographicProductionServer", min_instances=0)
 BLOCKED = Service(name="Bench/Blocked.GPServer", min_instances=0, max_instances=1, max_usage_time=0)
 
 
@@ -21,6 +22,12 @@ def talk(run: Run, messages: int = 3) -> str:
     for number in range(messages):
         run.message(f"Line {number + 1}: one hundred and twenty features were read, checked and projected.")
     return "done"
+
+
+@operation(service=SHEETS)
+def work(_: Run, number: int = 0) -> int:
+    """What the jobs that fill a store have done."""
+    return number
 
 
 @operation(service=BLOCKED)

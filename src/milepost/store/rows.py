@@ -1,8 +1,9 @@
 """A job as rows: the statements that write and read one, and the fold of what was read."""
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import groupby
+from operator import itemgetter
 from typing import Any, Final
 
 from milepost.jobs import Job, fold
@@ -79,25 +80,19 @@ def load_many(
     jobs: dict[int, Job] = {}
     for start in range(0, len(numbers), _AT_ONCE):
         some = numbers[start : start + _AT_ONCE]
-        if at_hand:
-            heads = connection.execute(
-                f"SELECT number, id, sequence FROM jobs WHERE number IN ({_marks(some)})",  # noqa: S608
-                some,
-            )
-            for number, job_id, sequence in heads:
-                known = at_hand.get(job_id)
-                if known is not None and known.sequence == sequence:
-                    jobs[number] = known
-            some = [each for each in some if each not in jobs]
-        found = connection.execute(
-            "SELECT jobs.number, jobs.id, events.body FROM events JOIN jobs ON jobs.number = events.job"  # noqa: S608
-            f" WHERE events.job IN ({_marks(some)}) ORDER BY events.job, events.sequence",
-            some,
-        )
-        for (number, job_id), bodies in groupby(found, key=lambda row: (row[0], row[1])):
-            jobs[number] = fold(job_id, (decode(body) for _, _, body in bodies))
+        ids: dict[int, str] = {}
+        heads = f"SELECT number, id, sequence FROM jobs WHERE number IN ({_marks(some)})"  # noqa: S608
+        for number, job_id, sequence in connection.execute(heads, some):
+            known = at_hand.get(job_id) if at_hand else None
+            if known is not None and known.sequence == sequence:
+                jobs[number] = known
+            else:
+                ids[number] = job_id
+        events = f"SELECT job, body FROM events WHERE job IN ({_marks(ids)}) ORDER BY job, sequence"  # noqa: S608
+        for number, bodies in groupby(connection.execute(events, list(ids)), key=itemgetter(0)):
+            jobs[number] = fold(ids[number], (decode(body) for _, body in bodies))
     return [jobs[each] for each in numbers]
 
 
-def _marks(values: Sequence[int]) -> str:
+def _marks(values: Collection[int]) -> str:
     return ",".join("?" * len(values))
