@@ -1,0 +1,74 @@
+"""People sign in to the portal, in each way that the package ``arcgis`` knows."""
+
+from typing import Any
+
+from arcgis.geoprocessing import import_toolbox
+from arcgis.gis import GIS
+from stories import GIVEN, refusal, tell
+
+SERVER, PASSWORD = GIVEN["server"], GIVEN["password"]
+
+
+def _seen(gis: GIS) -> dict[str, Any]:
+    me = gis.users.me
+    return {
+        "username": me.username,
+        "fullName": me.fullName,
+        "role": me.role,
+        "privileges": list(me.privileges),
+        "signed_in_with": type(gis.session.auth).__name__,
+        "administration": type(gis.admin).__name__,
+        "version": list(gis.version),
+    }
+
+
+def password_on_the_sign_in_page() -> Any:
+    return _seen(GIS(SERVER, "admin", PASSWORD))
+
+
+def password_for_a_token() -> Any:
+    return _seen(GIS(SERVER, "admin", PASSWORD, use_gen_token=True))
+
+
+def token_from_elsewhere() -> Any:
+    return _seen(GIS(SERVER, token=GIVEN["token"]))
+
+
+def somebody_who_is_no_administrator() -> Any:
+    return _seen(GIS(SERVER, "ann", PASSWORD))
+
+
+def nobody() -> Any:
+    gis = GIS(SERVER)
+    return {"me": repr(gis.users.me), "administration": repr(gis.admin)}
+
+
+def wrong_password_on_the_sign_in_page() -> Any:
+    return refusal(lambda: GIS(SERVER, "ann", "wrong-horse-battery"))
+
+
+def wrong_password_for_a_token() -> Any:
+    return refusal(lambda: GIS(SERVER, "ann", "wrong-horse-battery", use_gen_token=True))
+
+
+def wrong_token() -> Any:
+    return refusal(lambda: GIS(SERVER, token="not-a-token").users.me.username)
+
+
+def tool_of_the_portal() -> Any:
+    gis = GIS(SERVER, "ann", PASSWORD)
+    tools = import_toolbox(f"{SERVER}/rest/services/Tests/Every/GPServer", gis=gis)
+    return len(tools.parcels(count=3, gis=gis).features)
+
+
+tell(
+    password_on_the_sign_in_page,
+    password_for_a_token,
+    token_from_elsewhere,
+    somebody_who_is_no_administrator,
+    nobody,
+    wrong_password_on_the_sign_in_page,
+    wrong_password_for_a_token,
+    wrong_token,
+    tool_of_the_portal,
+)
