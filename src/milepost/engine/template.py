@@ -20,7 +20,7 @@ import msgspec
 import psutil
 
 from milepost.engine import instance
-from milepost.operations import Catalog, LoadError, load_catalog
+from milepost.operations import Catalog, LoadError, load_catalog, site
 from milepost.store import FileStore
 
 _NOT_FOR_US: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -61,6 +61,7 @@ def main() -> None:
     """Started by the engine with the arguments SOCKET FOLDER SOURCE..."""
     control = socket.socket(fileno=int(sys.argv[1]))
     files = FileStore(Path(sys.argv[2]))
+    os.environ[site.VARIABLE] = str(files.root)
     # Programs that outlive their instance become children of this process, and are found.
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     # Who stops a service may signal all of its processes; this one ends when the engine is gone.

@@ -19,6 +19,7 @@ from milepost.servers.administering import (
 )
 from milepost.servers.enterprise import wire
 from milepost.servers.enterprise.services import Services
+from milepost.servers.enterprise.starting import SYNCHRONOUS
 
 VERSION: Final = "11.4.0"
 """Release of the administrator API that these answers follow. Clients split the text at its dots."""
@@ -64,7 +65,7 @@ class Enterprise:
         found: dict[str, Job] = {}
         for offset in range(0, LISTED, _CHUNK):
             page = await self._manager.find(JobFilter(), Page(limit=_CHUNK, offset=offset))
-            found.update((each.id, each) for each in page.jobs)
+            found.update((each.id, each) for each in page.jobs if SYNCHRONOUS not in each.attributes)
             if not page.more:
                 break
         newest = islice(found.values(), _LINKS)
