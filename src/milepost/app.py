@@ -131,7 +131,7 @@ class Server:
         )
         app.router.redirect_slashes = False
         server = CORSMiddleware(
-            Guard(_WithoutSlash(app)),
+            Guard(_PlainPaths(app)),
             allow_origins=settings.cors,
             allow_methods=["GET", "POST", "DELETE", "OPTIONS"],
             allow_headers=["*"],
@@ -183,15 +183,15 @@ class Server:
         return JSONResponse(about, status_code=status, headers={"Cache-Control": "no-store"})
 
 
-class _WithoutSlash:
-    """Takes the slash that some clients put at the end of a path off it."""
+class _PlainPaths:
+    """Takes slashes out of paths that some clients put at the end, or two of in the middle."""
 
     def __init__(self, app: ASGIApp):
         self._app = app
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "http" and scope["path"].endswith("/") and len(scope["path"]) > 1:
-            scope["path"] = scope["path"].rstrip("/") or "/"
+        if scope["type"] == "http" and (scope["path"].endswith("/") or "//" in scope["path"]):
+            scope["path"] = re.sub("//+", "/", scope["path"]).rstrip("/") or "/"
         await self._app(scope, receive, send)
 
 

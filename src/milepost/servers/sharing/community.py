@@ -1,5 +1,6 @@
 """The people of the portal, to look them up."""
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -23,6 +24,8 @@ _SORTED_BY: Final[dict[str, Callable[[Person], Any]]] = {
     "modified": lambda who: who.created_at,
 }
 
+_COUNTED: Final = {"role": wire.role_id, "userLicenseType": wire.license_type}
+
 
 class Community:
     """``community/self``, ``community/users`` and the lists of users of the portal."""
@@ -41,6 +44,7 @@ class Community:
             *at(USER, self.user, document="User"),
             *at("/sharing/rest/content/users/{username}", self.content, document="User content"),
             *at(f"{PORTAL}/users", self.users, parameters=_FILTERS, document="Users"),
+            *at(f"{PORTAL}/users/counts", self.counts, parameters=("type", *PAGING), document="User counts"),
             *at(f"{PORTAL}/users/search", self.search, parameters=("q", *_FILTERS), document="User search"),
         ]
 
@@ -82,6 +86,16 @@ class Community:
         query = call.parameters.get("q")
         return self._listed(call, "results", read_query(query), query=query)
 
+    async def counts(self, call: Call) -> Answer:
+        """How many people there are of each role, or of each type of licence."""
+        require_own(call)
+        kind = call.parameters.get("type") or "role"
+        if kind not in _COUNTED:
+            raise ServiceError(400, f"Parameter 'type': use one of {', '.join(_COUNTED)}")
+        counted = Counter(_COUNTED[kind](who.role) for who in self._people.list())
+        found = [{"key": key, "count": count} for key, count in sorted(counted.items())]
+        return Answer(wire.page("results", found, *paging(call)), title="Users counted")
+
     def _listed(self, call: Call, name: str, test: Test, **about: Any) -> Answer:
         given = call.parameters
         role, license_type = given.get("role"), given.get("userLicenseType")
@@ -97,15 +111,12 @@ class Community:
             and (not license_type or license_type == wire.license_type(who.role))
         ]
         found.sort(key=by, reverse=given.get("sortOrder").lower().startswith("desc"))
-        start, number = paging(call)
-        shown = wire.page(name, found, start, number)
-        shown[name] = [wire.person(who) for who in shown[name]]
+        listed = wire.page(name, found, *paging(call))
+        people: list[Person] = listed[name]
         return Answer(
-            {**about, **shown},
+            {**about, **listed, name: [wire.person(who) for who in people]},
             title="Users",
-            links={
-                who.username: f"{_users_path(call)}/{who.username}" for who in found[start - 1 :][:number]
-            },
+            links={who.username: f"{_users_path(call)}/{who.username}" for who in people},
         )
 
 

@@ -131,6 +131,7 @@ class OAuth:
             title="Copy this code to the program that asks for it",
             # Programs that sign in without a browser read it there.
             window_title=f"SUCCESS code={code}",
+            variables={"oAuthInfo": {}},
         )
 
     async def token(self, call: Call) -> Response:

@@ -43,6 +43,8 @@ class Portal:
             *at(f"{PORTAL}/servers", self.servers, document="Servers"),
             *at(f"{PORTAL}/roles", self.roles, parameters=PAGING, document="Roles"),
             *at(f"{PORTAL}/roles/{{role}}/privileges", self.privileges, document="Role privileges"),
+            *at(f"{PORTAL}/purchases", self.purchases, document="Purchases"),
+            *at(f"{PORTAL}/appBundles", self.bundles, parameters=PAGING, document="App bundles"),
             *at(f"{PORTAL}/userDefaultSettings", self.new_people, document="User default settings"),
         ]
 
@@ -77,6 +79,16 @@ class Portal:
         require_own(call)
         return Answer({"role": Role.USER.identifier, "userLicenseType": "creatorUT", "groups": []})
 
+    async def purchases(self, call: Call) -> Answer:
+        """Licences: nobody needs any here. Clients ask before they remove somebody."""
+        require_own(call)
+        return Answer({"purchases": []}, title="Licences")
+
+    async def bundles(self, call: Call) -> Answer:
+        """Bundles of licences, of which there are none either."""
+        require_own(call)
+        return Answer(wire.page("appBundles", [], *paging(call)), title="Bundles of licences")
+
     async def languages(self, _: Call) -> Answer:
         """The languages that the server speaks."""
         return Answer([{"language": "English", "culture": "en"}], title="Languages")
@@ -97,11 +109,11 @@ def require_own(call: Call) -> None:
 
 
 def paging(call: Call) -> tuple[int, int]:
-    """From which one on, counted from 1, and how many.
+    """From which one on, counted from 1, and how many. Clients ask for -1 when nothing follows.
 
     Raises:
         ServiceError: one of them is no such number.
     """
     given = call.parameters
-    start = given.number("start", 1, least=1, most=2**31)
+    start = given.number("start", 1, least=-1, most=2**31)
     return start, min(MOST, given.number("num", 10, least=0, most=2**31))

@@ -154,15 +154,15 @@ def page(name: str, found: Sequence[Any], start: int, number: int) -> dict[str, 
     Args:
         name: of the member that holds the page.
         found: everything.
-        start: number of the first on the page, from 1.
+        start: number of the first on the page, from 1; nothing is on the page before that one.
         number: how many there may be on the page.
     """
-    shown = list(found[start - 1 : start - 1 + number])
+    shown = list(found[start - 1 : start - 1 + number]) if start > 0 else []
     following = start + number
     return {
         "total": len(found),
         "start": start,
         "num": len(shown),
-        "nextStart": following if number and following <= len(found) else -1,
+        "nextStart": following if shown and following <= len(found) else -1,
         name: shown,
     }
