@@ -46,5 +46,20 @@ def test_a_wrong_password_for_a_token_is_refused(told: Told) -> None:
     assert "Invalid username or password." in told["wrong_password_for_a_token"]
 
 
+def test_a_token_that_is_none_signs_nobody_in(told: Told) -> None:
+    assert told["wrong_token"] == "None"
+
+
+def test_an_administrator_lets_people_in_and_out(told: Told) -> None:
+    people = told["people_who_come_and_go"]
+    assert people["created"] == {"username": "kim", "fullName": "Kim Lee", "role": "org_user"}
+    assert people["signed_in"] == "kim"
+    assert people["promoted"] == [True, "org_publisher"]
+    assert people["found"] == ["admin", "ann", "kim"]
+    assert people["deleted"] is True
+    assert people["left"] == ["admin", "ann"]
+    assert "Invalid username or password." in people["signs_in_no_more"]
+
+
 def test_a_tool_runs_with_the_sign_in_of_the_portal(told: Told) -> None:
     assert told["tool_of_the_portal"] == 3
