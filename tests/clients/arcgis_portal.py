@@ -38,6 +38,10 @@ def somebody_who_is_no_administrator() -> Any:
     return _seen(GIS(SERVER, "ann", PASSWORD))
 
 
+def program_with_an_id() -> Any:
+    return _seen(GIS(SERVER, "ann", PASSWORD, client_id="map"))
+
+
 def nobody() -> Any:
     gis = GIS(SERVER)
     return {"me": repr(gis.users.me), "administration": repr(gis.admin)}
@@ -93,6 +97,7 @@ tell(
     password_for_a_token,
     token_from_elsewhere,
     somebody_who_is_no_administrator,
+    program_with_an_id,
     nobody,
     wrong_password_on_the_sign_in_page,
     wrong_password_for_a_token,

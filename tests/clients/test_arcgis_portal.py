@@ -34,6 +34,11 @@ def test_somebody_else_administers_nothing(told: Told) -> None:
     assert seen["administration"] == "NoneType"
 
 
+def test_a_program_with_an_id_signs_people_in(told: Told) -> None:
+    seen = told["program_with_an_id"]
+    assert (seen["username"], seen["signed_in_with"]) == ("ann", "EsriOAuth2Auth")
+
+
 def test_nobody_may_look_at_the_portal(told: Told) -> None:
     assert told["nobody"] == {"me": "None", "administration": "None"}
 
