@@ -19,9 +19,16 @@ pytestmark = pytest.mark.anyio
 FRONT = "/arcgis/rest"
 SITE = "http://gis.example.com"
 
+SIGNING_IN = ("/sharing/", "/login", "/logout", "/portaladmin/", "/admin/orgs/", "/admin/generateToken")
+"""Where programs sign in and administer people, whichever way they know; people have their own pages."""
+
 FOR_PROGRAMS = {
-    "/rest/directories/jobs/{job}/{file}",  # a file, and so no page
+    "/rest/services/[{folder}/]{service}/GPServer/{task}/execute",  # people submit jobs
+    "/rest/services/[{folder}/]{service}/GPServer/uploads/{upload}",  # its page comes with the upload
+    "/rest/services/[{folder}/]{service}/GPServer/uploads/{upload}/delete",
     "/rest/services/[{folder}/]{service}.GPServer/jobs/{job}",  # a second way to the same
+    "/rest/services/[{folder}/]{service}/TopographicProductionServer/jobs/pause",
+    "/rest/services/[{folder}/]{service}/TopographicProductionServer/jobs/resume",
     "/mission/rest/info",
     "/video/rest/info",
     "/video/rest/jobs/{job}",
@@ -54,8 +61,8 @@ class Visit:
             if path in self.pages or not path.startswith("/arcgis") or path == "/arcgis/logout":
                 continue
             answer = await self._client.get(urljoin(SITE, url))
-            if path == "/arcgis":
-                assert urlsplit(answer.headers["location"]).path == FRONT
+            if answer.is_redirect:
+                waiting.append(urljoin(url, answer.headers["location"]))
                 continue
             found = self.resource(path)
             assert found is not None, url
@@ -74,6 +81,8 @@ class Visit:
                 assert target is not None, action
                 assert str(form["method"]).upper() in target.takes, action
                 self.reached.add(target.pattern)
+                if form["method"] == "get":
+                    waiting.append(action)
 
 
 @pytest.fixture(scope="module", params=["kubernetes", "server"])
@@ -119,7 +128,8 @@ async def visit(house: House, jobs: list[Job], root: httpx.AsyncClient) -> Visit
 
 async def test_every_link_leads_to_a_page_and_every_resource_has_one(house, visit):
     patterns = {each.pattern for each in house.server.routes() if isinstance(each, Resource)}
-    assert patterns - visit.reached == {each for each in FOR_PROGRAMS if each in patterns}
+    missed = sorted(each for each in patterns - visit.reached if not each.startswith(SIGNING_IN))
+    assert missed == sorted(each for each in FOR_PROGRAMS if each in patterns), missed
 
 
 async def test_every_page_shows_the_way_up(visit):
