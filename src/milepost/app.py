@@ -181,7 +181,7 @@ class Server:
             *Community(self.people, resources).routes(),
             *Members(self.people, credentials, resources).routes(),
             *OAuth(credentials, self.tokens, grants, resources, self.settings.redirect_uris).routes(),
-            *BrowserSignIn(credentials, resources).routes(),
+            *BrowserSignIn(credentials, self.tokens, resources).routes(),
         ]
 
     async def _health(self, _: Request) -> Response:

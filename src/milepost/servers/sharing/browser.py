@@ -1,11 +1,15 @@
 """Signing in with a browser: a form, and a cookie that holds the token."""
 
+import asyncio
+from contextlib import suppress
 from typing import Final
 
+from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute
 
 from milepost.http import COOKIE_NAME, Answer, Call, Field, Form, Resources, ServiceError
+from milepost.security import InvalidToken, Tokens
 from milepost.servers.sharing.credentials import Credentials
 
 SESSION_MINUTES: Final = 12 * 60
@@ -14,9 +18,10 @@ SESSION_MINUTES: Final = 12 * 60
 class BrowserSignIn:
     """``/login`` and ``/logout``."""
 
-    def __init__(self, credentials: Credentials, resources: Resources):
-        """``credentials`` finds out who signs in, and issues the tokens."""
+    def __init__(self, credentials: Credentials, tokens: Tokens, resources: Resources):
+        """``credentials`` finds out who signs in."""
         self._credentials = credentials
+        self._tokens = tokens
         self._resources = resources
 
     def routes(self) -> list[BaseRoute]:
@@ -65,7 +70,10 @@ class BrowserSignIn:
         return Answer(None, title="Sign in to Milepost", forms=[form], notice=message)
 
     async def logout(self, call: Call) -> Response:
-        """Forget the token."""
+        """End the session: its token is void, and forgotten."""
+        token = Request(call.scope).cookies.get(COOKIE_NAME, "")
+        with suppress(InvalidToken):
+            await asyncio.to_thread(self._tokens.revoke, token)
         home = call.path.removesuffix("/logout")
         response = RedirectResponse(f"{home}/login", 303)
         response.delete_cookie(COOKIE_NAME, path=home or "/", httponly=True, samesite="strict")

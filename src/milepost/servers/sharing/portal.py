@@ -45,6 +45,9 @@ class Portal:
             *at(f"{PORTAL}/roles/{{role}}/privileges", self.privileges, document="Role privileges"),
             *at(f"{PORTAL}/purchases", self.purchases, document="Purchases"),
             *at(f"{PORTAL}/appBundles", self.bundles, parameters=PAGING, document="App bundles"),
+            *at("/portaladmin", self.administration, document="Portal administrator API"),
+            *at("/portaladmin/security", self.security, document="Security"),
+            *at("/portaladmin/security/config", self.configuration, document="Security configuration"),
             *at(f"{PORTAL}/userDefaultSettings", self.new_people, document="User default settings"),
         ]
 
@@ -78,6 +81,28 @@ class Portal:
         """What somebody who is let in becomes when nothing is said about it."""
         require_own(call)
         return Answer({"role": Role.USER.identifier, "userLicenseType": "creatorUT", "groups": []})
+
+    async def administration(self, call: Call) -> Answer:
+        """The portal's own administrator API, as far as clients need it: people are let in there."""
+        return Answer(
+            {"version": wire.PORTAL_VERSION, "resources": ["security"]},
+            title="Portal administration",
+            links={"security": f"{call.path}/security"},
+        )
+
+    async def security(self, call: Call) -> Answer:
+        """Who may come in."""
+        return Answer(
+            {"resources": ["config", "users"]},
+            title="Security",
+            crumbs=[("Portal administration", call.path.rpartition("/")[0])],
+            links={"config": f"{call.path}/config"},
+        )
+
+    async def configuration(self, _: Call) -> Answer:
+        """What somebody who is let in becomes when nothing is said about it."""
+        about = {"defaultRoleForUser": Role.USER.identifier, "defaultUserTypeIdForUser": "creatorUT"}
+        return Answer(about, title="Security configuration")
 
     async def purchases(self, call: Call) -> Answer:
         """Licences: nobody needs any here. Clients ask before they remove somebody."""
