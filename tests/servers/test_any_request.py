@@ -162,7 +162,10 @@ async def test_resources_read_only_the_parameters_that_they_tell(asked: Asked, m
                 await asked.clients["root"].request(
                     method, path, data={"f": "json"} if method == "POST" else None
                 )
-                if any(each.startswith("(") for each in resource.parameters):
+                # Tasks have parameters of their own, and what portals keep of people is refused by name.
+                if resource.pattern.endswith("/update") or any(
+                    each.startswith("(") for each in resource.parameters
+                ):
                     continue
                 assert read - {"f", "token"} <= set(resource.parameters), resource.pattern
             if "job" not in parts:

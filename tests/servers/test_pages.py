@@ -19,7 +19,7 @@ pytestmark = pytest.mark.anyio
 FRONT = "/arcgis/rest"
 SITE = "http://gis.example.com"
 
-SIGNING_IN = ("/sharing/", "/login", "/logout", "/portaladmin/", "/admin/orgs/", "/admin/generateToken")
+SIGNING_IN = ("/sharing/", "/login", "/logout", "/portaladmin", "/admin/orgs/", "/admin/generateToken")
 """Where programs sign in and administer people, whichever way they know; people have their own pages."""
 
 FOR_PROGRAMS = {

@@ -94,7 +94,7 @@ def render(answer: Answer, form: str, path: str, home: str) -> Response:
         home: the path of the context, where all pages begin.
     """
     if form != "html":
-        return _json(answer.data, form)
+        return _json({} if answer.data is None else answer.data, form)
     plain = msgspec.json.decode(msgspec.json.encode(answer.data))
     page = _environment.get_template("page.html").render(
         title=answer.title or path,

@@ -282,4 +282,4 @@ def test_errors_in_the_form_of_arcgis_server(classic: RunningServer, admin: http
     assert failure(admin.get(f"{JOBS}/query", params={"number": "many", **JSON}))[0] == 400
     assert failure(admin.get(f"{JOBS}/query", params={"f": "xml"}))[0] == 400
     # The other dialects of this server keep theirs.
-    assert error_of(admin.get("/admin/jobs/x", params=JSON))["code"] == 404
+    assert error_of(admin.get("/admin/jobs/j" + "0" * 32, params=JSON))["code"] == 404
