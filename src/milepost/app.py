@@ -70,7 +70,8 @@ _ROOTS: Final = {
     "Mission Server": mission.ROOT,
     "Video Server": video.ROOT,
     "Administration": "/admin",
-    "Portal": "/sharing/rest/portals/self",
+    "Portal": "/sharing/rest",
+    "Portal administration": "/portaladmin",
 }
 """Systems with a front page of their own."""
 
@@ -118,12 +119,7 @@ class Server:
         resources = self._resources()
         base = settings.base_path
         # Where people begin to look, with the front page there.
-        fronts = {
-            "/": "/rest",
-            base or "/": "/rest",
-            f"{base}/mission": mission.ROOT,
-            f"{base}/video": video.ROOT,
-        }
+        fronts = {"/": "/rest", base or "/": "/rest"}
         refusals = _Refusals(resources)
         app = Starlette(
             # The mount comes last: with an empty context it takes every path.
@@ -153,7 +149,14 @@ class Server:
     def _resources(self) -> Resources:
         settings = self.settings
         base = base_url(settings.public_url, settings.base_path)
-        return Resources(Gate(self.tokens), base, access_table(settings.gp_admin), settings.max_body)
+        trusted = tuple(each for each in settings.cors if each != "*")
+        return Resources(
+            Gate(self.tokens, self.seals, trusted),
+            base,
+            access_table(settings.gp_admin),
+            settings.max_body,
+            strict_post_token=settings.strict_post_token,
+        )
 
     def routes(self, resources: Resources | None = None) -> list[BaseRoute]:
         """The resources of all dialects, below the context."""

@@ -25,9 +25,11 @@ SHORT = Service(name="Test/Short.GPServer", max_usage_time=0.5, grace_time=0.2)
 WAITS = Service(name="Test/Waits.GPServer", max_instances=1, max_wait_time=0.2, grace_time=0.2)
 SMALL = Service(name="Test/Small.GPServer", memory_limit=600 * 2**20)
 TINY = Service(name="Test/Tiny.GPServer", memory_limit=2**20)
-CALM = Service(name="Test/Calm.GPServer", max_instances=3, grace_time=20)
-NARROW = Service(name="Test/Narrow.GPServer", max_instances=1, max_wait_time=1.0, grace_time=20)
-LIMITED = Service(name="Test/Limited.GPServer", max_usage_time=1.5, grace_time=20)
+CALM = Service(name="Test/Calm.GPServer", min_instances=0, max_instances=3, grace_time=20)
+NARROW = Service(
+    name="Test/Narrow.GPServer", min_instances=0, max_instances=1, max_wait_time=1.0, grace_time=20
+)
+LIMITED = Service(name="Test/Limited.GPServer", min_instances=0, max_usage_time=1.5, grace_time=20)
 HASTY = Service(name="Test/Hasty.GPServer", rollback_time=0.5, grace_time=0.2)
 
 

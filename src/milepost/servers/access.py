@@ -118,6 +118,7 @@ _COMMON: Final[dict[str, Access]] = {
     "/admin/services": ALL_JOBS,
     "/admin/services/{folder}": ALL_JOBS,
     # Mission
+    "/mission": ANYBODY,
     "/mission/rest": ANYBODY,
     "/mission/rest/info": ANYBODY,
     "/mission/rest/jobs": SIGNED_IN,
@@ -134,6 +135,7 @@ _COMMON: Final[dict[str, Access]] = {
     f"{_PRODUCTION}/pause": SIGNED_IN,
     f"{_PRODUCTION}/resume": SIGNED_IN,
     # Video
+    "/video": ANYBODY,
     "/video/rest": ANYBODY,
     "/video/rest/info": ANYBODY,
     "/video/rest/jobs": SIGNED_IN,

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute
 
-from milepost.http import COOKIE_NAME, Answer, Call, Field, Form, Resources, ServiceError
+from milepost.http import COOKIE_NAME, Answer, Call, Field, Form, Resources, ServiceError, from_elsewhere
 from milepost.security import InvalidToken, Tokens
 from milepost.servers.sharing.credentials import Credentials
 
@@ -29,7 +29,7 @@ class BrowserSignIn:
         at = self._resources.at
         return [
             *at("/login", self.login, parameters=("username", "password", "next")),
-            *at("/logout", self.logout, methods=["POST"]),
+            *at("/logout", self.logout, methods=["POST"], acts=True),
         ]
 
     async def login(self, call: Call) -> Answer | Response:
@@ -42,6 +42,8 @@ class BrowserSignIn:
         onward = _own_path(call.parameters.get("next"), home)
         message = ""
         if call.method == "POST":
+            if from_elsewhere(call.scope, call.base):
+                raise ServiceError(403, "Sign in on this page itself; another page sent the form")
             try:
                 token, _ = await self._credentials.token(call, SESSION_MINUTES)
             except ServiceError as error:
@@ -62,8 +64,20 @@ class BrowserSignIn:
             action=call.path,
             title="Sign in",
             fields=(
-                Field(name="username", title="Username", value=call.parameters.get("username")[:128]),
-                Field(name="password", title="Password", kind="password"),
+                Field(
+                    name="username",
+                    title="Username",
+                    value=call.parameters.get("username")[:128],
+                    required=True,
+                    autocomplete="username",
+                ),
+                Field(
+                    name="password",
+                    title="Password",
+                    kind="password",
+                    required=True,
+                    autocomplete="current-password",
+                ),
                 Field(name="next", title="", value=onward, kind="hidden"),
             ),
         )

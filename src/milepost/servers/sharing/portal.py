@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute
 
 from milepost.http import Answer, Call, Resources, not_found
@@ -39,6 +40,7 @@ class Portal:
         return [
             *at("/sharing/rest/portals/languages", self.languages, document="Languages"),
             *at("/sharing/rest/portals/regions", self.regions, document="Regions"),
+            *(each for server in self._servers if server.path for each in at(server.path, self.front)),
             *at(PORTAL, self.portal, document="Portal self"),
             *at(f"{PORTAL}/servers", self.servers, document="Servers"),
             *at(f"{PORTAL}/roles", self.roles, parameters=PAGING, document="Roles"),
@@ -62,6 +64,10 @@ class Portal:
         """The servers of each kind, and where they are."""
         require_own(call)
         return Answer({"servers": [wire.server(each, call.base) for each in self._servers]}, title="Servers")
+
+    async def front(self, call: Call) -> Response:
+        """Lead people who open the address of a server to its front page."""
+        return RedirectResponse(f"{call.path}/rest", 303)
 
     async def roles(self, call: Call) -> Answer:
         """The roles beyond those that every client knows."""
