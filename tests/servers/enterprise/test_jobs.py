@@ -42,7 +42,7 @@ def test_the_root_tells_a_version_that_can_be_split_at_its_dots(client: httpx.Cl
     about = json_of(client.get("/admin", params=JSON))
     assert about["currentVersion"].split(".")[0] == "11"
     assert about["fullVersion"].count(".") == 2
-    assert about["resources"] == ["jobs"]
+    assert about["resources"] == ["jobs", "services", "system", "healthCheck"]
     assert json_of(client.post("/admin/", data={"f": "pjson"})) == about
 
 
