@@ -43,7 +43,7 @@ def query_reads_every_page() -> Any:
     found = manager.query(
         ["esriJobSucceeded", "esriJobFailed"], start_time=before, username="admin", number=3
     )
-    nothing = manager.query(["esriJobFailed"], start_time=before)
+    nothing = manager.query(["esriJobFailed"], start_time=before, username="admin")
     return {
         "submitted": sorted(each._jobid for each in jobs),
         "found": sorted(found),

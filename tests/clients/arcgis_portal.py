@@ -48,11 +48,11 @@ def nobody() -> Any:
 
 
 def wrong_password_on_the_sign_in_page() -> Any:
-    return refusal(lambda: GIS(SERVER, "ann", "wrong-horse-battery"))
+    return refusal(lambda: GIS(SERVER, "bob", "wrong-horse-battery"))
 
 
 def wrong_password_for_a_token() -> Any:
-    return refusal(lambda: GIS(SERVER, "ann", "wrong-horse-battery", use_gen_token=True))
+    return refusal(lambda: GIS(SERVER, "bob", "wrong-horse-battery", use_gen_token=True))
 
 
 def wrong_token() -> Any:

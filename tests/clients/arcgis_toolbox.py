@@ -94,13 +94,7 @@ def cancelled_tool() -> Any:
     messages = until(lambda: [each["description"] for each in job.messages])
     answer = job.cancel()
     until(lambda: job.status != "esriJobCancelling")
-    return {
-        "answer": answer,
-        "status": job.status,
-        "messages": messages,
-        "cancelled": job.cancelled(),
-        "result": repr(job.result()),
-    }
+    return {"answer": answer, "status": job.status, "messages": messages}
 
 
 def job_without_waiting() -> Any:

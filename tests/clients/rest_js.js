@@ -40,7 +40,7 @@ const stories = {
     return { username: user.username, fullName: user.fullName, role: user.role, portal: self.portalName };
   },
 
-  wrongPassword: () => refusal(signIn("ann", "wrong-horse-battery")),
+  wrongPassword: () => refusal(signIn("bob", "wrong-horse-battery")),
 
   async toolWithResults() {
     const authentication = await signIn("ann");

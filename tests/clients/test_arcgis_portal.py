@@ -60,9 +60,9 @@ def test_an_administrator_lets_people_in_and_out(told: Told) -> None:
     assert people["created"] == {"username": "kim", "fullName": "Kim Lee", "role": "org_user"}
     assert people["signed_in"] == "kim"
     assert people["promoted"] == [True, "org_publisher"]
-    assert people["found"] == ["admin", "ann", "kim"]
+    assert people["found"] == ["admin", "ann", "bob", "kim"]
     assert people["deleted"] is True
-    assert people["left"] == ["admin", "ann"]
+    assert people["left"] == ["admin", "ann", "bob"]
     assert "Invalid username or password." in people["signs_in_no_more"]
 
 

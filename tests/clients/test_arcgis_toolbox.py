@@ -70,8 +70,6 @@ def test_a_running_tool_is_cancelled(told: Told) -> None:
         "answer": True,
         "status": "esriJobCancelled",
         "messages": ["at work"],
-        "cancelled": True,
-        "result": "None",
     }
 
 
