@@ -4,7 +4,7 @@ from milepost.backups.archive import About, BackupError, check, read_about
 from milepost.backups.contents import Contents
 from milepost.backups.folder import Backup, backups_folder, find, listed, new_name, remove, usable_name
 from milepost.backups.making import check_backup, make
-from milepost.backups.restoring import Restored, restore
+from milepost.backups.restoring import Restored, restore, unused
 from milepost.backups.site import SiteReport
 
 __all__ = [
@@ -24,5 +24,6 @@ __all__ = [
     "read_about",
     "remove",
     "restore",
+    "unused",
     "usable_name",
 ]

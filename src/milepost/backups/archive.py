@@ -32,6 +32,9 @@ _LONGEST_ABOUT: Final = 1 << 16
 _LONGEST_MANIFEST: Final = 1 << 30
 _LONGEST_PATH: Final = 2000
 
+_UNREADABLE: Final = (tarfile.TarError, EOFError, ValueError, OverflowError, IndexError)
+"""What reading an archive may raise that is damaged; some of it is not meant to be."""
+
 Tick = Callable[[int], None]
 """Told how many bytes were dealt with since the last time; may raise to stop the work."""
 
@@ -234,19 +237,23 @@ def _compare(path: Path, found: dict[str, _Entry], wanted: dict[str, _Entry]) ->
 @contextmanager
 def _opened(path: Path) -> Iterator[tarfile.TarFile]:
     try:
-        with tarfile.open(path, "r:") as tar:
-            yield tar
+        tar = tarfile.open(path, "r:")  # noqa: SIM115 - closed below
     except FileNotFoundError:
         raise BackupError(f"{path}: there is no such file") from None
     except IsADirectoryError:
         raise BackupError(f"{path} is a folder, and a backup is one file") from None
-    except (tarfile.TarError, EOFError, UnicodeError, ValueError, OverflowError, IndexError) as error:
+    except _UNREADABLE as error:
+        raise _no_backup(path) from error
+    try:
+        with tar:
+            yield tar
+    except _UNREADABLE as error:
         raise _damaged(path, str(error) or "it cannot be read to its end") from error
 
 
 def _about(path: Path, member: tarfile.TarInfo | None, tar: tarfile.TarFile) -> About:
     if member is None or member.name != ABOUT:
-        raise BackupError(f"{path} is no backup that Milepost made; name one that is")
+        raise _no_backup(path)
     content = _content(path, member, tar, _LONGEST_ABOUT)
     try:
         made_by = msgspec.json.decode(content, type=_Format).format
@@ -315,6 +322,12 @@ def _plain_file(member: tarfile.TarInfo) -> bool:
 
 def _shown(name: str) -> str:
     return repr(name[:120])
+
+
+def _no_backup(path: Path) -> BackupError:
+    return BackupError(
+        f"{path} is no backup that Milepost made, or its beginning is damaged; name one that is whole"
+    )
 
 
 def _damaged(path: Path, what: str) -> BackupError:

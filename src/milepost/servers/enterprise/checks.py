@@ -100,7 +100,9 @@ def instances(tried: Mapping[str, str] | None) -> Check:
         tried: by service, what kept one from starting; empty when nothing did. None when no server runs.
     """
     if tried is None:
-        return Check("instances", "warning", "No server runs here, so none were started", "Start the server")
+        return Check(
+            "instances", "warning", "Not tried: only the server itself can", "Ask the server, with --server"
+        )
     wrong = [f"{name}: {reason}" for name, reason in sorted(tried.items()) if reason]
     if wrong:
         return Check(

@@ -23,11 +23,8 @@ from milepost.servers.enterprise.backups import Backups
 from milepost.servers.enterprise.health import Health
 from milepost.servers.enterprise.services import Services
 from milepost.servers.enterprise.starting import SYNCHRONOUS
-<<<<<<< HEAD
 from milepost.servers.enterprise.system import System
-=======
 from milepost.servers.results import result_value
->>>>>>> main
 
 VERSION: Final = "11.4.0"
 """Release of the administrator API that these answers follow. Clients split the text at its dots."""
