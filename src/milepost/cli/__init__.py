@@ -7,7 +7,7 @@ import click
 from milepost.cli.backup import backup
 from milepost.cli.demo import demo
 from milepost.cli.health import health
-from milepost.cli.jobs import cancel, submit, watch
+from milepost.cli.jobs import cancel, pause, resume, submit, watch
 from milepost.cli.restore import restore
 from milepost.cli.serve import serve
 from milepost.cli.server import jobs, token
@@ -35,5 +35,19 @@ def main() -> None:
             reconfigure(errors="replace")
 
 
-for command in (serve, demo, user, token, submit, jobs, watch, cancel, backup, restore, health):
+for command in (
+    serve,
+    demo,
+    user,
+    token,
+    submit,
+    jobs,
+    watch,
+    cancel,
+    pause,
+    resume,
+    backup,
+    restore,
+    health,
+):
     main.add_command(command)
