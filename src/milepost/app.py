@@ -55,6 +55,12 @@ log = structlog.get_logger("milepost")
 _BACKLOG: Final = 2048
 """Connections that may wait to be accepted."""
 
+BUILT_IN: Final = (
+    "milepost.servers.enterprise.operations.backup",
+    "milepost.servers.enterprise.operations.health",
+)
+"""Modules with operations that every server has."""
+
 TOOLBOX: Final = "milepost.servers.geoprocessing.toolbox"
 TOOLBOX_NEEDS: Final = ("geopandas", "matplotlib", "pyogrio", "pyproj", "shapely")
 
@@ -167,7 +173,13 @@ class Server:
         grants = Grants(self.people, self.tokens, self.seals)
         return [
             *geoprocessing.Geoprocessing(self.manager, resources).routes(),
-            *Enterprise(self.manager, resources, self.settings.gp_admin).routes(),
+            *Enterprise(
+                self.manager,
+                resources,
+                self.settings.gp_admin,
+                self.settings.data,
+                certificate_file(self.settings),
+            ).routes(),
             *geoprocessing.Administration(self.manager, resources, self.settings.gp_admin).routes(),
             *Directory(
                 self.manager,
@@ -334,8 +346,8 @@ class _Web(uvicorn.Server):
 
 
 def operation_sources(settings: Settings) -> list[str]:
-    """Where operations come from: the toolbox if it can run here, and what the settings name."""
-    sources = list(settings.operations)
+    """Where operations come from: this server, the toolbox if it can run here, and what the settings name."""
+    sources = [*BUILT_IN, *settings.operations]
     if settings.toolbox:
         missing = [name for name in TOOLBOX_NEEDS if importlib.util.find_spec(name) is None]
         if missing:
@@ -384,6 +396,11 @@ def _listen(settings: Settings) -> socket.socket:
             f"cannot listen on {settings.host} port {settings.port}: {error.strerror}{cure}"
         ) from error
     return listener
+
+
+def certificate_file(settings: Settings) -> Path | None:
+    """The certificate that the server shows; None without TLS."""
+    return (settings.certificate or settings.data / "tls" / "certificate.pem") if settings.tls else None
 
 
 def _certificate(settings: Settings) -> tuple[str, str] | None:
