@@ -33,7 +33,7 @@ from milepost.security import People, Seals, SecurityError, Tokens, ensure_certi
 from milepost.servers import geoprocessing, mission, production, video
 from milepost.servers.access import access_table
 from milepost.servers.directory import Directory
-from milepost.servers.enterprise import Enterprise
+from milepost.servers.enterprise import Enterprise, RegistryEdits, read_networks
 from milepost.servers.sharing import (
     BrowserSignIn,
     Community,
@@ -53,6 +53,9 @@ log = structlog.get_logger("milepost")
 
 _BACKLOG: Final = 2048
 """Connections that may wait to be accepted."""
+
+BUILT_IN: Final = ("milepost.servers.enterprise.operations.registries",)
+"""Modules with operations that every server has."""
 
 TOOLBOX: Final = "milepost.servers.geoprocessing.toolbox"
 TOOLBOX_NEEDS: Final = ("geopandas", "matplotlib", "pyogrio", "pyproj", "shapely")
@@ -91,6 +94,7 @@ class Server:
         self.tokens: Final = Tokens(settings.data / "token.key", self.people)
         self.seals: Final = Seals(settings.data / "token.key")
         self.settings: Final = settings
+        self._registry: Final = RegistryEdits(settings.data, self.manager, settings.registry_networks)
 
     async def start(self) -> None:
         """Take up what an earlier process left.
@@ -100,9 +104,11 @@ class Server:
         """
         await self.engine.start()
         await self.manager.finish_deletions()
+        await self._registry.start()
 
     async def stop(self) -> None:
         """Stop in good order."""
+        await self._registry.stop()
         await self.engine.stop()
         await self.store.close()
         self.people.close()
@@ -154,7 +160,7 @@ class Server:
         grants = Grants(self.people, self.tokens, self.seals)
         return [
             *geoprocessing.Geoprocessing(self.manager, resources).routes(),
-            *Enterprise(self.manager, resources, self.settings.gp_admin).routes(),
+            *Enterprise(self.manager, resources, self.settings.gp_admin, self._registry).routes(),
             *geoprocessing.Administration(self.manager, resources, self.settings.gp_admin).routes(),
             *Directory(
                 self.manager,
@@ -238,6 +244,7 @@ async def _serve(settings: Settings, on_ready: Callable[[str, str | None], None]
     sources = operation_sources(settings)
     try:
         _check_context(settings.context)
+        _check_networks(settings.registry_networks)
         catalog = load_catalog(sources)
         listener = _listen(settings)
         certificate = _certificate(settings)
@@ -310,8 +317,8 @@ class _Web(uvicorn.Server):
 
 
 def operation_sources(settings: Settings) -> list[str]:
-    """Where operations come from: the toolbox if it can run here, and what the settings name."""
-    sources = list(settings.operations)
+    """Where operations come from: this server, the toolbox if it can run here, and what the settings name."""
+    sources = [*BUILT_IN, *settings.operations]
     if settings.toolbox:
         missing = [name for name in TOOLBOX_NEEDS if importlib.util.find_spec(name) is None]
         if missing:
@@ -394,3 +401,10 @@ def _check_context(context: str) -> None:
         raise StartupError(
             f"the context {context!r} cannot be part of a URL; use letters, digits, '.', '_' and '-'"
         )
+
+
+def _check_networks(networks: tuple[str, ...]) -> None:
+    try:
+        read_networks(networks)
+    except ValueError as error:
+        raise StartupError(f"--registry-network: {error}") from None

@@ -62,6 +62,13 @@ from milepost.cli.user import data_option
     " This server and the person's own machine always may.",
 )
 @option(
+    "--registry-network",
+    multiple=True,
+    metavar="CIDR",
+    help="A network such as 10.0.0.0/8 where the container registry may be, although its addresses are not"
+    " public, and may speak plain HTTP; may be repeated.",
+)
+@option(
     "--log-format",
     type=click.Choice(["text", "json"]),
     default="text",
@@ -82,6 +89,7 @@ def serve(
     max_body: int,
     cors: tuple[str, ...],
     redirect_uri: tuple[str, ...],
+    registry_network: tuple[str, ...],
     log_format: str,
     toolbox: bool,
 ) -> None:
@@ -112,6 +120,7 @@ def serve(
         max_body=max_body * 2**20,
         cors=cors or ("*",),
         redirect_uris=redirect_uri,
+        registry_networks=registry_network,
         log_format=log_format,
         administrator=os.environ.get("MILEPOST_ADMIN_USERNAME") or "admin",
         # Taken out, since operations and what they start inherit the environment.

@@ -106,6 +106,10 @@ _COMMON: Final[dict[str, Access]] = {
     "/admin/jobs/{job}/cancel": ALL_JOBS,
     "/admin/services": ALL_JOBS,
     "/admin/services/{folder}": ALL_JOBS,
+    "/admin/system": ADMINISTRATORS,
+    "/admin/system/containerregistries": ADMINISTRATORS,
+    "/admin/system/containerregistries/{registry}": ADMINISTRATORS,
+    "/admin/system/containerregistries/{registry}/edit": ADMINISTRATORS,
     # Mission
     "/mission/rest": ANYBODY,
     "/mission/rest/info": ANYBODY,

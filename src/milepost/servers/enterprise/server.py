@@ -18,6 +18,8 @@ from milepost.servers.administering import (
     require_post,
 )
 from milepost.servers.enterprise import wire
+from milepost.servers.enterprise.registries import Registries
+from milepost.servers.enterprise.registry.edits import RegistryEdits
 from milepost.servers.enterprise.services import Services
 from milepost.servers.enterprise.starting import SYNCHRONOUS
 
@@ -27,6 +29,7 @@ VERSION: Final = "11.4.0"
 LISTED: Final = 10_000
 """Jobs in the list, the newest: the document knows no pages of it."""
 
+_RESOURCES: Final = ("jobs", "services", "system")
 _CHUNK: Final = 1000
 _LINKS: Final = 50
 
@@ -34,11 +37,19 @@ _LINKS: Final = 50
 class Enterprise:
     """The Enterprise Administrator dialect over the jobs of one manager."""
 
-    def __init__(self, manager: JobManager, resources: Resources, flavour: Flavour):
-        """With what all dialects share; ``flavour`` is that of the services' part of the admin API."""
+    def __init__(self, manager: JobManager, resources: Resources, flavour: Flavour, registry: RegistryEdits):
+        """With what all dialects share.
+
+        Args:
+            manager: of the jobs.
+            resources: makes the resources.
+            flavour: of the services' part of the admin API.
+            registry: edits the container registry.
+        """
         self._manager = manager
         self._resources = resources.with_errors(error_object)
         self._services = Services(manager, resources, flavour)
+        self._registries = Registries(resources, registry)
 
     def routes(self) -> list[BaseRoute]:
         """The routes, below the context."""
@@ -49,14 +60,15 @@ class Enterprise:
             *at("/admin/jobs/{job}", self.job, document="Job"),
             *at("/admin/jobs/{job}/cancel", self.cancel, acts=True),
             *self._services.routes(),
+            *self._registries.routes(),
         ]
 
     async def root(self, call: Call) -> Answer:
         """Version, and what is administered."""
         return Answer(
-            {"currentVersion": VERSION, "fullVersion": VERSION, "resources": ["jobs", "services"]},
+            {"currentVersion": VERSION, "fullVersion": VERSION, "resources": list(_RESOURCES)},
             title="Administration",
-            links={name: f"{call.path}/{name}" for name in ("jobs", "services")},
+            links={name: f"{call.path}/{name}" for name in _RESOURCES},
         )
 
     async def jobs(self, call: Call) -> Answer:
