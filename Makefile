@@ -5,8 +5,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 # What tests/clients drives: the clients of other makers, in an environment that nothing else sees.
-CLIENTS := .venv-clients
-NODE_CLIENTS := tests/clients/node_modules
+# One of them, arcgis, has a licence that not everybody accepts: "make test CLIENTS=no" does without.
+CLIENTS := yes
+CLIENT_VENV := .venv-clients
+CLIENT_MODULES := tests/clients/node_modules
 
 .PHONY: help demo test check bench format clean
 
@@ -19,7 +21,7 @@ help:
 demo: $(VENV)/demo.done
 	@$(BIN)/milepost demo $(ARGS)
 
-test: check $(CLIENTS)/python.done $(CLIENTS)/node.done
+test: check $(if $(filter no,$(CLIENTS)),,$(CLIENT_VENV)/python.done $(CLIENT_VENV)/node.done)
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: $(VENV)/dev.done
@@ -45,17 +47,18 @@ $(VENV)/%.done: requirements/%.txt pyproject.toml | $(VENV)/pyvenv.cfg
 	@touch $@
 
 # Only what is imported gets compiled, which is a small part.
-$(CLIENTS)/python.done: requirements/clients.txt scripts/make-venv
-	@echo "Installing requirements/clients.txt into $(CLIENTS) ..."
-	@sh scripts/make-venv $(PYTHON) $(CLIENTS)
-	@$(CLIENTS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
+$(CLIENT_VENV)/python.done: requirements/clients.txt scripts/make-venv
+	@echo "Installing requirements/clients.txt into $(CLIENT_VENV) ..."
+	@echo "(arcgis comes under Esri's Master Agreement; make test CLIENTS=no does without it)"
+	@sh scripts/make-venv $(PYTHON) $(CLIENT_VENV)
+	@$(CLIENT_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
 		--only-binary :all: --no-compile -r requirements/clients.txt
 	@touch $@
 
-$(CLIENTS)/node.done: tests/clients/package-lock.json tests/clients/install_node.py $(CLIENTS)/python.done
-	@echo "Installing tests/clients/package-lock.json into $(NODE_CLIENTS) ..."
-	@$(CLIENTS)/bin/python tests/clients/install_node.py
+$(CLIENT_VENV)/node.done: tests/clients/package-lock.json tests/clients/install_node.py $(CLIENT_VENV)/python.done
+	@echo "Installing tests/clients/package-lock.json into $(CLIENT_MODULES) ..."
+	@$(CLIENT_VENV)/bin/python tests/clients/install_node.py
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(CLIENTS) $(NODE_CLIENTS) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis demo-data
+	rm -rf $(VENV) $(CLIENT_VENV) $(CLIENT_MODULES) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis demo-data

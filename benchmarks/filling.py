@@ -4,6 +4,7 @@ The rows are written as the store writes them, but not by way of it: a test comp
 here with what the store would write. The indexes are made at the end, all at once.
 """
 
+import os
 import random
 import sqlite3
 import time
@@ -84,6 +85,8 @@ def fill(path: Path, count: int) -> tuple[int, int]:
         connection.execute(sql)
     connection.execute("COMMIT")
     connection.close()
+    with path.open("rb") as written:
+        os.fsync(written.fileno())  # or who opens it next waits for the disk
     return first, last
 
 

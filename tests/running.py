@@ -29,8 +29,10 @@ class RunningServer:
         options: tuple[str, ...] = (),
         toolbox: bool = False,
         environment: Mapping[str, str] | None = None,
+        program: str = "milepost",
     ):
         self.data = data
+        self._program = program
         self._options = [
             *("--data", str(data), "--port", "0"),
             *(part for each in operations for part in ("--operations", str(each))),
@@ -50,7 +52,7 @@ class RunningServer:
         lines: queue.Queue[str | None] = queue.Queue()
         with self.errors.open("a") as errors:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "milepost", "serve", *self._options],
+                [sys.executable, "-m", self._program, "serve", *self._options],
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,

@@ -69,7 +69,13 @@ _SERVERS: Final = (
 """What the portal says of the servers that are spoken here."""
 
 
-_ROOTS: Final = {"Mission Server": mission.ROOT, "Video Server": video.ROOT, "Administration": "/admin"}
+_ROOTS: Final = {
+    "Mission Server": mission.ROOT,
+    "Video Server": video.ROOT,
+    "Administration": "/admin",
+    "Portal": "/sharing/rest",
+    "Portal administration": "/portaladmin",
+}
 """Systems with a front page of their own."""
 
 
@@ -150,7 +156,14 @@ class Server:
     def _resources(self) -> Resources:
         settings = self.settings
         base = base_url(settings.public_url, settings.base_path)
-        return Resources(Gate(self.tokens), base, access_table(settings.gp_admin), settings.max_body)
+        trusted = tuple(each for each in settings.cors if each != "*")
+        return Resources(
+            Gate(self.tokens, self.seals, trusted),
+            base,
+            access_table(settings.gp_admin),
+            settings.max_body,
+            strict_post_token=settings.strict_post_token,
+        )
 
     def routes(self, resources: Resources | None = None) -> list[BaseRoute]:
         """The resources of all dialects, below the context."""
@@ -178,7 +191,7 @@ class Server:
             *Community(self.people, resources).routes(),
             *Members(self.people, credentials, resources).routes(),
             *OAuth(credentials, self.tokens, grants, resources, self.settings.redirect_uris).routes(),
-            *BrowserSignIn(credentials, resources).routes(),
+            *BrowserSignIn(credentials, self.tokens, resources).routes(),
         ]
 
     async def _health(self, _: Request) -> Response:

@@ -1,4 +1,4 @@
-"""The one door to jobs: submit, get, find, watch, cancel, delete."""
+"""The one door to jobs: submit, get, find, watch, pause, resume, cancel, delete."""
 
 import asyncio
 import time
@@ -230,6 +230,28 @@ class JobManager:
         """
         job = await self._engine.cancel(job_id, by)
         log.info("cancel requested", job=job_id, by=by)
+        return job
+
+    async def pause(self, job_id: str, by: str) -> Job:
+        """Ask a job to hold still; it is PAUSE_PENDING then, and PAUSED once nothing of it runs.
+
+        Raises:
+            UnknownJob: there is no such job.
+            IllegalMove: it holds still already, or is ending, or has ended.
+        """
+        job = await self._engine.pause(job_id, by)
+        log.info("pause requested", job=job_id, by=by)
+        return job
+
+    async def resume(self, job_id: str, by: str) -> Job:
+        """Ask a paused job to go on; it is RESUME_PENDING then, until its service has a place for it.
+
+        Raises:
+            UnknownJob: there is no such job.
+            IllegalMove: it is not paused.
+        """
+        job = await self._engine.resume(job_id, by)
+        log.info("resume requested", job=job_id, by=by)
         return job
 
     async def delete(self, job_id: str, by: str) -> Job:

@@ -35,6 +35,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes a request may have; uploads have a limit of their own."""
     cors: tuple[str, ...] = ("*",)
     """Origins whose pages may call the server; ``*`` for all."""
+    strict_post_token: bool = False
+    """Whether a POST to the admin API must hold its token in the body."""
     redirect_uris: tuple[str, ...] = ()
     """Where a sign-in for a program may lead, beside this server and the person's own machine: origins, whose pages
     may all be led to, or whole URIs."""

@@ -6,8 +6,7 @@ from typing import Any
 from arcgis.features._topographic import TopographicProductionManager
 from arcgis.geoprocessing import import_toolbox
 from arcgis.gis import GIS
-from arcgis.gis.kubernetes._admin._services import GPJobManager
-from arcgis.gis.mission import MissionJob
+from arcgis.gis.mission import MissionCatalog, MissionJob
 from stories import GIVEN, refusal, tell, until
 
 SERVER = GIVEN["server"]
@@ -39,17 +38,23 @@ def query_reads_every_page() -> Any:
     jobs = [tools.talk(words=str(number), gis=gis, future=True) for number in range(7)]
     for each in jobs:
         each.result()
-    manager = GPJobManager(f"{SERVER}/admin/services/Tests/Every.GPServer/jobs", gis)
+    [service] = [each for each in gis.admin.services.list("Tests") if each._url.endswith("/Every.GPServer")]
+    manager = service.jobs
     found = manager.query(
         ["esriJobSucceeded", "esriJobFailed"], start_time=before, username="admin", number=3
     )
-    nothing = manager.query(["esriJobFailed"], start_time=before)
+    nothing = manager.query(["esriJobFailed"], start_time=before, username="admin")
     return {
         "submitted": sorted(each._jobid for each in jobs),
         "found": sorted(found),
         "record": found[jobs[0]._jobid],
         "nothing": nothing,
     }
+
+
+def mission_jobs_of_the_portal() -> Any:
+    """The catalog looks for a mission server among those of the portal."""
+    return [each._url.rpartition("/")[2] for each in MissionCatalog(gis).jobs]
 
 
 def mission_job() -> Any:
@@ -116,6 +121,7 @@ tell(
     job_that_failed,
     unknown_job,
     query_reads_every_page,
+    mission_jobs_of_the_portal,
     mission_job,
     mission_job_that_failed,
     production_job,

@@ -38,21 +38,52 @@ def somebody_who_is_no_administrator() -> Any:
     return _seen(GIS(SERVER, "ann", PASSWORD))
 
 
+def program_with_an_id() -> Any:
+    return _seen(GIS(SERVER, "ann", PASSWORD, client_id="map"))
+
+
 def nobody() -> Any:
     gis = GIS(SERVER)
     return {"me": repr(gis.users.me), "administration": repr(gis.admin)}
 
 
 def wrong_password_on_the_sign_in_page() -> Any:
-    return refusal(lambda: GIS(SERVER, "ann", "wrong-horse-battery"))
+    return refusal(lambda: GIS(SERVER, "bob", "wrong-horse-battery"))
 
 
 def wrong_password_for_a_token() -> Any:
-    return refusal(lambda: GIS(SERVER, "ann", "wrong-horse-battery", use_gen_token=True))
+    return refusal(lambda: GIS(SERVER, "bob", "wrong-horse-battery", use_gen_token=True))
 
 
 def wrong_token() -> Any:
-    return refusal(lambda: GIS(SERVER, token="not-a-token").users.me.username)
+    # The client goes on without one.
+    return repr(GIS(SERVER, token="not-a-token").users.me)
+
+
+def people_who_come_and_go() -> Any:
+    gis = GIS(SERVER, "admin", PASSWORD)
+    kim = gis.users.create(
+        username="kim",
+        password=PASSWORD,
+        firstname="Kim",
+        lastname="Lee",
+        email="kim@example.com",
+        role="org_user",
+    )
+    created = {"username": kim.username, "fullName": kim.fullName, "role": kim.role}
+    signed_in = GIS(SERVER, "kim", PASSWORD).users.me.username
+    promoted = kim.update_role("org_publisher"), gis.users.get("kim").role
+    found = sorted(each.username for each in gis.users.search())
+    deleted = kim.delete()
+    return {
+        "created": created,
+        "signed_in": signed_in,
+        "promoted": promoted,
+        "found": found,
+        "deleted": deleted,
+        "left": sorted(each.username for each in gis.users.search()),
+        "signs_in_no_more": refusal(lambda: GIS(SERVER, "kim", PASSWORD)),
+    }
 
 
 def tool_of_the_portal() -> Any:
@@ -66,9 +97,11 @@ tell(
     password_for_a_token,
     token_from_elsewhere,
     somebody_who_is_no_administrator,
+    program_with_an_id,
     nobody,
     wrong_password_on_the_sign_in_page,
     wrong_password_for_a_token,
     wrong_token,
+    people_who_come_and_go,
     tool_of_the_portal,
 )

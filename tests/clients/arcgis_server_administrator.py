@@ -5,14 +5,15 @@ from typing import Any
 
 from arcgis.geoprocessing import import_toolbox
 from arcgis.gis import GIS
-from arcgis.gis.server.admin._services import JobManager
 from stories import GIVEN, tell, until
 
 SERVER = GIVEN["server"]
 
 gis = GIS(SERVER, "admin", GIVEN["password"], use_gen_token=True)
 tools = import_toolbox(f"{SERVER}/rest/services/Tests/Every/GPServer", gis=gis)
-manager = JobManager(f"{SERVER}/admin/services/Tests/Every.GPServer/jobs", gis._con)
+[server] = [each for each in gis.admin.servers.list() if each.url == f"{SERVER}/admin"]
+[service] = [each for each in server.services.list(folder="Tests") if each.url.endswith("/Every.GPServer")]
+manager = service.jobs
 
 
 def search_reads_every_page() -> Any:

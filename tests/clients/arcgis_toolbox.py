@@ -1,10 +1,12 @@
 """Somebody at a notebook runs tools: the package ``arcgis``."""
 
+from io import BytesIO
 from typing import Any
 
 from arcgis.auth import EsriGenTokenAuth, EsriSession
 from arcgis.features import FeatureSet
-from arcgis.geoprocessing import LinearUnit, import_toolbox
+from arcgis.geoprocessing import DataFile, LinearUnit, import_toolbox
+from arcgis.geoprocessing._uploads import Uploads
 from stories import GIVEN, refusal, tell, until
 
 SERVICES = f"{GIVEN['server']}/rest/services"
@@ -61,6 +63,19 @@ def result_file_is_downloaded() -> Any:
     return session.get(file.url).text
 
 
+def file_goes_up_and_comes_down() -> Any:
+    uploads = Uploads(f"{SERVICES}/Tests/Every/GPServer/uploads", gis=session)
+    upload = uploads.upload(BytesIO(b"name,height\nRigi,1798\n"), description="hills", file_name="hills.csv")
+    about = upload.properties
+    copies = tests.copy_files(table=DataFile(item_id=about["itemID"]), gis=session)
+    return {
+        "name": about["itemName"],
+        "copy": session.get(copies.table_copy.url).text,
+        "image": type(copies.image_copy).__name__,
+        "deleted": upload.delete(),
+    }
+
+
 def synchronous_tool() -> Any:
     return import_toolbox(f"{SERVICES}/AtOnce/GPServer", gis=session).add(a=40, b=2, gis=session)
 
@@ -79,13 +94,7 @@ def cancelled_tool() -> Any:
     messages = until(lambda: [each["description"] for each in job.messages])
     answer = job.cancel()
     until(lambda: job.status != "esriJobCancelling")
-    return {
-        "answer": answer,
-        "status": job.status,
-        "messages": messages,
-        "cancelled": job.cancelled(),
-        "result": repr(job.result()),
-    }
+    return {"answer": answer, "status": job.status, "messages": messages}
 
 
 def job_without_waiting() -> Any:
@@ -107,6 +116,7 @@ tell(
     tool_with_every_kind_of_value,
     only_result_comes_alone,
     result_file_is_downloaded,
+    file_goes_up_and_comes_down,
     synchronous_tool,
     tool_that_fails,
     tool_with_wrong_input,

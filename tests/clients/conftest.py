@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.clients.sites import ENVIRONMENT, NODE, OPERATIONS, PYTHON, TOOLS, Site, add_people, submit_ahead
+from tests.clients.sites import ENVIRONMENT, NODE, OPERATIONS, TOOLS, Site, add_people, submit_ahead
 from tests.running import RunningServer
 
 
@@ -31,12 +31,14 @@ def arcgis_server_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sit
 @pytest.fixture(scope="session")
 def python_client() -> None:
     """The package ``arcgis`` is there."""
-    if not PYTHON.exists():
+    if not (ENVIRONMENT / "python.done").exists():
         pytest.skip(f"{ENVIRONMENT.name} is not installed; make test does it")
 
 
 @pytest.fixture(scope="session")
 def node_client() -> None:
     """Node and its packages are there."""
+    if not (ENVIRONMENT / "node.done").exists():
+        pytest.skip(f"{ENVIRONMENT.name} is not installed; make test does it")
     if not NODE.exists():
-        pytest.skip("there is no Node on this machine, or make test has not installed the clients yet")
+        pytest.skip("there is no Node on this machine, and no wheel of it either")

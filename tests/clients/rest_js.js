@@ -40,7 +40,7 @@ const stories = {
     return { username: user.username, fullName: user.fullName, role: user.role, portal: self.portalName };
   },
 
-  wrongPassword: () => refusal(signIn("ann", "wrong-horse-battery")),
+  wrongPassword: () => refusal(signIn("bob", "wrong-horse-battery")),
 
   async toolWithResults() {
     const authentication = await signIn("ann");
@@ -114,10 +114,39 @@ const stories = {
     };
   },
 
+  async personOnTheSignInPage() {
+    const program = { portal, clientId: "map", redirectUri: "http://localhost:8000/signed-in" };
+    let page;
+    ArcGISIdentityManager.authorize(program, {
+      writeHead: (_, headers) => (page = headers.Location),
+      end: () => {},
+    });
+    // What the person does there in a browser.
+    const [, oauth_state] = /"oauth_state": *"([^"]+)"/.exec(await (await fetch(page)).text());
+    const signedIn = await fetch(`${given.server}/sharing/oauth2/signin`, {
+      method: "POST",
+      body: new URLSearchParams({ oauth_state, username: "ann", password: given.password }),
+      redirect: "manual",
+    });
+    const back = new URL(signedIn.headers.get("location"));
+    const code = back.searchParams.get("code");
+    const manager = await ArcGISIdentityManager.exchangeAuthorizationCode(program, code);
+    manager.updateToken("no-token-any-more", new Date(0));
+    await manager.refreshCredentials();
+    return {
+      back: back.origin + back.pathname,
+      username: (await manager.getUser()).username,
+      token: manager.token,
+      tasks: (await request(tools, { authentication: manager })).tasks,
+      codeAgain: await refusal(ArcGISIdentityManager.exchangeAuthorizationCode(program, code)),
+    };
+  },
+
   async signedOut() {
     const authentication = await signIn("ann");
+    const { token } = authentication;
     await authentication.signOut();
-    return refusal(request(`${tools}/parcels/submitJob`));
+    return refusal(request(`${portal}/community/self`, { params: { token } }));
   },
 };
 

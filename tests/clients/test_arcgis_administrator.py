@@ -46,6 +46,11 @@ def test_a_query_of_service_jobs_reads_every_page(told: Told) -> None:
     assert query["nothing"] == {}
 
 
+def test_the_mission_server_of_the_portal_lists_its_jobs(told: Told, site: Site) -> None:
+    wanted = {dashed(site.jobs["mission"]), dashed(site.jobs["failed_mission"])}
+    assert set(told["mission_jobs_of_the_portal"]) == wanted
+
+
 def test_a_mission_job_has_a_result(told: Told, site: Site) -> None:
     mission = told["mission_job"]
     assert mission["status"] == "COMPLETED"

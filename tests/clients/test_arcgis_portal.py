@@ -34,6 +34,11 @@ def test_somebody_else_administers_nothing(told: Told) -> None:
     assert seen["administration"] == "NoneType"
 
 
+def test_a_program_with_an_id_signs_people_in(told: Told) -> None:
+    seen = told["program_with_an_id"]
+    assert (seen["username"], seen["signed_in_with"]) == ("ann", "EsriOAuth2Auth")
+
+
 def test_nobody_may_look_at_the_portal(told: Told) -> None:
     assert told["nobody"] == {"me": "None", "administration": "None"}
 
@@ -44,6 +49,21 @@ def test_a_wrong_password_on_the_sign_in_page_is_refused(told: Told) -> None:
 
 def test_a_wrong_password_for_a_token_is_refused(told: Told) -> None:
     assert "Invalid username or password." in told["wrong_password_for_a_token"]
+
+
+def test_a_token_that_is_none_signs_nobody_in(told: Told) -> None:
+    assert told["wrong_token"] == "None"
+
+
+def test_an_administrator_lets_people_in_and_out(told: Told) -> None:
+    people = told["people_who_come_and_go"]
+    assert people["created"] == {"username": "kim", "fullName": "Kim Lee", "role": "org_user"}
+    assert people["signed_in"] == "kim"
+    assert people["promoted"] == [True, "org_publisher"]
+    assert people["found"] == ["admin", "ann", "bob", "kim"]
+    assert people["deleted"] is True
+    assert people["left"] == ["admin", "ann", "bob"]
+    assert "Invalid username or password." in people["signs_in_no_more"]
 
 
 def test_a_tool_runs_with_the_sign_in_of_the_portal(told: Told) -> None:

@@ -42,6 +42,15 @@ def test_a_result_file_is_downloaded(told: Told) -> None:
     assert told["result_file_is_downloaded"] == "<p>hello</p>"
 
 
+def test_a_file_goes_up_and_its_copy_comes_down(told: Told) -> None:
+    assert told["file_goes_up_and_comes_down"] == {
+        "name": "hills.csv",
+        "copy": "name,height\nRigi,1798\n",
+        "image": "RasterData",
+        "deleted": True,
+    }
+
+
 def test_a_synchronous_tool_answers_at_once(told: Told) -> None:
     assert told["synchronous_tool"] == 42
 
@@ -61,8 +70,6 @@ def test_a_running_tool_is_cancelled(told: Told) -> None:
         "answer": True,
         "status": "esriJobCancelled",
         "messages": ["at work"],
-        "cancelled": True,
-        "result": "None",
     }
 
 

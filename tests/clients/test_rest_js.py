@@ -68,6 +68,15 @@ def test_the_token_of_the_portal_gets_one_for_the_server(told: Told, site: Site)
     assert "parcels" in exchanged["tasks"]
 
 
-def test_whoever_has_signed_out_is_asked_for_a_token(told: Told) -> None:
+def test_a_program_sends_people_to_the_sign_in_page(told: Told) -> None:
+    person = told["personOnTheSignInPage"]
+    assert person["back"] == "http://localhost:8000/signed-in"
+    assert person["username"] == "ann"
+    assert person["token"] != "no-token-any-more"
+    assert "parcels" in person["tasks"]
+    assert "used already" in person["codeAgain"]["message"]
+
+
+def test_the_token_of_somebody_who_has_signed_out_is_dead(told: Told) -> None:
     refusal = told["signedOut"]
-    assert (refusal["name"], refusal["code"]) == ("ArcGISAuthError", 499)
+    assert (refusal["name"], refusal["code"]) == ("ArcGISAuthError", 498)

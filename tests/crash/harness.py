@@ -2,8 +2,8 @@
 
 The server dies by SIGKILL or is stopped in good order, and is started again on the same data folder;
 the template and the instances, those that work and those that undo, die by SIGKILL. Meanwhile clients
-submit, watch and cancel jobs that leave traces in files. Once all has settled, the histories in the
-store, the traces, and what the clients were told must agree.
+submit, watch, pause, resume and cancel jobs that leave traces in files. Once all has settled, the histories
+in the store, the traces, and what the clients were told must agree.
 
 A few dozen kills are part of the tests, as many as MILEPOST_TEST_KILLS says and with the dice of
 MILEPOST_TEST_SEED if that is set. A long run:
@@ -41,12 +41,16 @@ class Harness:
         self.place = folder / "place"
         self.place.mkdir()
         operations = Path(__file__).with_name("operations.py")
-        self.server = RunningServer(folder / "data", operations).start()
+        self.server = RunningServer(folder / "data", operations, program="tests.crash.server").start()
         self.token = self.server.sign_in()
         self.jobs: dict[str, str] = {}
         """Name of each job that was accepted, and its id."""
         self.endings: dict[str, str] = {}
         """The status of jobs that were seen to have ended."""
+        self.held: set[str] = set()
+        """The ids of jobs that somebody asked to pause, and nobody to go on."""
+        self.looks: Counter[str] = Counter()
+        """How many jobs were seen to stand still, and how many to be paused in the end."""
         self.kills: Counter[str] = Counter()
         self.problems: list[str] = []
         """What clients saw that must not be."""
@@ -77,8 +81,9 @@ class Harness:
     # -- clients -----------------------------------------------------------------------------
 
     def _client(self, seed: float) -> None:
-        """Submit and cancel jobs, whatever happens to the server."""
+        """Submit, pause, resume and cancel jobs, whatever happens to the server."""
         mine = random.Random(seed)
+        paused: list[str] = []
         while not self._over.is_set():
             self._submitted += 1
             name = f"job{self._submitted}-{mine.randrange(10**6)}"
@@ -95,6 +100,12 @@ class Harness:
             if answer is None:
                 return
             self.jobs[name] = answer["jobId"]
+            if mine.random() < 0.4:
+                self._over.wait(mine.uniform(0, 0.4))
+                self._pause(answer["jobId"])
+                paused.append(answer["jobId"])
+            if paused and mine.random() < 0.4:
+                self._resume(paused.pop(mine.randrange(len(paused))))
             if mine.random() < 0.35:
                 self._over.wait(mine.uniform(0, 0.5))
                 self._insist(f"{TASK}/jobs/{answer['jobId']}/cancel", {"f": "json"})
@@ -119,6 +130,35 @@ class Harness:
                 self.problems.append(f"{path} was answered {answer.status_code}: {found}")
             self._over.wait(0.05)
         return None
+
+    def _pause(self, job_id: str) -> None:
+        self.held.add(job_id)  # the request may arrive although its answer does not
+        answer = self._insist(f"/crash/pause/{job_id}", {})
+        if answer is None:
+            return
+        if answer["status"] in ("PAUSE_PENDING", "PAUSED"):
+            self._check_still(job_id)
+        elif not answer["done"]:
+            self.held.discard(job_id)
+
+    def _resume(self, job_id: str) -> None:
+        answer = self._insist(f"/crash/resume/{job_id}", {})
+        if answer is None:
+            return
+        if answer["status"] in ("PAUSE_PENDING", "PAUSED"):
+            self.problems.append(f"{job_id} was told to go on and is {answer['status']}")
+        self.held.discard(job_id)
+
+    def _check_still(self, job_id: str) -> None:
+        """See whether anything of a job is at work although it is said to be paused."""
+        before = self._insist(f"/crash/look/{job_id}", {})
+        if before is None or before["status"] != "PAUSED":
+            return
+        at_work = _at_work(job_id)
+        if before == self._insist(f"/crash/look/{job_id}", {}):
+            self.looks["standing still"] += 1
+            if at_work:
+                self.problems.append(f"{job_id} is paused, and processes of it are at work: {at_work}")
 
     def _look(self, job_id: str) -> None:
         """See whether a job contradicts what was seen of it before."""
@@ -161,17 +201,28 @@ class Harness:
         return []
 
     def _settle(self) -> None:
-        """Wait until every job has ended."""
+        """Wait until every job has ended or is paused, then let those go on and wait until they have ended."""
         with self.server.client() as client:
-            waited = threading.Event()
-            for _ in range(int(SETTLE_LIMIT / 0.1)):
-                unfinished = ["submitted", "waiting", "executing", "cancelling"]
-                found = client.get("/rest/jobs", params={"f": "json", "num": 1, "status": unfinished}).json()
-                if not found["jobs"]:
-                    return
-                waited.wait(0.1)
+            for job_id in self._wait(client, "PAUSED"):
+                self.looks["paused in the end"] += 1
+                if job_id not in self.held:
+                    self.problems.append(f"{job_id} is paused, and nobody wants it to be")
+                if at_work := _at_work(job_id):
+                    self.problems.append(f"{job_id} is paused, and processes of it are at work: {at_work}")
+                if not client.post(f"/crash/resume/{job_id}").json()["done"]:
+                    self.problems.append(f"{job_id} is paused and cannot be resumed")
+            self._wait(client)
+
+    def _wait(self, client: httpx.Client, *but: str) -> list[str]:
+        """The ids of the jobs that have one of the statuses ``but``, once all others have ended."""
+        waited = threading.Event()
+        for _ in range(int(SETTLE_LIMIT / 0.1)):
+            unfinished: dict[str, str] = client.get("/crash/unfinished").json()
+            if set(unfinished.values()) <= set(but):
+                return list(unfinished)
+            waited.wait(0.1)
         raise AssertionError(
-            f"jobs are stuck: {found}; the log ends: {self.server.errors.read_text()[-3000:]}"
+            f"jobs are stuck: {unfinished}; the log ends: {self.server.errors.read_text()[-3000:]}"
         )
 
 
@@ -182,7 +233,8 @@ class Report:
         self.kills = dict(harness.kills)
         self.problems = list(harness.problems)
         self.outcomes: Counter[str] = Counter()
-        self.attempts = 0
+        self.attempts = self.pauses = 0
+        self.looks = dict(harness.looks)
         self._place = harness.place
         histories = _histories(harness.server.data / "milepost.sqlite")
         for name, spelled in harness.jobs.items():
@@ -224,6 +276,7 @@ class Report:
             self.problems.append(f"{name}: cancelled by nobody")
         if job.status is Status.FAILED and not job.error:
             self.problems.append(f"{name}: failed without a reason")
+        self.pauses += sum(isinstance(event, events.Paused) for event in history)
         pids = {event.attempt: event.pid for event in history if isinstance(event, events.Started)}
         for event in history:
             if isinstance(event, events.StepFinished):
@@ -240,10 +293,23 @@ class Report:
         kills = ", ".join(f"{number} {what}" for what, number in sorted(self.kills.items()))
         ends = ", ".join(f"{number} {what.lower()}" for what, number in sorted(self.outcomes.items()))
         jobs = sum(self.outcomes.values())
+        looks = ", ".join(f"{number} {what}" for what, number in sorted(self.looks.items()))
         return (
             f"{sum(self.kills.values())} kills ({kills}); {jobs} jobs in {self.attempts} attempts"
-            f" ({ends}); {len(self.problems)} problems"
+            f" ({ends}); {self.pauses} pauses ({looks}); {len(self.problems)} problems"
         )
+
+
+def _at_work(job_id: str) -> list[str]:
+    """The processes of a job that neither stand still nor have ended."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.environ().get("MILEPOST_JOB") == job_id.removeprefix("j"):
+                state = process.status()
+                if state not in (psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE):
+                    found.append(f"{process.pid} {state}")
+    return found
 
 
 def _histories(path: Path) -> dict[str, list[events.AnyEvent]]:

@@ -20,3 +20,4 @@ def test_no_kill_loses_doubles_or_half_undoes_a_job(tmp_path: Path) -> None:
     assert report.kills["instance"]
     assert report.outcomes["SUCCEEDED"]
     assert report.outcomes["CANCELLED"]
+    assert report.pauses

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from milepost import Run, Service, operation
 from milepost.jobs.events import StageFinished
+from milepost.operations import Stop
 from milepost.types import FeatureSet
 
 FAST = Service(name="Test/Fast.GPServer", min_instances=1, max_instances=2, grace_time=0.3, max_usage_time=0)
@@ -24,6 +25,11 @@ SHORT = Service(name="Test/Short.GPServer", max_usage_time=0.5, grace_time=0.2)
 WAITS = Service(name="Test/Waits.GPServer", max_instances=1, max_wait_time=0.2, grace_time=0.2)
 SMALL = Service(name="Test/Small.GPServer", memory_limit=600 * 2**20)
 TINY = Service(name="Test/Tiny.GPServer", memory_limit=2**20)
+CALM = Service(name="Test/Calm.GPServer", min_instances=0, max_instances=3, grace_time=20)
+NARROW = Service(
+    name="Test/Narrow.GPServer", min_instances=0, max_instances=1, max_wait_time=1.0, grace_time=20
+)
+LIMITED = Service(name="Test/Limited.GPServer", min_instances=0, max_usage_time=1.5, grace_time=20)
 HASTY = Service(name="Test/Hasty.GPServer", rollback_time=0.5, grace_time=0.2)
 
 
@@ -301,6 +307,77 @@ def large_step(run: Run, place: str) -> int:
 
 @operation(service=WAITS)
 def hold(run: Run, place: str) -> int:
+    """Work until a file appears."""
+    note(place, "ready", "")
+    while not (Path(place) / "go").exists():
+        run.check()
+        time.sleep(0.005)
+    return 1
+
+
+@operation(service=CALM)
+def tick(run: Run, place: str, how: str = "") -> int:
+    """Count, in this process and perhaps in others, until a file appears."""
+    run.on_rollback(undo, place, "effect")
+    run.step("counted", count, place)
+    if "grandchild" in how:
+        # It starts programs all the time.
+        program = f"while :; do echo x >> {place}/grandchild; sleep 0.003; done"
+        subprocess.Popen(["sh", "-c", program], start_new_session=how.startswith("setsid"))
+    elif how == "daemon" and os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            while True:
+                note(place, "grandchild", "x")
+                time.sleep(0.003)
+        os._exit(0)
+    elif how == "stopped child":
+        child = subprocess.Popen(["sleep", "1000"])
+        child.send_signal(signal.SIGSTOP)
+        note(place, "child", str(child.pid))
+    if how == "native":
+        note(place, "ticks", "")
+        sleep_holding_the_gil(1000)
+    number = 0
+    try:
+        while not (Path(place) / "go").exists():
+            run.check()
+            note(place, "ticks", str(number))
+            number += 1
+            time.sleep(0.002)
+    except Stop:
+        note(place, "asked", "")
+        raise
+    return number
+
+
+@operation(service=CALM, resume=False)
+def tick_once(run: Run, place: str) -> int:
+    """The same; cannot go on in another attempt."""
+    run.on_rollback(undo, place, "effect")
+    return tick(run, place)
+
+
+@operation(service=CALM)
+def end_soon(run: Run, steps: int) -> int:
+    """Say a little and end."""
+    for number in range(steps):
+        run.message(f"step {number}")
+    return steps
+
+
+@operation(service=NARROW)
+def take_place(run: Run, place: str, name: str) -> str:
+    """Work until the file of that name appears."""
+    note(place, "turns", name)
+    while not (Path(place) / f"go {name}").exists():
+        run.check()
+        time.sleep(0.005)
+    return name
+
+
+@operation(service=LIMITED)
+def work_briefly(run: Run, place: str) -> int:
     """Work until a file appears."""
     note(place, "ready", "")
     while not (Path(place) / "go").exists():

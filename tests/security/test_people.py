@@ -158,7 +158,7 @@ def test_privileges_come_with_the_role_and_by_grant(people: People) -> None:
     assert people.get("ADA") == granted
     assert granted.privileges == ada.privileges | {Privilege.UPDATE_CONTENT}
     assert people.set_granted("ada", []) == ada
-    with pytest.raises(PrivilegeError, match="portal:admin:everything.*the privileges are portal:admin"):
+    with pytest.raises(PrivilegeError, match=r"portal:admin:everything.*the privileges are portal:admin"):
         people.set_granted("ada", ["portal:admin:everything"])
     with pytest.raises(PeopleError, match="nobody named 'bob'"):
         people.set_granted("bob", [])

@@ -4,7 +4,7 @@ import string
 import threading
 import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -125,7 +125,7 @@ def test_anything_else_is_refused(shared_token: tuple[Tokens, str], text: str) -
 def test_other_ways_to_forge_are_refused(tokens: Tokens, ada: Person, tmp_path: Path) -> None:
     token, expires = tokens.issue(ada)
     key = key_of(tmp_path)
-    claims = {"sub": "ada", "ver": ada.password_version, "exp": expires // 1000}
+    claims = {"sub": "ada", "ver": ada.password_version, "exp": expires // 1000, "sid": "one"}
     assert tokens.verify(jwt.encode(claims, key, "HS256")) == ada
     header, payload, signature = token.split(".")
     unsigned = urlsafe_b64encode(json.dumps({"alg": "none", "typ": "JWT"}).encode()).decode().rstrip("=")
@@ -135,6 +135,7 @@ def test_other_ways_to_forge_are_refused(tokens: Tokens, ada: Person, tmp_path: 
         jwt.encode(claims, b"x" * 32, "HS256"),
         jwt.encode(claims, key * 2, "HS512"),
         jwt.encode({**claims, "ver": 0}, key, "HS256"),
+        jwt.encode({**claims, "sid": 1}, key, "HS256"),
         jwt.encode({**claims, "ver": None}, key, "HS256"),
         jwt.encode({**claims, "ver": "1"}, key, "HS256"),
         jwt.encode({**claims, "exp": "soon"}, key, "HS256"),
@@ -410,7 +411,7 @@ def test_refusals_hold_neither_token_nor_key(tokens: Tokens, ada: Person, tmp_pa
     assert token[:20] not in text
     assert key_of(tmp_path).hex() not in text
     payload = urlsafe_b64decode(token.split(".")[1] + "==")
-    assert set(json.loads(payload)) == {"sub", "ver", "exp"}
+    assert set(json.loads(payload)) == {"sub", "ver", "exp", "sid"}
 
 
 def test_a_full_disk_leaves_the_old_key(
@@ -429,3 +430,40 @@ def test_a_full_disk_leaves_the_old_key(
     assert "token.key cannot be used: File too large" in refusal
     assert not [file for file in tmp_path.iterdir() if file.name.startswith(".token")]
     assert Tokens(tmp_path / "token.key", people).verify(token) == ada
+
+
+def test_a_session_ends_with_all_its_tokens(
+    tokens: Tokens, ada: Person, people: People, clock: Clock
+) -> None:
+    first, _ = tokens.issue(ada)
+    exchanged, _ = tokens.exchange(first)
+    other, _ = tokens.issue(ada)
+    tokens.revoke(exchanged)
+    for token in (first, exchanged):
+        with pytest.raises(InvalidToken, match="session"):
+            tokens.verify(token)
+        with pytest.raises(InvalidToken, match="session"):
+            tokens.exchange(token)
+    assert tokens.verify(other) == ada
+    tokens.revoke(first)  # once more changes nothing
+    with pytest.raises(InvalidToken):
+        tokens.revoke("no.such.token")
+    mine, _ = tokens.issue(ada, session="mine")
+    tokens.end_session("mine")
+    with pytest.raises(InvalidToken):
+        tokens.verify(mine)
+    # It is remembered for as long as a token of it can last, and no longer.
+    clock.now += 15 * 24 * 60 * MINUTE
+    tokens.revoke(tokens.issue(ada)[0])
+    assert not people.has_ended("mine")
+
+
+def test_a_session_that_another_process_ended(
+    tokens: Tokens, ada: Person, clock: Clock, elsewhere: Callable[[str], str]
+) -> None:
+    token, _ = tokens.issue(ada)
+    assert tokens.verify(token) == ada
+    elsewhere(f'Tokens(folder / "token.key", people).revoke({token!r})')
+    clock.now += 1
+    with pytest.raises(InvalidToken, match="session"):
+        tokens.verify(token)

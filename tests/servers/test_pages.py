@@ -27,6 +27,26 @@ FOR_PROGRAMS = {
     "/video/rest/jobs/{job}",
     "/video/rest/jobs/{job}/cancel",
     "/rest/services/[{folder}/]{service}/TopographicProductionServer/jobs/job",
+    "/admin/generateToken",
+    "/admin/orgs/0123456789ABCDEF/security/users/createUser",
+    "/sharing/oauth2/approval",  # programs send people to these, and nobody else does
+    "/sharing/oauth2/signin",
+    "/sharing/rest/oauth2/authorize",
+    "/sharing/rest/oauth2/revokeToken",
+    "/sharing/rest/oauth2/signin",
+    "/sharing/rest/oauth2/token",
+    "/sharing/rest/content/users/{username}",
+    "/sharing/rest/portals/languages",
+    "/sharing/rest/portals/regions",
+    "/sharing/rest/portals/{portal}/appBundles",
+    "/sharing/rest/portals/{portal}/purchases",
+    "/sharing/rest/portals/{portal}/removeUsers",
+    "/sharing/rest/portals/{portal}/roles/{role}/privileges",
+    "/sharing/rest/portals/{portal}/updateuserrole",
+    "/sharing/rest/portals/{portal}/userDefaultSettings",
+    "/sharing/rest/portals/{portal}/users/counts",
+    "/sharing/rest/portals/{portal}/users/search",
+    "/logout",  # once there is a session to end
 }
 """Resources that no page leads to, since people have no use for them."""
 
@@ -60,6 +80,9 @@ class Visit:
             found = self.resource(path)
             assert found is not None, url
             self.reached.add(found.pattern)
+            if answer.is_redirect:
+                waiting.append(urljoin(url, answer.headers["location"]))
+                continue
             if "text/html" not in answer.headers["content-type"]:
                 assert answer.status_code == 200, url
                 continue

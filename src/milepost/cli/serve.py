@@ -55,6 +55,11 @@ from milepost.cli.user import data_option
 )
 @option("--cors", multiple=True, metavar="ORIGIN", help="Pages that may call this server; all by default.")
 @option(
+    "--strict-post-token",
+    is_flag=True,
+    help="Take the token of a POST to the admin API from its body only, as documented.",
+)
+@option(
     "--redirect-uri",
     multiple=True,
     metavar="URI",
@@ -88,6 +93,7 @@ def serve(
     gp_admin: Literal["kubernetes", "server"],
     max_body: int,
     cors: tuple[str, ...],
+    strict_post_token: bool,
     redirect_uri: tuple[str, ...],
     registry_network: tuple[str, ...],
     log_format: str,
@@ -119,6 +125,7 @@ def serve(
         gp_admin=gp_admin,
         max_body=max_body * 2**20,
         cors=cors or ("*",),
+        strict_post_token=strict_post_token,
         redirect_uris=redirect_uri,
         registry_networks=registry_network,
         log_format=log_format,

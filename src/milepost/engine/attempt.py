@@ -1,7 +1,8 @@
-"""One attempt at work: what its instance says is recorded, and it is stopped when asked or out of time."""
+"""One attempt at work: what its instance says is recorded; it holds still and it ends when asked, or out of time."""
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -9,13 +10,17 @@ from msgspec.structs import replace
 
 from milepost.engine import messages as m
 from milepost.engine.instances import Instance
-from milepost.jobs import Job, JobError, Outcome
+from milepost.engine.pool import Place
+from milepost.jobs import IllegalMove, Job, JobError, Outcome, Status
 from milepost.jobs import events as ev
-from milepost.operations import Service
 from milepost.store import JobStore, Recorded, keep_encoded
 
 _IN_FLIGHT: Final = 64
 """Events of an instance that may wait for their commit before more are taken from it."""
+
+_SHORTEST_LOOK: Final = 0.002
+_LONGEST_LOOK: Final = 0.5
+"""Seconds between two looks whether everything stands still, doubling from the one to the other."""
 
 
 class Orders:
@@ -27,6 +32,10 @@ class Orders:
         """How the work is to end, and why."""
         self.shut_down = False
         """Whether the server stops."""
+        self.hold = False
+        """Whether the work is to hold still."""
+        self.version = 0
+        """Another number after each change."""
         self._changed = asyncio.Event()
 
     @property
@@ -42,6 +51,7 @@ class Orders:
 
     def changed(self) -> None:
         """Have those who wait look again."""
+        self.version += 1
         self._changed.set()
 
     async def until(self, met: Callable[[], bool]) -> None:
@@ -50,15 +60,20 @@ class Orders:
             self._changed.clear()
             await self._changed.wait()
 
+    async def after(self, version: int) -> None:
+        """Wait until something changes, or has changed since ``version`` was read."""
+        await self.until(lambda: self.version != version)
+
 
 class Attempt:
     """Lets an instance work, as long as it may."""
 
-    def __init__(self, job_id: str, instance: Instance, service: Service, store: JobStore, orders: Orders):
-        """For an instance that was told what to perform."""
-        self._job_id = job_id
+    def __init__(self, job: Job, instance: Instance, place: Place, store: JobStore, orders: Orders):
+        """For an instance that was told what to perform, at a place of its service."""
+        self._job_id = job.id
+        self._number = job.attempt
         self._instance = instance
-        self._service = service
+        self._place = place
         self._store = store
         self._orders = orders
 
@@ -71,9 +86,15 @@ class Attempt:
         Raises:
             StoreError: something could not be recorded.
         """
+        orders = self._orders
         watch = asyncio.create_task(self._watch(spent))
+        watch.add_done_callback(lambda _: orders.changed())
         try:
-            return await self._listen()
+            answer = await self._listen()
+            if answer is not None and self._instance.still:
+                # What was said just before everything stood still counts once it may go on.
+                await orders.until(lambda: watch.done() or orders.ending or not orders.hold)
+            return answer
         finally:
             watch.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -112,28 +133,96 @@ class Attempt:
         return await self._store.append(self._job_id, event, payloads=payloads)
 
     async def _watch(self, spent: float) -> None:
-        """Stop the work when its time is up or someone asks: first with words, then by force."""
-        orders, limit = self._orders, self._service.max_usage_time
+        """Hold the work still when asked, and stop it when its time is up or someone asks."""
+        try:
+            while not self._orders.ending:
+                spent = await self._work(spent)
+                if not self._orders.ending:
+                    await self._hold()
+            await self._stop()
+        except Exception:
+            self._instance.kill()  # it would stand still, or go on, for ever
+            raise
+
+    async def _work(self, spent: float) -> float:
+        """Wait for an order, or the end of the time that the service allows.
+
+        Args:
+            spent: seconds that the job was at work before.
+
+        Returns:
+            Seconds that it was at work until now.
+        """
+        orders, limit = self._orders, self._place.service.max_usage_time
+        begun = time.monotonic()
         try:
             async with asyncio.timeout(limit - spent if limit else None):
-                await orders.until(lambda: orders.ending)
+                await orders.until(lambda: orders.ending or orders.hold)
         except TimeoutError:
             orders.end("timed_out", f"the job ran longer than the {limit:g} s its service allows")
-        if orders.shut_down or orders.stop is None:
+        return spent + time.monotonic() - begun
+
+    async def _stop(self) -> None:
+        """Stop the work: first with words, then by force."""
+        if self._orders.shut_down or self._orders.stop is None:
             self._instance.kill()
             return
-        await self._instance.send(m.StopWork(orders.stop[1] or orders.stop[0]))
-        await asyncio.sleep(self._service.grace_time)
+        outcome, reason = self._orders.stop
+        await self._instance.send(m.StopWork(reason or outcome))
+        self._instance.go_on()  # one that stands still cannot hear
+        await asyncio.sleep(self._place.service.grace_time)
         self._instance.kill()
+
+    async def _hold(self) -> None:
+        """Hold the work still until it may go on, or must end."""
+        orders, place = self._orders, self._place
+        try:
+            while not orders.ending:
+                seen = orders.version
+                status = (await self._store.get(self._job_id)).status
+                with contextlib.suppress(IllegalMove):  # something else was asked for in this very moment
+                    if status is Status.PAUSE_PENDING:
+                        if await self._stand_still():
+                            await self._store.append(self._job_id, ev.Paused(at=_now(), attempt=self._number))
+                            place.give()
+                    elif status is Status.RESUME_PENDING and place.taken:
+                        await self._go_on()
+                        return
+                    else:
+                        await orders.after(seen)
+        finally:
+            place.take()
+
+    async def _stand_still(self) -> bool:
+        """Stop all processes; False when that is no longer wanted before it is done."""
+        pause = _SHORTEST_LOOK
+        while self._orders.hold and not self._orders.ending:
+            if await self._instance.hold():
+                return True
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_LOOK)
+        return False
+
+    async def _go_on(self) -> None:
+        await self._store.append(self._job_id, ev.Resumed(at=_now(), attempt=self._number))
+        self._instance.go_on()
+        with contextlib.suppress(IllegalMove):  # to be paused again, or cancelled
+            await self._store.append(self._job_id, ev.Continued(at=_now(), attempt=self._number))
 
 
 def time_spent(history: Sequence[Recorded]) -> float:
     """Seconds that earlier attempts of a job were at work."""
-    total = begun = 0
+    total = 0
+    begun: int | None = None
     for each in history:
         match each.event:
-            case ev.Started(at=at):
+            case ev.Started(at=at) | ev.Resumed(at=at) if begun is None:
                 begun = at
-            case ev.Interrupted(at=at):
+            case ev.Paused(at=at) | ev.Interrupted(at=at) if begun is not None:
                 total += max(0, at - begun)
+                begun = None
     return total / 1000
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000

@@ -19,6 +19,7 @@ import structlog
 from milepost.engine import messages as m
 from milepost.engine import template as t
 from milepost.engine.instance import JOB_VARIABLE, NO_JOB
+from milepost.engine.processes import ProcessTree
 
 log = structlog.get_logger("milepost.engine")
 
@@ -218,15 +219,20 @@ class Instance:
         """When the process was created, in seconds since the epoch."""
         self.lost = False
         """Whether its template died, and nobody saw to what it had started."""
+        self.still = False
+        """Whether the process and all it started stand still."""
         self._reader = reader
         self._writer = writer
         self._ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._tree: ProcessTree | None = None
 
     def begin(self, pid: int) -> None:
         """The process runs."""
         self.pid = pid
         with contextlib.suppress(psutil.Error):
-            self.born = psutil.Process(pid).create_time()
+            process = psutil.Process(pid)
+            self._tree = ProcessTree(process)
+            self.born = process.create_time()
 
     def end(self, status: int) -> None:
         """The process has ended."""
@@ -274,6 +280,21 @@ class Instance:
                 yield m.Raised("the operation wrote into the pipe between its process and the server")
                 return
             yield message
+
+    async def hold(self) -> bool:
+        """Stop the process and all it started where they are; whether they stand ``still``.
+
+        When not, something of it could not be stopped yet, or it has ended.
+        """
+        if self._tree is not None:
+            self.still = await asyncio.to_thread(self._tree.stop)
+        return self.still
+
+    def go_on(self) -> None:
+        """Let everything go on that ``hold`` has stopped."""
+        self.still = False
+        if self._tree is not None:
+            self._tree.go_on()
 
     def kill(self) -> None:
         """Kill the process and its group; the template sees to whatever else it started."""

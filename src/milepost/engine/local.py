@@ -22,6 +22,8 @@ from milepost.store import FileStore, JobStore, Recorded, StoreError
 log = structlog.get_logger("milepost.engine")
 
 
+_OWN_FAULT: Final = "the server met an error of its own"
+
 STORE_RETRY: Final = 5.0
 """Seconds until a job is taken up again that the store failed."""
 
@@ -92,6 +94,24 @@ class Engine:
         """
         return await self._store.append(job_id, ev.CancelRequested(at=_now(), by=by))
 
+    async def pause(self, job_id: str, by: str) -> Job:
+        """Ask a job to hold still; returns it as it is once the request is durable.
+
+        Raises:
+            UnknownJob: there is no such job.
+            IllegalMove: it holds still already, or is ending, or has ended.
+        """
+        return await self._store.append(job_id, ev.PauseRequested(at=_now(), by=by))
+
+    async def resume(self, job_id: str, by: str) -> Job:
+        """Ask a paused job to go on; returns it as it is once the request is durable.
+
+        Raises:
+            UnknownJob: there is no such job.
+            IllegalMove: it is not paused.
+        """
+        return await self._store.append(job_id, ev.ResumeRequested(at=_now(), by=by))
+
     async def stop(self) -> None:
         """Stop in good order: what runs is interrupted and goes on when the server is started again."""
         self._open = False
@@ -116,17 +136,41 @@ class Engine:
                     self._put(job)
                 case ev.CancelRequested(by=by):
                     self._stop_work(job, by)
+                case ev.PauseRequested():
+                    self._hold(job)
+                case ev.ResumeRequested():
+                    self._resume(job)
 
     def _stop_work(self, job: Job, by: str) -> None:
         supervisor = self._supervisors.get(job.id)
         if supervisor is not None:
             supervisor.stop("cancelled", f"cancelled by {by}")
             return
+        self._take_out(job)
+        # Also a job that waits may have done something in an earlier attempt.
+        self._supervise(job)
+
+    def _hold(self, job: Job) -> None:
+        supervisor = self._supervisors.get(job.id)
+        if supervisor is not None:
+            supervisor.hold()
+        else:
+            self._take_out(job)
+            self._start(self._go_on(job.id, _OWN_FAULT))
+
+    def _resume(self, job: Job) -> None:
+        supervisor = self._supervisors.get(job.id)
+        if supervisor is not None:
+            supervisor.resume()
+            self._dispatch(job.service)
+        else:
+            self._start(self._go_on(job.id, _OWN_FAULT))
+
+    def _take_out(self, job: Job) -> None:
+        """A job that waits must not have its turn."""
         if job.service in self._queues:
             self._queues[job.service].remove(job.id)
         self._cancel_timer(job.id)
-        # Also a job that waits may have done something in an earlier attempt.
-        self._supervise(job)
 
     # -- the turn of each job ----------------------------------------------------------------
 
@@ -141,18 +185,25 @@ class Engine:
         queue.push(job.id, job.owner, job.priority, front=front)
         limit = self._pools[job.service].service.max_wait_time
         if limit and not job.attempt:
-            left = max(0.0, job.submitted_at / 1000 + limit - time.time())
+            left = max(0.0, (job.submitted_at + job.paused_for) / 1000 + limit - time.time())
             self._later(job.id, left, lambda: self._time_out(job, limit))
         self._dispatch(job.service)
 
     def _dispatch(self, service: str) -> None:
-        """Start as many jobs as instances may be at work."""
+        """Let as many jobs work as the service has places: first those that hold still and are to go on."""
+        if not self._open or service not in self._queues:
+            return
         queue, pool = self._queues[service], self._pools[service]
-        running = sum(1 for each in self._supervisors.values() if each.pool is pool)
-        while self._open and running < pool.service.max_instances and (job_id := queue.pop()):
+        seen_to = [each for each in self._supervisors.values() if each.pool is pool]
+        free = pool.service.max_instances - sum(each.place.taken for each in seen_to)
+        for supervisor in seen_to:
+            if free > 0 and supervisor.waits_for_place:
+                supervisor.take_place()
+                free -= 1
+        while free > 0 and (job_id := queue.pop()):
             self._cancel_timer(job_id)
             self._begin(job_id, pool)
-            running += 1
+            free -= 1
 
     def _supervise(self, job: Job) -> None:
         """Have a job seen through without waiting for its turn."""
@@ -161,7 +212,14 @@ class Engine:
             self._begin(job.id, pool or Pool(Service(name=job.service, min_instances=0), self._template))
 
     def _begin(self, job_id: str, pool: Pool) -> None:
-        supervisor = Supervisor(job_id, pool, self._store, self._files, self._catalog)
+        supervisor = Supervisor(
+            job_id,
+            pool,
+            self._store,
+            self._files,
+            self._catalog,
+            place_given=lambda: self._dispatch(pool.service.name),
+        )
         self._supervisors[job_id] = supervisor
         self._start(self._see_through(supervisor))
 
@@ -184,9 +242,8 @@ class Engine:
         if failed:
             self._take_up_later(job_id)
         else:
-            await self._go_on(job_id, "the server met an error of its own")
-        if supervisor.pool.service.name in self._queues:
-            self._dispatch(supervisor.pool.service.name)
+            await self._go_on(job_id, _OWN_FAULT)
+        self._dispatch(supervisor.pool.service.name)
 
     async def _give_up(self, job_id: str) -> None:
         """A fault of ours. The job must not hang for ever in front of its owner, nor leave its effects behind."""
@@ -253,16 +310,25 @@ class Engine:
         """
         try:
             job = await self._store.get(job_id)
-            if job.status.ended or job.status is Status.PAUSED or job_id in self._supervisors:
+            if job.status.ended or job_id in self._supervisors:
                 return
             if job.status is Status.CANCELLING or job.rolling_back:
                 self._supervise(job)
-            elif job.status.queued:
-                self._put(job, front=job.attempt > 0)
+            elif job.status is Status.PAUSE_PENDING:
+                # Dated as an interruption would be, for the sake of the time limit.
+                await self._store.append(job.id, ev.Paused(at=job.updated_at, attempt=job.attempt))
+            elif job.status is Status.PAUSED:
+                return
+            elif not job.under_way:
+                # Before the owner's other jobs, if it waited before: it came before them then.
+                self._put(job, front=job.attempt > 0 or job.status is Status.RESUME_PENDING)
             elif self._open:
-                await self._interrupt(job, reason)
+                held = job.status in (Status.RESUME_PENDING, Status.RESUMED)
+                await self._interrupt(
+                    job, "the instance that held the paused job is gone" if held else reason
+                )
         except IllegalMove:
-            pass  # cancelled in this very moment, and taken up for that
+            pass  # cancelled or resumed in this very moment, and taken up for that
         except StoreError as error:
             log.error("a job cannot be taken up", job=job_id, reason=str(error))
             self._take_up_later(job_id)

@@ -68,7 +68,7 @@ class Pool:
             raise
 
     def give_back(self) -> None:
-        """The instance of a task is gone; a fresh one is started for the next."""
+        """The instance of a task is gone, or holds still; a fresh one is started for the next."""
         self.busy -= 1
         self.refill()
 
@@ -110,6 +110,10 @@ class Pool:
                 instance.discard()
         self.refill()
 
+    def take_back(self) -> None:
+        """An instance that held still is at work again, or about to be ended."""
+        self.busy += 1
+
     async def close(self) -> None:
         """Let go of all that stand ready."""
         self._closed = True
@@ -120,3 +124,31 @@ class Pool:
         for instance, _ in self._ready:
             instance.discard()
         self._ready.clear()
+
+
+class Place:
+    """A job's place among those at work in its service. While the job holds still others may have it."""
+
+    def __init__(self, pool: Pool, on_given: Callable[[], None]):
+        """Taken; ``on_given`` is called whenever it is given to others."""
+        self.taken = True
+        self._pool = pool
+        self._on_given = on_given
+
+    @property
+    def service(self) -> Service:
+        """The service."""
+        return self._pool.service
+
+    def give(self) -> None:
+        """Let others have it."""
+        if self.taken:
+            self.taken = False
+            self._pool.give_back()
+            self._on_given()
+
+    def take(self) -> None:
+        """Have it again, if it was given away."""
+        if not self.taken:
+            self.taken = True
+            self._pool.take_back()

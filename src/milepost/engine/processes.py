@@ -1,4 +1,4 @@
-"""The processes that belong to jobs, seen from outside: found, and killed."""
+"""The processes that belong to jobs, seen from outside: found, held still, and killed."""
 
 import contextlib
 import os
@@ -15,6 +15,58 @@ from milepost.jobs import Job
 log = structlog.get_logger("milepost.engine")
 
 _SWEEPS: Final = 10
+
+_STOPPED: Final = (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP)
+_OVER: Final = (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+
+
+class ProcessTree:
+    """A process and all that came from it, in whatever group or session; where it is a subreaper, daemons too."""
+
+    def __init__(self, root: psutil.Process):
+        """Below ``root``, which knows when its pid was given to another process."""
+        self._root = root
+        self._held: dict[psutil.Process, None] = {}
+
+    def stop(self) -> bool:
+        """Stop every process where it is; whether each stood still in two looks one after the other.
+
+        When not, call it again: a process may have forked while it was being stopped. What was stopped
+        by others is left to them.
+        """
+        return self._look() and self._look()
+
+    def go_on(self) -> None:
+        """Let those that were stopped here go on, children before those who may wait for them."""
+        for process in reversed(self._held):
+            with contextlib.suppress(psutil.Error):
+                process.resume()
+        self._held.clear()
+
+    def _look(self) -> bool:
+        """Stop what runs; whether nothing did, and the root is there."""
+        try:
+            # The root first: once it stands still it starts nothing more.
+            still = self._stop(self._root)
+            for each in self._root.children(recursive=True):
+                still = self._stop(each) and still
+        except psutil.NoSuchProcess:
+            return False
+        return still
+
+    def _stop(self, process: psutil.Process) -> bool:
+        """Stop one process if it runs; whether it did not."""
+        with contextlib.suppress(psutil.Error):
+            state = process.status()
+            # One in the middle of a call to the kernel stops before it does anything else. It may never
+            # return from it: a parent waits there until its child, stopped just before, runs its program.
+            if state in _STOPPED or (state == psutil.STATUS_DISK_SLEEP and process in self._held):
+                return True
+            if state in _OVER:
+                return process != self._root
+            process.suspend()
+            self._held[process] = None
+        return False
 
 
 def kill_leftovers(jobs: Iterable[Job]) -> None:

@@ -1,8 +1,10 @@
 """One job's life, from the moment it is its turn until it has ended or must wait again."""
 
 import asyncio
+import contextlib
 import socket
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
 import structlog
@@ -11,7 +13,7 @@ from milepost.engine import messages as m
 from milepost.engine.accounts import ending, how_it_ended, interruption
 from milepost.engine.attempt import Attempt, Orders, time_spent
 from milepost.engine.instances import Instance, StartError
-from milepost.engine.pool import Pool
+from milepost.engine.pool import Place, Pool
 from milepost.engine.processes import kill_leftovers
 from milepost.jobs import IllegalMove, Job, Outcome, Status
 from milepost.jobs import events as ev
@@ -35,10 +37,19 @@ _END_LIMIT: Final = 2.0
 class Supervisor:
     """Runs one job: gives it to an instance, records what that says, and ends it properly."""
 
-    def __init__(self, job_id: str, pool: Pool, store: JobStore, files: FileStore, catalog: Catalog):
-        """For one job of the pool's service."""
+    def __init__(
+        self,
+        job_id: str,
+        pool: Pool,
+        store: JobStore,
+        files: FileStore,
+        catalog: Catalog,
+        place_given: Callable[[], None],
+    ):
+        """For one job of the pool's service; ``place_given`` is called when others may have its place."""
         self.job_id: Final = job_id
         self.pool: Final = pool
+        self.place: Final = Place(pool, place_given)
         self._store = store
         self._files = files
         self._catalog = catalog
@@ -48,6 +59,26 @@ class Supervisor:
     def stop(self, outcome: Outcome, reason: str) -> None:
         """Ask for the end of the work; the first who asks decides how it is called, but a cancel wins."""
         self._orders.end(outcome, reason)
+
+    def hold(self) -> None:
+        """Ask the work to hold still."""
+        self._orders.hold = True
+        self._orders.changed()
+
+    def resume(self) -> None:
+        """Ask the work to go on; if others have its place, once it is given one."""
+        self._orders.hold = False
+        self._orders.changed()
+
+    @property
+    def waits_for_place(self) -> bool:
+        """Whether the work holds still only because others have its place."""
+        return not (self.place.taken or self._orders.hold)
+
+    def take_place(self) -> None:
+        """Give the work a place again."""
+        self.place.take()
+        self._orders.changed()
 
     def shut_down(self) -> None:
         """The server stops: kill the instance; the job goes on after the restart."""
@@ -93,14 +124,13 @@ class Supervisor:
         )
         try:
             job = await self._store.append(job.id, started)
-        except IllegalMove:  # cancelled between its turn and its start
-            await self._end(await self._store.get(job.id), "cancelled", "")
-            return
+        except IllegalMove:
+            return  # cancelled or paused between its turn and its start; whoever takes it up sees which
         answer = None
         if not self._orders.ending:
             await self._perform(instance, job)
             spent = time_spent(await self._store.history(job.id)) if job.attempt > 1 else 0.0
-            attempt = Attempt(job.id, instance, self.pool.service, self._store, self._orders)
+            attempt = Attempt(job, instance, self.place, self._store, self._orders)
             answer = await attempt.run(spent)
         await self._conclude(answer, operation)
 
@@ -122,6 +152,10 @@ class Supervisor:
         silent = answer is None and not self._orders.ending
         end = await self._see_end() if silent else ""
         lost = self._instance is not None and self._instance.lost
+        if silent and self._instance is not None and self._instance.still:
+            # What stands still cannot end by itself: it was killed, and that does not undo the pause.
+            log.warning("the instance of a paused job ended", job=self.job_id, reason=end)
+            return
         await self._let_go()
         job = await self._store.get(self.job_id)
         if isinstance(answer, m.Returned) and await self._succeeded(job, answer.results):
@@ -131,6 +165,8 @@ class Supervisor:
             await self._end(job, "cancelled", "")
         elif self._orders.stop is not None:
             await self._end(job, *self._orders.stop)
+        elif self._orders.shut_down and job.status in (Status.PAUSE_PENDING, Status.PAUSED):
+            return
         elif self._orders.shut_down:
             reason = "the server was stopped while the job ran"
             if operation.resume:
@@ -167,10 +203,9 @@ class Supervisor:
         return True
 
     async def _try_again(self, job: Job, reason: str, *, crash: bool) -> None:
-        try:
+        # Refused when it was cancelled or paused in between; whoever takes it up sees which.
+        with contextlib.suppress(IllegalMove):
             await self._store.append(job.id, *interruption(job, _now(), reason, crash=crash))
-        except IllegalMove:  # a cancel came in between
-            await self._end(await self._store.get(job.id), "cancelled", "")
 
     async def _end(self, job: Job, outcome: Outcome, reason: str) -> None:
         """Undo what the job did, then say how it ended."""

@@ -22,6 +22,7 @@ from milepost.http.errors import (
     not_permitted,
     token_required,
 )
+from milepost.http.forgery import FORM_FIELD, from_elsewhere
 from milepost.http.gate import COOKIE_NAME, Gate, client_ip
 from milepost.http.guard import Guard, logged_path, own_fault
 from milepost.http.ids import plain, read_job_id
@@ -32,6 +33,7 @@ from milepost.http.shortcut import Shortcut, from_another_site
 
 __all__ = [
     "COOKIE_NAME",
+    "FORM_FIELD",
     "JSON_HEADERS",
     "JSON_TYPE",
     "MAX_BODY",
@@ -59,6 +61,7 @@ __all__ = [
     "encode",
     "envelope",
     "from_another_site",
+    "from_elsewhere",
     "invalid_token",
     "logged_path",
     "not_found",

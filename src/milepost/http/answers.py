@@ -84,7 +84,7 @@ def encode(data: Any, *, pretty: bool) -> bytes:
     return msgspec.json.format(encoded, indent=2) if pretty else encoded
 
 
-def render(answer: Answer, form: str, path: str, home: str) -> Response:
+def render(answer: Answer, form: str, path: str, home: str, form_token: str = "") -> Response:
     """The answer in one of the formats.
 
     Args:
@@ -92,6 +92,7 @@ def render(answer: Answer, form: str, path: str, home: str) -> Response:
         form: ``html``, ``json`` or ``pjson``.
         path: of the request, for the links to the other formats.
         home: the path of the context, where all pages begin.
+        form_token: what forms prove with that they are ours; empty when nobody is signed in.
     """
     if form != "html":
         return _json(answer.data, form)
@@ -105,6 +106,7 @@ def render(answer: Answer, form: str, path: str, home: str) -> Response:
         data=_Excerpt().of(plain),
         path=path,
         notice=answer.notice,
+        form_token=form_token,
         window_title=answer.window_title,
         variables=answer.variables,
         error=None,
@@ -136,6 +138,7 @@ def render_error(
         data=None,
         path=path,
         notice="",
+        form_token="",
         window_title="",
         variables={},
         error=error,

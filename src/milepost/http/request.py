@@ -38,6 +38,7 @@ class Parameters:
                     mine.setdefault(name, []).append(value)
             for name, values in mine.items():
                 self._values.setdefault(name, values)
+        self._in_body: Final = frozenset(name for name, value in body if value.strip())
         self._files: Final = files or []
 
     def get(self, name: str, default: str = "") -> str:
@@ -48,6 +49,10 @@ class Parameters:
     def all(self, name: str) -> list[str]:
         """Every value of a parameter that may be given several times."""
         return self._values.get(name, [])
+
+    def in_body(self, *names: str) -> bool:
+        """Whether one of these was given in the body, and not only in the URL."""
+        return not self._in_body.isdisjoint(names)
 
     def files(self, name: str) -> list[UploadFile]:
         """The files sent for a parameter. A form sends a file without a name where none was chosen."""

@@ -12,7 +12,8 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from milepost.http.answers import FORMATS, Answer, Envelope, chosen_format, render, render_error
-from milepost.http.errors import ServiceError, bad_input, envelope, not_permitted
+from milepost.http.errors import ServiceError, bad_input, envelope, not_permitted, token_required
+from milepost.http.forgery import FORM_FIELD
 from milepost.http.gate import Gate
 from milepost.http.guard import logged_path
 from milepost.http.request import BaseURL, Parameters, parse_query, read_parameters
@@ -127,6 +128,8 @@ class Resources:
         access: Mapping[str, Access],
         max_body: int = MAX_BODY,
         write_error: Envelope = envelope,
+        *,
+        strict_post_token: bool = False,
     ):
         """Shared by all resources of a server.
 
@@ -136,16 +139,26 @@ class Resources:
             access: who may use a resource, by its path.
             max_body: bytes that the body of a request may have.
             write_error: gives the JSON of errors.
+            strict_post_token: whether a POST to the admin API must hold its token in the body, as the
+                documentation has it; or else it is taken from wherever a client carries it.
         """
         self.gate: Final = gate
         self.base: Final = base
         self.access: Final = access
         self.max_body: Final = max_body
+        self.strict_post_token: Final = strict_post_token
         self._write_error = write_error
 
     def with_errors(self, write_error: Envelope) -> "Resources":
         """The same for a dialect that writes its errors in another way."""
-        return Resources(self.gate, self.base, self.access, self.max_body, write_error)
+        return Resources(
+            self.gate,
+            self.base,
+            self.access,
+            self.max_body,
+            write_error,
+            strict_post_token=self.strict_post_token,
+        )
 
     def at(
         self,
@@ -218,6 +231,7 @@ class Resources:
         access = self.access[path]
         taken = {*methods, "HEAD"} if "GET" in methods and not acts else {*methods}
         allowed = ", ".join(sorted(methods))
+        strict = self.strict_post_token and path.startswith("/admin") and not access.without_token
 
         async def serve(scope: Scope, receive: Receive, send: Send) -> None:
             if scope["method"] == "OPTIONS":
@@ -237,6 +251,10 @@ class Resources:
                 )
                 parameters, size = await read_parameters(scope, receive, query, self.max_body, file_limit)
                 form = chosen_format(parameters.get("f"))
+                if acts:
+                    self.gate.refuse_forged(scope, parameters.get("token"), parameters.get(FORM_FIELD))
+                if strict and scope["method"] == "POST" and not parameters.in_body("token", FORM_FIELD):
+                    raise token_required()
                 person = self._admit(access, scope, parameters.get("token"))
                 call = Call(scope, receive, parameters, size, person, self.base(scope))
                 answer = await function(call)
@@ -284,7 +302,7 @@ class Resources:
         return render_error(error, form, scope["path"], self._home(scope), self._write_error)
 
     def _page(self, scope: Scope, answer: Answer, form: str) -> Response:
-        return render(answer, form, scope["path"], self._home(scope))
+        return render(answer, form, scope["path"], self._home(scope), self.gate.form_token(scope))
 
     def _home(self, scope: Scope) -> str:
         return urlsplit(self.base(scope)).path

@@ -34,6 +34,7 @@ _MIGRATIONS: Final = (
     )
     """,
     "ALTER TABLE people ADD COLUMN granted TEXT NOT NULL DEFAULT ''",
+    "CREATE TABLE ended_sessions (session TEXT PRIMARY KEY, until INTEGER NOT NULL) WITHOUT ROWID",
 )
 _COLUMNS: Final = "username, full_name, role, created_at, password_version, granted"
 _EVERYBODY: Final = f"SELECT {_COLUMNS} FROM people ORDER BY username"  # noqa: S608 - made of constants
@@ -209,6 +210,22 @@ class People:
         with self._database.change() as database:
             _refuse_last_administrator(database, _one(database, username))
             database.execute("DELETE FROM people WHERE username = ?", (username,))
+
+    def end_session(self, session: str, now: float, until: float) -> None:
+        """Make a session void, and forget those whose tokens have expired anyway.
+
+        Args:
+            session: as its tokens name it.
+            now: UTC seconds since the epoch.
+            until: when all of its tokens will have expired.
+        """
+        with self._database.change() as database:
+            database.execute("DELETE FROM ended_sessions WHERE until < ?", (int(now),))
+            database.execute("INSERT OR IGNORE INTO ended_sessions VALUES (?, ?)", (session, int(until)))
+
+    def has_ended(self, session: str) -> bool:
+        """Whether a session was made void."""
+        return bool(self._database.read("SELECT 1 FROM ended_sessions WHERE session = ?", session))
 
     def authenticate(self, username: str, password: str) -> Person | None:
         """The person, if the password is right; None, after the same time, if either is unknown.

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import ipaddress
+import secrets
 import threading
 import time
 from collections.abc import Callable
@@ -50,6 +51,8 @@ class _Claims(msgspec.Struct, frozen=True, omit_defaults=True):
     ver: int
     exp: int
     """UTC seconds since the epoch."""
+    sid: str
+    """The session it belongs to, with all that are had in exchange for it."""
     ref: str = ""
     """What ``_page`` makes of the referer."""
     ip: str = ""
@@ -115,6 +118,7 @@ class Tokens:
         *,
         referer: str | None = None,
         ip: str | None = None,
+        session: str = "",
     ) -> tuple[str, int]:
         """A token for somebody who has just proved who they are.
 
@@ -123,6 +127,7 @@ class Tokens:
             minutes: how long it lasts; brought between 1 minute and 14 days.
             referer: the page or program it is meant for, a URL or any word.
             ip: the only address it is taken from.
+            session: which the token is to belong to; a new one if empty.
 
         Returns:
             The token, and when it expires in UTC milliseconds since the epoch.
@@ -138,6 +143,7 @@ class Tokens:
                 exp=int(self._clock()) + 60 * minutes,
                 ref=_page(referer) if referer else "",
                 ip=_given_address(ip) if ip else "",
+                sid=session or secrets.token_urlsafe(12),
             )
         )
 
@@ -174,6 +180,19 @@ class Tokens:
         minutes = max(SHORTEST_MINUTES, min(minutes, LONGEST_MINUTES))
         until = min(claims.exp, int(self._clock()) + 60 * minutes)
         return self._sign(msgspec.structs.replace(claims, exp=until))
+
+    def revoke(self, token: str) -> None:
+        """Make a token void with its whole session, such as when somebody signs out.
+
+        Raises:
+            InvalidToken: it is not ours, or is void already.
+        """
+        self.end_session(_claims(token, self._up_to_date().key).sid)
+
+    def end_session(self, session: str) -> None:
+        """Make all tokens of a session void, those too that are still to be had for a refresh token."""
+        now = self._clock()
+        self._people.end_session(session, now, now + LONGEST_MINUTES * 60 + GRACE)
 
     def rotate(self) -> None:
         """Replace the signing key: every token issued before, by any process, becomes void.
@@ -216,6 +235,8 @@ class Tokens:
             raise InvalidToken("The person whom the token was issued to is not known here any more.")
         if person.password_version != claims.ver:
             raise InvalidToken("The password was changed after the token was issued; sign in again.")
+        if self._people.has_ended(claims.sid):
+            raise InvalidToken("The session of the token was ended; sign in again.")
         return _Verified(person, claims)
 
     def _sign(self, claims: _Claims) -> tuple[str, int]:
@@ -242,7 +263,7 @@ def _claims(token: str, key: bytes) -> _Claims:
     """What a token says, if it is signed with the key."""
     if len(token) > _LONGEST or not token.isascii():
         raise _not_ours()
-    options: Options = {"require": ["sub", "ver", "exp"], "verify_exp": False}
+    options: Options = {"require": ["sub", "ver", "exp", "sid"], "verify_exp": False}
     try:
         decoded = jwt.decode_complete(token, key, algorithms=[_ALGORITHM], options=options)
         claims = msgspec.convert(decoded["payload"], _Claims)

@@ -49,6 +49,7 @@ _COMMON: Final[dict[str, Access]] = {
     "/sharing/oauth2/approval": ANYBODY,
     "/sharing/oauth2/signin": ANYBODY,
     "/sharing/rest/oauth2/authorize": ANYBODY,
+    "/sharing/rest/oauth2/revokeToken": ANYBODY,
     "/sharing/rest/oauth2/signin": ANYBODY,
     "/sharing/rest/oauth2/token": ANYBODY,
     # The portal and its people
@@ -76,6 +77,9 @@ _COMMON: Final[dict[str, Access]] = {
     f"{_PORTAL}/users/counts": SIGNED_IN,
     f"{_PORTAL}/users/search": SIGNED_IN,
     "/admin/orgs/0123456789ABCDEF/security/users/createUser": ADMINISTRATORS,
+    "/portaladmin": ADMINISTRATORS,
+    "/portaladmin/security": ADMINISTRATORS,
+    "/portaladmin/security/config": ADMINISTRATORS,
     "/portaladmin/security/users/createUser": ADMINISTRATORS,
     # The directory
     "/rest": ANYBODY,
@@ -111,6 +115,7 @@ _COMMON: Final[dict[str, Access]] = {
     "/admin/system/containerregistries/{registry}": ADMINISTRATORS,
     "/admin/system/containerregistries/{registry}/edit": ADMINISTRATORS,
     # Mission
+    "/mission": ANYBODY,
     "/mission/rest": ANYBODY,
     "/mission/rest/info": ANYBODY,
     "/mission/rest/jobs": SIGNED_IN,
@@ -127,6 +132,7 @@ _COMMON: Final[dict[str, Access]] = {
     f"{_PRODUCTION}/pause": SIGNED_IN,
     f"{_PRODUCTION}/resume": SIGNED_IN,
     # Video
+    "/video": ANYBODY,
     "/video/rest": ANYBODY,
     "/video/rest/info": ANYBODY,
     "/video/rest/jobs": SIGNED_IN,

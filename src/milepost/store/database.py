@@ -4,7 +4,11 @@ import sqlite3
 from importlib import resources
 from pathlib import Path
 
+import structlog
+
 from milepost.store.protocol import StoreError
+
+log = structlog.get_logger("milepost.store")
 
 
 def open_database(path: Path) -> sqlite3.Connection:
@@ -56,5 +60,8 @@ def migrate(connection: sqlite3.Connection) -> None:
         raise StoreError(
             f"the store has schema {version}, this release knows {len(scripts)}: use a newer release of Milepost"
         )
+    if 0 < version < len(scripts):
+        # It may take half a minute with a million jobs.
+        log.info("the store is brought up to date", schema=version, new_schema=len(scripts))
     for number, script in enumerate(scripts[version:], version + 1):
         connection.executescript(f"BEGIN;\n{script.read_text()}\nPRAGMA user_version = {number};\nCOMMIT;")

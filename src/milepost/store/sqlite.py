@@ -142,9 +142,7 @@ class SQLiteStore:
 
         # Not as they are by now: a page must show its jobs as they matched.
         jobs = await self._read(read)
-        for job in jobs:
-            if job.sequence >= _LONG:
-                self._newest(job)
+        self._keep_long(jobs)
         return JobPage(jobs=jobs[: page.limit], more=len(jobs) > page.limit)
 
     async def count(self, wanted: JobFilter) -> int:
@@ -160,7 +158,9 @@ class SQLiteStore:
             numbers = [row[0] for row in connection.execute(*queries.unfinished_query())]
             return rows.load_many(connection, numbers)
 
-        return await self._read(read)
+        jobs = await self._read(read)
+        self._keep_long(jobs)
+        return jobs
 
     async def history(self, job_id: str, after: int = 0) -> Sequence[Recorded]:
         """See ``JobStore.history``."""
@@ -222,3 +222,8 @@ class SQLiteStore:
             return at_hand
         remember(self._seen, job)
         return job
+
+    def _keep_long(self, jobs: Sequence[Job]) -> None:
+        for job in jobs:
+            if job.sequence >= _LONG:
+                self._newest(job)

@@ -1,10 +1,12 @@
 """The jobs of a Topographic Production Server: query, the resource, and what is done in bulk."""
 
 import json
+import re
 import uuid
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 
 from milepost.jobs import Job, Status
@@ -187,16 +189,89 @@ async def test_delete_in_bulk(house: House, ann: httpx.AsyncClient) -> None:
     await house.manager.cancel(going.id, "ann")
 
 
-async def test_nothing_pretends_to_pause(house: House, ann: httpx.AsyncClient) -> None:
+async def act_on(client: httpx.AsyncClient, act: str, job: Job) -> tuple[bool, str]:
+    """Whether it worked, and the message."""
+    answer = json_of(await client.post(f"{JOBS}/{act}", data={"f": "json", "jobId": wire.job_id(job)}))
+    (item,) = answer["items"]
+    assert (answer["count"], answer["success"]) == (1, item["success"])
+    assert set(item) == {"id", "success", "message"}
+    return item["success"], item["message"]
+
+
+async def status(client: httpx.AsyncClient, job: Job) -> tuple[str, int, float]:
+    answer = json_of(await client.get(f"{JOBS}/job/{wire.job_id(job)}", params={"f": "json"}))
+    return answer["status"], answer["statusCode"], answer["percentComplete"]
+
+
+async def actions(client: httpx.AsyncClient, job: Job) -> list[str]:
+    """What the page of the job has buttons for."""
+    page = (await client.get(f"{JOBS}/job/{wire.job_id(job)}")).text
+    return re.findall(rf'action="/arcgis{JOBS}/(\w+)"', page)
+
+
+async def test_a_job_is_paused_and_resumed(house: House, ann: httpx.AsyncClient) -> None:
     job = await begin(house)
-    for act, words in (("pause", "cannot pause jobs"), ("resume", "not paused")):
-        answer = json_of(await ann.post(f"{JOBS}/{act}", data={"f": "json", "jobId": job.id}))
-        assert answer["success"] is False
-        (item,) = answer["items"]
-        assert item["success"] is False
-        assert words in item["message"]
-    assert (await house.manager.get(job.id)).status is Status.EXECUTING
-    await house.manager.cancel(job.id, "ann")
+    assert await actions(ann, job) == ["pause", "cancel"]
+    assert await act_on(ann, "resume", job) == (False, "The job is not paused; it goes on")
+    assert await act_on(ann, "pause", job) == (True, "The job is being paused")
+    job = await house.until(job, lambda state: state.status is Status.PAUSED)
+    assert psutil.Process(job.pid).status() == psutil.STATUS_STOPPED
+    assert await status(ann, job) == ("Paused", 100, 0.25)
+    assert await ids(ann, status=100) == [wire.job_id(job)]
+    assert await actions(ann, job) == ["resume", "cancel"]
+    assert await act_on(ann, "pause", job) == (False, "The job is paused already")
+    assert await act_on(ann, "resume", job) == (True, "The job is being resumed")
+    job = await house.until(job, lambda state: state.status is Status.EXECUTING)
+    assert psutil.Process(job.pid).status() != psutil.STATUS_STOPPED
+    assert await status(ann, job) == ("InProgress", 3, 0.25)
+    await act_on(ann, "cancel", job)
+    await house.manager.finished(job.id)
+    assert await act_on(ann, "pause", job) == (False, "The job has ended and cannot be paused")
+    assert await act_on(ann, "resume", job) == (False, "The job has ended and cannot be resumed")
+    assert await actions(ann, job) == ["delete"]
+
+
+async def test_pause_and_resume_in_bulk(
+    house: House, ann: httpx.AsyncClient, bob: httpx.AsyncClient, root: httpx.AsyncClient
+) -> None:
+    running = [await begin(house) for _ in range(2)]
+    queued = await house.submit(SERVICE, "generate_product", **SHEET)
+    assert queued.status is Status.WAITING
+    jobs = [queued, *running]
+    named = [wire.job_id(job) for job in jobs]
+    foreign = json_of(await bob.post(f"{JOBS}/pause", data={"f": "json", "jobId": named[0]}))
+    assert foreign["items"] == [
+        {"id": named[0], "success": False, "message": f"Job {named[0]} not found"},
+    ]
+    answer = json_of(await ann.post(f"{JOBS}/pause", data={"f": "json", "jobId": json.dumps(named)}))
+    assert answer == {
+        "count": 3,
+        "items": [{"id": name, "success": True, "message": "The job is being paused"} for name in named],
+        "success": True,
+    }
+    for job in jobs:
+        await house.until(job, lambda state: state.status is Status.PAUSED)
+    assert await ids(ann, status=100) == [*named[1:], named[0]]
+    # The places of those that were paused are free: others have their turn.
+    assert (await make(house)).status is Status.SUCCEEDED
+    # Administrators may, and one that cannot keeps no other from it.
+    form = {"f": "json", "jobId": f"{named[0]},nonsense,{named[1].lower()},{named[2]}"}
+    answer = json_of(await root.get(f"{JOBS}/resume", params=form))
+    assert (answer["success"], answer["count"]) == (False, 4)
+    assert [each["success"] for each in answer["items"]] == [True, False, True, True]
+    assert (await house.manager.finished(queued.id)).status is Status.SUCCEEDED
+    for job in running:
+        await house.until(job, lambda state: state.status is Status.EXECUTING)
+        await house.manager.cancel(job.id, "ann")
+        await house.manager.finished(job.id)
+
+
+async def test_a_paused_job_is_canceled(house: House, ann: httpx.AsyncClient) -> None:
+    job = await begin(house)
+    await act_on(ann, "pause", job)
+    await house.until(job, lambda state: state.status is Status.PAUSED)
+    assert await act_on(ann, "cancel", job) == (True, "Job canceled")
+    assert (await house.manager.finished(job.id)).status is Status.CANCELLED
 
 
 @pytest.mark.parametrize("act", ["cancel", "delete", "pause", "resume"])

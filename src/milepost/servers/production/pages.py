@@ -1,7 +1,7 @@
 """What the pages of production jobs show beyond their JSON: the way up and forms."""
 
 from milepost.http import Call, Field, Form
-from milepost.jobs import Job
+from milepost.jobs import MOVES, Job, Status
 from milepost.operations import Service
 from milepost.servers.production import wire
 
@@ -54,10 +54,14 @@ def query_form(path: str) -> Form:
 
 
 def job_forms(path: str, job: Job) -> list[Form]:
-    """The buttons that cancel or delete a job."""
-    name = "delete" if job.status.ended else "cancel"
+    """The buttons for what can be done with the job now."""
     field = Field(name="jobId", title="Job", value=wire.job_id(job), kind="hidden")
-    return [Form(action=f"{path}/{name}", title=name.title(), fields=(field,))]
+    names = ["delete"] if job.status.ended else ["cancel"]
+    if Status.PAUSE_PENDING in MOVES[job.status] and not job.rolling_back:
+        names.insert(0, "pause")
+    if Status.RESUME_PENDING in MOVES[job.status] and not job.rolling_back:
+        names.insert(0, "resume")
+    return [Form(action=f"{path}/{name}", title=name.title(), fields=(field,)) for name in names]
 
 
 def _services(call: Call) -> str:

@@ -147,12 +147,12 @@ class Production:
         return self._done(call, answer, "Delete")
 
     async def pause(self, call: Call) -> Answer:
-        """Say that no job can be paused here."""
+        """Have jobs hold still; they give their places to others."""
         items = await self._each(call, self._pause)
         return self._done(call, {"count": len(items), "items": items, "success": _all(items)}, "Pause")
 
     async def resume(self, call: Call) -> Answer:
-        """Say of jobs that they are not paused."""
+        """Have paused jobs go on, as soon as their service has places for them."""
         items = await self._each(call, self._resume)
         return self._done(call, {"count": len(items), "items": items, "success": _all(items)}, "Resume")
 
@@ -170,13 +170,19 @@ class Production:
             return False, "The job has not ended; cancel it first"
         return True, "Job deleted"
 
-    async def _pause(self, _: Call, job: Job) -> tuple[bool, str]:
-        if job.status.ended:
-            return False, "The job has ended and cannot be paused"
-        return False, "This server cannot pause jobs; the job goes on"
+    async def _pause(self, call: Call, job: Job) -> tuple[bool, str]:
+        try:
+            await self._manager.pause(job.id, call.person.username)
+        except IllegalMove:
+            return False, wire.why_not_paused(await self._manager.get(job.id))
+        return True, "The job is being paused"
 
-    async def _resume(self, _: Call, job: Job) -> tuple[bool, str]:
-        return False, f"The job is not paused, it is {wire.STATUS[job.status]}"
+    async def _resume(self, call: Call, job: Job) -> tuple[bool, str]:
+        try:
+            await self._manager.resume(job.id, call.person.username)
+        except IllegalMove:
+            return False, wire.why_not_resumed(await self._manager.get(job.id))
+        return True, "The job is being resumed"
 
     async def _each(self, call: Call, act: Act) -> list[dict[str, Any]]:
         """Do something with each job that the call names; one that fails keeps no other from it."""

@@ -97,6 +97,33 @@ def messages(state: Job, level: MessageLevel = "error") -> dict[str, list[str]]:
     return {group: texts for group, texts in said.items() if texts}
 
 
+def why_not_paused(state: Job) -> str:
+    """Why a job cannot be paused that could not."""
+    match state.status:
+        case Status.PAUSED:
+            return "The job is paused already"
+        case Status.PAUSE_PENDING:
+            return "The job is being paused already"
+    return f"{_ending(state)} and cannot be paused"
+
+
+def why_not_resumed(state: Job) -> str:
+    """Why a job cannot be resumed that could not."""
+    match state.status:
+        case Status.RESUME_PENDING | Status.RESUMED:
+            return "The job is being resumed already"
+    if state.rolling_back or state.status is Status.CANCELLING or state.status.ended:
+        return f"{_ending(state)} and cannot be resumed"
+    return "The job is not paused; it goes on"
+
+
+def _ending(state: Job) -> str:
+    """How far the end of a job has come."""
+    if state.status.ended:
+        return "The job has ended"
+    return "The job is being canceled" if state.status is Status.CANCELLING else "The job is being undone"
+
+
 def _share(fraction: float) -> float | int:
     """The share of the work that is done, from 0 to 1; nothing and all are whole numbers."""
     return int(fraction) if fraction in (0, 1) else fraction

@@ -1,11 +1,15 @@
 """Signing in with a browser: a form, and a cookie that holds the token."""
 
+import asyncio
+from contextlib import suppress
 from typing import Final
 
+from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute
 
-from milepost.http import COOKIE_NAME, Answer, Call, Field, Form, Resources, ServiceError
+from milepost.http import COOKIE_NAME, Answer, Call, Field, Form, Resources, ServiceError, from_elsewhere
+from milepost.security import InvalidToken, Tokens
 from milepost.servers.sharing.credentials import Credentials
 
 SESSION_MINUTES: Final = 12 * 60
@@ -14,9 +18,10 @@ SESSION_MINUTES: Final = 12 * 60
 class BrowserSignIn:
     """``/login`` and ``/logout``."""
 
-    def __init__(self, credentials: Credentials, resources: Resources):
-        """``credentials`` finds out who signs in, and issues the tokens."""
+    def __init__(self, credentials: Credentials, tokens: Tokens, resources: Resources):
+        """``credentials`` finds out who signs in."""
         self._credentials = credentials
+        self._tokens = tokens
         self._resources = resources
 
     def routes(self) -> list[BaseRoute]:
@@ -24,7 +29,7 @@ class BrowserSignIn:
         at = self._resources.at
         return [
             *at("/login", self.login, parameters=("username", "password", "next")),
-            *at("/logout", self.logout, methods=["POST"]),
+            *at("/logout", self.logout, methods=["POST"], acts=True),
         ]
 
     async def login(self, call: Call) -> Answer | Response:
@@ -37,6 +42,8 @@ class BrowserSignIn:
         onward = _own_path(call.parameters.get("next"), home)
         message = ""
         if call.method == "POST":
+            if from_elsewhere(call.scope, call.base):
+                raise ServiceError(403, "Sign in on this page itself; another page sent the form")
             try:
                 token, _ = await self._credentials.token(call, SESSION_MINUTES)
             except ServiceError as error:
@@ -57,15 +64,30 @@ class BrowserSignIn:
             action=call.path,
             title="Sign in",
             fields=(
-                Field(name="username", title="Username", value=call.parameters.get("username")[:128]),
-                Field(name="password", title="Password", kind="password"),
+                Field(
+                    name="username",
+                    title="Username",
+                    value=call.parameters.get("username")[:128],
+                    required=True,
+                    autocomplete="username",
+                ),
+                Field(
+                    name="password",
+                    title="Password",
+                    kind="password",
+                    required=True,
+                    autocomplete="current-password",
+                ),
                 Field(name="next", title="", value=onward, kind="hidden"),
             ),
         )
         return Answer(None, title="Sign in to Milepost", forms=[form], notice=message)
 
     async def logout(self, call: Call) -> Response:
-        """Forget the token."""
+        """End the session: its token is void, and forgotten."""
+        token = Request(call.scope).cookies.get(COOKIE_NAME, "")
+        with suppress(InvalidToken):
+            await asyncio.to_thread(self._tokens.revoke, token)
         home = call.path.removesuffix("/logout")
         response = RedirectResponse(f"{home}/login", 303)
         response.delete_cookie(COOKIE_NAME, path=home or "/", httponly=True, samesite="strict")

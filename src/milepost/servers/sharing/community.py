@@ -27,6 +27,11 @@ _SORTED_BY: Final[dict[str, Callable[[Person], Any]]] = {
 _COUNTED: Final = {"role": wire.role_id, "userLicenseType": wire.license_type}
 
 
+_NEW_PASSWORD: Final = Field(
+    name="password", title="New password", kind="password", autocomplete="new-password"
+)
+
+
 class Community:
     """``community/self``, ``community/users`` and the lists of users of the portal."""
 
@@ -116,7 +121,9 @@ class Community:
         return Answer(
             {**about, **listed, name: [wire.person(who) for who in people]},
             title="Users",
+            crumbs=[("Portal", f"{call.path.partition('/sharing/')[0]}/sharing/rest")],
             links={who.username: f"{_users_path(call)}/{who.username}" for who in people},
+            forms=[_adding(call)] if call.person.role is Role.ADMINISTRATOR else (),
         )
 
 
@@ -138,12 +145,25 @@ def _users_path(call: Call) -> str:
     return context + USERS
 
 
+def _adding(call: Call) -> Form:
+    context, _, _ = call.path.partition("/sharing/rest/")
+    return Form(
+        action=f"{context}/portaladmin/security/users/createUser",
+        title="Add somebody",
+        fields=(
+            Field(name="username", title="Username", required=True),
+            Field(name="fullname", title="Full name"),
+            _NEW_PASSWORD,
+            Field(name="role", title="Role", value=Role.USER, choices=tuple(Role), required=True),
+        ),
+    )
+
+
 def _forms(call: Call, who: Person) -> list[Form]:
     """What the caller may do with somebody."""
     path = f"{_users_path(call)}/{who.username}"
     administrator, own = call.person.role is Role.ADMINISTRATOR, call.person.username == who.username
     name = Field(name="fullname", title="Full name", value=who.full_name)
-    password = Field(name="password", title="New password", kind="password", autocomplete="new-password")
     granted = Field(
         name="grantedPrivileges",
         title="Granted privileges",
@@ -152,7 +172,7 @@ def _forms(call: Call, who: Person) -> list[Form]:
     )
     forms = []
     if administrator or own:
-        fields = (name, password, granted) if administrator else (name,)
+        fields = (name, _NEW_PASSWORD, granted) if administrator else (name,)
         forms.append(Form(action=f"{path}/update", title="Update", fields=fields))
     if own:
         old = Field(

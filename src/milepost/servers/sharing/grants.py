@@ -6,11 +6,12 @@ import hmac
 import secrets
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final, Literal
 
 import msgspec
 
-from milepost.security import BrokenSeal, People, Person, Seals, Tokens
+from milepost.security import BrokenSeal, InvalidToken, People, Person, Seals, Tokens
 
 SIGN_IN_SECONDS: Final = 30 * 60.0
 """How long a person may take to sign in."""
@@ -52,14 +53,15 @@ class _Code(msgspec.Struct, frozen=True):
     asked: Asked
     sub: str
     ver: int
-    number: str
-    """Drawn at random, to know the code by when it is used a second time."""
+    session: str
+    """Which all tokens for the code belong to; drawn at random."""
 
 
 class _Refresh(msgspec.Struct, frozen=True):
     client: str
     sub: str
     ver: int
+    session: str
 
 
 class Grants:
@@ -89,8 +91,8 @@ class Grants:
 
     def code(self, person: Person, asked: Asked) -> str:
         """A code for who has just signed in."""
-        number = secrets.token_urlsafe(12)
-        what = _Code(asked, person.username, person.password_version, number)
+        session = secrets.token_urlsafe(12)
+        what = _Code(asked, person.username, person.password_version, session)
         return self._seals.seal(_CODE, what, CODE_SECONDS)
 
     def is_code(self, text: str) -> bool:
@@ -124,11 +126,11 @@ class Grants:
             raise Refused("invalid_grant", "Invalid redirect_uri: the code was sent to another one.")
         if asked.challenge and not _same(asked.challenge, digest(verifier)):
             raise Refused("invalid_grant", "Invalid code_verifier: it does not fit the code_challenge.")
-        self._use_up(granted.number)
-        person = self._still(granted.sub, granted.ver)
-        refresh = _Refresh(asked.client, person.username, person.password_version)
+        self._use_up(granted.session)
+        person = self._still(granted)
+        refresh = _Refresh(asked.client, granted.sub, granted.ver, granted.session)
         return {
-            **self._access(person),
+            **self._access(person, granted.session),
             "refresh_token": self._seals.seal(_REFRESH, refresh, asked.minutes * 60),
             "refresh_token_expires_in": asked.minutes * 60,
         }
@@ -145,25 +147,36 @@ class Grants:
             raise Refused("invalid_grant", f"Invalid refresh_token. {error}") from None
         if not _same(granted.client, client):
             raise Refused("invalid_grant", "Invalid client_id: the refresh token is for another one.")
-        return self._access(self._still(granted.sub, granted.ver))
+        return self._access(self._still(granted), granted.session)
 
-    def _access(self, person: Person) -> dict[str, Any]:
-        token, _ = self._tokens.issue(person, ACCESS_MINUTES)
+    def revoke(self, token: str) -> None:
+        """Make a token or a refresh token void with its whole session; nothing, if it is none."""
+        try:
+            self._tokens.end_session(self._seals.unseal(_REFRESH, token, _Refresh).session)
+        except BrokenSeal:
+            with suppress(InvalidToken):
+                self._tokens.revoke(token)
+
+    def _access(self, person: Person, session: str) -> dict[str, Any]:
+        token, _ = self._tokens.issue(person, ACCESS_MINUTES, session=session)
         return {"access_token": token, "expires_in": ACCESS_MINUTES * 60, "username": person.username}
 
-    def _still(self, username: str, version: int) -> Person:
-        person = self._people.get(username)
-        if person is None or person.password_version != version:
-            raise Refused("invalid_grant", "The person's password was changed; sign in again.")
+    def _still(self, granted: _Code | _Refresh) -> Person:
+        person = self._people.get(granted.sub)
+        if person is None or person.password_version != granted.ver:
+            raise Refused("invalid_grant", "The person or their password was changed; sign in again.")
+        if self._people.has_ended(granted.session):
+            raise Refused("invalid_grant", "The session was ended; sign in again.")
         return person
 
-    def _use_up(self, number: str) -> None:
+    def _use_up(self, session: str) -> None:
         now = self._clock()
-        for each in [each for each, until in self._used.items() if until < now]:
-            del self._used[each]
-        if number in self._used:
-            raise Refused("invalid_grant", "Invalid code. It was used already.")
-        self._used[number] = now + CODE_SECONDS
+        self._used = {each: until for each, until in self._used.items() if until > now}
+        if session in self._used:
+            # Somebody has a code that is not theirs, and nobody knows who.
+            self._tokens.end_session(session)
+            raise Refused("invalid_grant", "Invalid code. It was used already; sign in again.")
+        self._used[session] = now + CODE_SECONDS
 
 
 def digest(verifier: str) -> str:

@@ -1,5 +1,6 @@
 """OAuth 2: programs send people here to sign in, and never see the password."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any, Final, Literal
 from urllib.parse import urlencode, urlsplit
@@ -81,6 +82,13 @@ class OAuth:
             *at(SIGN_IN, self.sign_in, methods=["POST"], parameters=signed),
             *at("/sharing/rest/oauth2/signin", self.sign_in, methods=["POST"], parameters=signed),
             *at(APPROVAL, self.approval, methods=["GET"], parameters=("code",)),
+            *at(
+                "/sharing/rest/oauth2/revokeToken",
+                self.revoke,
+                methods=["POST"],
+                parameters=("auth_token", "client_id"),
+                document="Revoke token",
+            ),
             *at(TOKEN, self.token, methods=["POST"], parameters=exchanged, document="Token"),
         ]
 
@@ -162,6 +170,11 @@ class OAuth:
             answer["ssl"] = call.base.startswith("https:")
         # Programs want JSON here, whether they say so or not.
         return Response(encode(answer, pretty=False), media_type=JSON_TYPE, headers=JSON_HEADERS)
+
+    async def revoke(self, call: Call) -> Answer:
+        """Make a token void, and all that belong to the same sign-in. For one that is no good it is done already."""
+        await asyncio.to_thread(self._grants.revoke, call.parameters.get("auth_token"))
+        return Answer({"success": True}, title="Sign out")
 
     def _asked(self, call: Call) -> Asked:
         given = call.parameters

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute
 
 from milepost.http import Answer, Call, Resources, not_found
@@ -39,12 +40,16 @@ class Portal:
         return [
             *at("/sharing/rest/portals/languages", self.languages, document="Languages"),
             *at("/sharing/rest/portals/regions", self.regions, document="Regions"),
+            *(each for server in self._servers if server.path for each in at(server.path, self.front)),
             *at(PORTAL, self.portal, document="Portal self"),
             *at(f"{PORTAL}/servers", self.servers, document="Servers"),
             *at(f"{PORTAL}/roles", self.roles, parameters=PAGING, document="Roles"),
             *at(f"{PORTAL}/roles/{{role}}/privileges", self.privileges, document="Role privileges"),
             *at(f"{PORTAL}/purchases", self.purchases, document="Purchases"),
             *at(f"{PORTAL}/appBundles", self.bundles, parameters=PAGING, document="App bundles"),
+            *at("/portaladmin", self.administration, document="Portal administrator API"),
+            *at("/portaladmin/security", self.security, document="Security"),
+            *at("/portaladmin/security/config", self.configuration, document="Security configuration"),
             *at(f"{PORTAL}/userDefaultSettings", self.new_people, document="User default settings"),
         ]
 
@@ -59,6 +64,10 @@ class Portal:
         """The servers of each kind, and where they are."""
         require_own(call)
         return Answer({"servers": [wire.server(each, call.base) for each in self._servers]}, title="Servers")
+
+    async def front(self, call: Call) -> Response:
+        """Lead people who open the address of a server to its front page."""
+        return RedirectResponse(f"{call.path}/rest", 303)
 
     async def roles(self, call: Call) -> Answer:
         """The roles beyond those that every client knows."""
@@ -78,6 +87,28 @@ class Portal:
         """What somebody who is let in becomes when nothing is said about it."""
         require_own(call)
         return Answer({"role": Role.USER.identifier, "userLicenseType": "creatorUT", "groups": []})
+
+    async def administration(self, call: Call) -> Answer:
+        """The portal's own administrator API, as far as clients need it: people are let in there."""
+        return Answer(
+            {"version": wire.PORTAL_VERSION, "resources": ["security"]},
+            title="Portal administration",
+            links={"security": f"{call.path}/security"},
+        )
+
+    async def security(self, call: Call) -> Answer:
+        """Who may come in."""
+        return Answer(
+            {"resources": ["config", "users"]},
+            title="Security",
+            crumbs=[("Portal administration", call.path.rpartition("/")[0])],
+            links={"config": f"{call.path}/config"},
+        )
+
+    async def configuration(self, _: Call) -> Answer:
+        """What somebody who is let in becomes when nothing is said about it."""
+        about = {"defaultRoleForUser": Role.USER.identifier, "defaultUserTypeIdForUser": "creatorUT"}
+        return Answer(about, title="Security configuration")
 
     async def purchases(self, call: Call) -> Answer:
         """Licences: nobody needs any here. Clients ask before they remove somebody."""

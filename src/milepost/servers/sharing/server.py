@@ -72,9 +72,20 @@ class Sharing:
             *at("/sharing/rest", self.root, document="Root"),
         ]
 
-    async def root(self, _: Call) -> Answer:
-        """The version."""
-        return Answer({"currentVersion": PORTAL_VERSION}, title="Sharing")
+    async def root(self, call: Call) -> Answer:
+        """The version of the portal, and what there is in it."""
+        below = {
+            "Portal": "portals/self",
+            "Users": "community/users",
+            "My account": "community/self",
+            "Generate token": "generateToken",
+            "How to sign in": "info",
+        }
+        return Answer(
+            {"currentVersion": PORTAL_VERSION},
+            title="Portal",
+            links={name: f"{call.path}/{path}" for name, path in below.items()},
+        )
 
     async def info(self, call: Call) -> Answer:
         """How to sign in."""
