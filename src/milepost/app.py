@@ -123,16 +123,15 @@ class Server:
         """Everything that is spoken over HTTP."""
         settings = self.settings
         resources = self._resources()
-        start = f"{settings.base_path}/rest"
+        base = settings.base_path
+        # Where people begin to look, with the front page there.
+        fronts = {"/": "/rest", base or "/": "/rest"}
         refusals = _Refusals(resources)
         app = Starlette(
             # The mount comes last: with an empty context it takes every path.
             routes=[
                 Route("/health", self._health),
-                *(
-                    Route(path, lambda _: RedirectResponse(start))
-                    for path in {"/", settings.base_path or "/"}
-                ),
+                *(Route(path, _to(f"{base}{front}")) for path, front in fronts.items()),
                 Mount(settings.base_path, routes=self.routes(resources)),
             ],
             exception_handlers={
@@ -212,6 +211,10 @@ class _PlainPaths:
         if scope["type"] == "http" and (scope["path"].endswith("/") or "//" in scope["path"]):
             scope["path"] = re.sub("//+", "/", scope["path"]).rstrip("/") or "/"
         await self._app(scope, receive, send)
+
+
+def _to(path: str) -> Callable[[Request], Response]:
+    return lambda _: RedirectResponse(path)
 
 
 class _Refusals:

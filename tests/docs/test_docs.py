@@ -1,5 +1,6 @@
 """What the documentation says is true."""
 
+import asyncio
 import re
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 from milepost import Service
 from milepost.cli import main
 from milepost.jobs import Status
+from tests.docs import resources_page
 from tests.running import RunningServer, wait_for_job
 
 ROOT = Path(__file__).parents[2]
@@ -48,6 +50,12 @@ def test_every_setting_of_a_service_is_described_with_its_default():
         assert row, name
         shown = row[1].strip("`")
         assert shown == (f"{default:g}" if isinstance(default, int | float) else default), name
+
+
+def test_every_resource_is_described():
+    assert resources_page.PAGE.read_text() == asyncio.run(resources_page.page()), (
+        "the resources changed: run python -m tests.docs.resources_page"
+    )
 
 
 def test_the_glossary_counts_the_statuses_right():

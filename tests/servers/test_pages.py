@@ -20,7 +20,9 @@ FRONT = "/arcgis/rest"
 SITE = "http://gis.example.com"
 
 FOR_PROGRAMS = {
-    "/rest/directories/jobs/{job}/{file}",  # a file, and so no page
+    "/rest/services/[{folder}/]{service}/GPServer/{task}/execute",  # people submit jobs
+    "/rest/services/[{folder}/]{service}/GPServer/uploads/{upload}",  # its page comes with the upload
+    "/rest/services/[{folder}/]{service}/GPServer/uploads/{upload}/delete",
     "/rest/services/[{folder}/]{service}.GPServer/jobs/{job}",  # a second way to the same
     "/mission/rest/info",
     "/video/rest/info",
@@ -74,15 +76,13 @@ class Visit:
             if path in self.pages or not path.startswith("/arcgis") or path == "/arcgis/logout":
                 continue
             answer = await self._client.get(urljoin(SITE, url))
-            if path == "/arcgis":
-                assert urlsplit(answer.headers["location"]).path == FRONT
-                continue
             found = self.resource(path)
-            assert found is not None, url
-            self.reached.add(found.pattern)
+            if found is not None:
+                self.reached.add(found.pattern)
             if answer.is_redirect:
                 waiting.append(urljoin(url, answer.headers["location"]))
                 continue
+            assert found is not None, url
             if "text/html" not in answer.headers["content-type"]:
                 assert answer.status_code == 200, url
                 continue
@@ -97,6 +97,8 @@ class Visit:
                 assert target is not None, action
                 assert str(form["method"]).upper() in target.takes, action
                 self.reached.add(target.pattern)
+                if form["method"] == "get":
+                    waiting.append(action)
 
 
 @pytest.fixture(scope="module", params=["kubernetes", "server"])
@@ -129,8 +131,17 @@ async def jobs(house: House) -> list[Job]:
             "SampleService.TopographicProductionServer", "generate_product", productName="waits", **sheet
         ),
         await house.submit("Video.VideoServer", "stream"),
+        await house.submit(
+            "SampleService.TopographicProductionServer", "generate_product", productName="waits", **sheet
+        ),
     ]
-    return [*ended, *[await house.until(each, lambda job: job.status is Status.EXECUTING) for each in going]]
+    jobs = [
+        *ended,
+        *[await house.until(each, lambda job: job.status is Status.EXECUTING) for each in going],
+    ]
+    await house.manager.pause(going[-1].id, "root")
+    await house.until(going[-1], lambda job: job.status is Status.PAUSED)
+    return jobs
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +153,8 @@ async def visit(house: House, jobs: list[Job], root: httpx.AsyncClient) -> Visit
 
 async def test_every_link_leads_to_a_page_and_every_resource_has_one(house, visit):
     patterns = {each.pattern for each in house.server.routes() if isinstance(each, Resource)}
-    assert patterns - visit.reached == {each for each in FOR_PROGRAMS if each in patterns}
+    missed = sorted(patterns - visit.reached)
+    assert missed == sorted(each for each in FOR_PROGRAMS if each in patterns), missed
 
 
 async def test_every_page_shows_the_way_up(visit):

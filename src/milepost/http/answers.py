@@ -95,7 +95,7 @@ def render(answer: Answer, form: str, path: str, home: str, form_token: str = ""
         form_token: what forms prove with that they are ours; empty when nobody is signed in.
     """
     if form != "html":
-        return _json(answer.data, form)
+        return _json({} if answer.data is None else answer.data, form)
     plain = msgspec.json.decode(msgspec.json.encode(answer.data))
     page = _environment.get_template("page.html").render(
         title=answer.title or path,

@@ -32,6 +32,11 @@ def not_found(what: str) -> ServiceError:
     return ServiceError(404, f"{what} not found")
 
 
+def no_job_id(text: str) -> ServiceError:
+    """The error of a path or a parameter that holds something else than the id of a job."""
+    return ServiceError(400, "Invalid URL", [f"{text[:60]!r} is no job id: a UUID, which may begin with j"])
+
+
 def token_required() -> ServiceError:
     """The error of a request without a token. Clients look for these very words."""
     return ServiceError(499, "Token Required", ["Sign in with generateToken and send the token."])

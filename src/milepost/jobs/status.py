@@ -37,11 +37,6 @@ class Status(IntEnum):
         """Whether the job waits for an instance to take it."""
         return self in QUEUED
 
-    @property
-    def running(self) -> bool:
-        """Whether the job is neither in the queue nor over: an instance may be at work or hold still for it."""
-        return not self.ended and not self.queued
-
 
 _S = Status
 

@@ -10,6 +10,7 @@ from milepost.http import (
     ServiceError,
     chosen_format,
     envelope,
+    no_job_id,
     plain,
     read_job_id,
 )
@@ -46,11 +47,13 @@ async def find_job(manager: JobManager, text: str, service: str = "") -> Job:
         service: full name of the service it must belong to; empty for any.
 
     Raises:
-        ServiceError: 404, also for a job that was deleted.
+        ServiceError: 404, also for a job that was deleted; 400, it is no id.
     """
     job_id = read_job_id(text)
+    if not job_id:
+        raise no_job_id(text)
     try:
-        job = await manager.get(job_id) if job_id else None
+        job = await manager.get(job_id)
     except UnknownJob:
         job = None
     if job is None or job.status is Status.DELETED or (service and job.service != service):

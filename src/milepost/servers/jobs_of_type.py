@@ -2,16 +2,16 @@
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from msgspec.structs import replace
 
-from milepost.http import Call, not_found, plain, read_job_id
+from milepost.http import Call, no_job_id, not_found, read_job_id
 from milepost.jobs import IllegalMove, Job, JobFilter, JobPage, Page, Status
 from milepost.jobs.query import type_of_service
 from milepost.manager import JobManager, UnknownJob
-from milepost.operations import Operation
 from milepost.security import Role
+from milepost.servers.results import file_results, result_value
 
 PAGING: Final = ("start", "num")
 """Parameters of every list."""
@@ -39,11 +39,13 @@ class JobsOfType:
             service: the full name of its service, when that is asked for too.
 
         Raises:
-            ServiceError: 404.
+            ServiceError: 404; 400, it is no id.
         """
         job_id = read_job_id(spelled)
+        if not job_id:
+            raise no_job_id(spelled)
         try:
-            job = await self._manager.get(job_id) if job_id else None
+            job = await self._manager.get(job_id)
         except UnknownJob:
             job = None
         if job is None or not self._of_type(call, JobFilter(service=service)).matches(job):
@@ -101,12 +103,7 @@ class JobsOfType:
         Raises:
             LookupError: they were removed with the job.
         """
-        files = self._files(job)
-        values = {}
-        for name, kept in job.results.items():
-            value = await self._manager.value(job, kept)
-            values[name] = _url(call, job, value) if name in files else value
-        return values
+        return {name: await result_value(self._manager, call, job, name) for name in job.results}
 
     async def product_url(self, call: Call, job: Job) -> str:
         """The URL of the first file among the results; empty when there is none.
@@ -114,20 +111,14 @@ class JobsOfType:
         Raises:
             LookupError: it was removed with the job.
         """
-        for name in self._files(job):
+        for name in file_results(self._manager, job):
             if name in job.results:
-                url = _url(call, job, await self._manager.value(job, job.results[name]))
+                url = await result_value(self._manager, call, job, name)
                 if isinstance(url, list):
                     url = url[0] if url else ""
-                if url:
-                    return str(url)
+                if isinstance(url, str) and url:
+                    return url
         return ""
-
-    def _files(self, job: Job) -> list[str]:
-        operation: Operation[..., Any] | None = self._manager.catalog.get(job.service, job.operation)
-        return (
-            [each.name for each in operation.outputs if each.kind in ("raster", "file")] if operation else []
-        )
 
 
 def sees_all(call: Call) -> bool:
@@ -151,11 +142,3 @@ def following(call: Call, kept: Sequence[str] = ()) -> str:
     start, limit = page_of(call)
     pairs = [(name, call.parameters.get(name)) for name in kept if call.parameters.get(name)]
     return f"{call.path}?{urlencode([*pairs, ('start', start + limit), ('num', limit)])}"
-
-
-def _url(call: Call, job: Job, value: Any) -> Any:
-    if isinstance(value, list):
-        return [_url(call, job, each) for each in value]
-    if not isinstance(value, dict):
-        return value
-    return f"{call.base}/rest/directories/jobs/{plain(job.id)}/{quote(value['file'])}"

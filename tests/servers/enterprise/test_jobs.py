@@ -42,7 +42,7 @@ def test_the_root_tells_a_version_that_can_be_split_at_its_dots(client: httpx.Cl
     about = json_of(client.get("/admin", params=JSON))
     assert about["currentVersion"].split(".")[0] == "11"
     assert about["fullVersion"].count(".") == 2
-    assert about["resources"] == ["jobs"]
+    assert {"jobs", "services"} <= set(about["resources"])
     assert json_of(client.post("/admin/", data={"f": "pjson"})) == about
 
 
@@ -116,11 +116,13 @@ def test_cancel(client: httpx.Client, task: Task) -> None:
     assert (error["code"], error["message"].startswith("Unable to cancel job :[j")) == (400, True)
 
 
-@pytest.mark.parametrize("job", ["j" + "0" * 32, "x", "j" * 5000, "..%2f"])
+@pytest.mark.parametrize(
+    ("job", "code"), [("j" + "0" * 32, 404), ("x", 400), ("j" * 5000, 400), ("..%2f", 400)]
+)
 @pytest.mark.parametrize("below", ["", "/cancel"])
-def test_unknown_jobs(client: httpx.Client, job: str, below: str) -> None:
+def test_unknown_jobs(client: httpx.Client, job: str, code: int, below: str) -> None:
     error = error_of(client.post(f"/admin/jobs/{job}{below}", data=JSON))
-    assert error["code"] == 404
+    assert error["code"] == code
     assert len(error["message"]) < 200
 
 

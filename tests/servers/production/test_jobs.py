@@ -163,7 +163,7 @@ async def test_cancel_in_bulk(house: House, ann: httpx.AsyncClient, bob: httpx.A
     assert (late["success"], late["count"]) == (False, 2)
     assert [each["message"] for each in late["items"]] == [
         "The job has ended and cannot be canceled",
-        "Job nonsense not found",
+        "'nonsense' is no job id: a UUID, which may begin with j",
     ]
 
 

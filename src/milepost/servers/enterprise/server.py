@@ -1,10 +1,10 @@
 """The URLs of the Enterprise Administrator's jobs: the jobs of every dialect in one list."""
 
+from contextlib import suppress
 from itertools import islice
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-import msgspec
 from starlette.routing import BaseRoute
 
 from milepost.http import Answer, Call, Form, Resources
@@ -22,6 +22,7 @@ from milepost.servers.enterprise.registries import Registries
 from milepost.servers.enterprise.registry.edits import RegistryEdits
 from milepost.servers.enterprise.services import Services
 from milepost.servers.enterprise.starting import SYNCHRONOUS
+from milepost.servers.results import result_value
 
 VERSION: Final = "11.4.0"
 """Release of the administrator API that these answers follow. Clients split the text at its dots."""
@@ -91,7 +92,7 @@ class Enterprise:
     async def job(self, call: Call) -> Answer:
         """One job, whichever dialect took it in."""
         job = await find_job(self._manager, call.part("job"))
-        results = await self._results(job) if job.status is Status.SUCCEEDED else {}
+        results = await self._results(call, job) if job.status is Status.SUCCEEDED else {}
         return Answer(
             wire.job(job, results=results, defaults=_defaults(call, job)),
             title=f"Job {wire.job_id(job)}",
@@ -107,14 +108,12 @@ class Enterprise:
         await cancel(self._manager, job, call.person.username, code=400)
         return Answer({"status": "success"}, title="Cancel", crumbs=_above_job(call))
 
-    async def _results(self, job: Job) -> dict[str, Any]:
+    async def _results(self, call: Call, job: Job) -> dict[str, Any]:
         """The values of the results by name, without those that were removed meanwhile."""
         values: dict[str, Any] = {}
-        for name, kept in job.results.items():
-            try:
-                values[name] = msgspec.Raw(await self._manager.encoded(job, kept))
-            except LookupError:
-                continue
+        for name in job.results:
+            with suppress(LookupError):
+                values[name] = await result_value(self._manager, call, job, name)
         return values
 
 

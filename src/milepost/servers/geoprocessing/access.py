@@ -58,13 +58,17 @@ async def find_job(manager: JobManager, call: Call) -> tuple[Job, Operation[...,
     Raises:
         ServiceError: 404.
     """
-    operation = find_task(manager, call)
+    service = find_service(manager, call)
+    # The admin API names the URLs of jobs without their task.
+    operation = find_task(manager, call) if call.part("task") else None
     job_id = read_job_id(call.part("job"))
     try:
         job = await manager.get(job_id) if job_id else None
     except UnknownJob:
         job = None
-    if job is None or not may_see(call.person, job) or not belongs(job, operation):
+    if job is not None and operation is None and job.service == service.name:
+        operation = manager.catalog.get(service.name, job.operation)
+    if job is None or operation is None or not may_see(call.person, job) or not belongs(job, operation):
         raise not_found(f"Job {call.part('job')[:60]}")
     return job, operation
 

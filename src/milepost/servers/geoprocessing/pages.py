@@ -31,7 +31,11 @@ def above_service(call: Call, about: Service) -> Crumbs:
 
 def above_task(call: Call, operation: Operation[..., Any]) -> Crumbs:
     """The pages above a task."""
-    about = operation.service
+    return below_service(call, operation.service)
+
+
+def below_service(call: Call, about: Service) -> Crumbs:
+    """The pages above what belongs to a service."""
     return [*above_service(call, about), (about.title, service_path(call, about))]
 
 
@@ -50,15 +54,29 @@ def below_job(call: Call, operation: Operation[..., Any]) -> Crumbs:
 
 def job_links(path: str, job: Job) -> dict[str, str]:
     """Where to go from a job."""
-    links = {"Inputs": f"{path}/inputs", "Log": f"{path}/log"}
-    if job.results:
-        links = {"Results": f"{path}/results", **links}
-    return links
+    links = {}
+    for title, kind, kept in (("Result", "results", job.results), ("Input", "inputs", job.inputs)):
+        if kept:
+            links[f"{title}s"] = f"{path}/{kind}"
+            links |= {f"{title} {name}": f"{path}/{kind}/{name}" for name in kept}
+    return {**links, "Log": f"{path}/log"}
 
 
 def cancel_form(path: str) -> Form:
     """The button that cancels a job."""
     return Form(action=f"{path}/cancel", title="Cancel")
+
+
+def upload_form(service: str) -> Form:
+    """The form that sends a file for later jobs."""
+    return Form(
+        action=f"{service}/uploads/upload",
+        title="Upload file",
+        fields=(
+            Field(name="file", title="File", kind="file", required=True),
+            Field(name="description", title="Description"),
+        ),
+    )
 
 
 def submit_form(path: str, operation: Operation[..., Any]) -> Form:

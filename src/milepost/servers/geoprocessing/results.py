@@ -4,18 +4,19 @@ import asyncio
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote
 
 import msgspec
 from starlette.responses import FileResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute
 
-from milepost.http import Answer, Call, Resources, ServiceError, not_found, plain, read_job_id
+from milepost.http import Answer, Call, Resources, ServiceError, not_found, read_job_id
 from milepost.jobs import Job, Kept, Status
 from milepost.manager import JobManager, UnknownJob
 from milepost.operations import Parameter
+from milepost.servers.access import ALL_JOBS
 from milepost.servers.geoprocessing import pages, wire
 from milepost.servers.geoprocessing.access import find_job, may_see
+from milepost.servers.results import file_url
 
 _FILE_HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
@@ -116,7 +117,8 @@ class Results:
         except UnknownJob:
             job = None
         path = self._manager.result_file(job.id, call.part("file")) if job else None
-        if job is None or path is None or not may_see(call.person, job):
+        allowed = job is not None and (may_see(call.person, job) or call.person.may_use(ALL_JOBS))
+        if path is None or not allowed:
             raise not_found(f"File {call.part('file')[:120]}")
         return FileResponse(path, filename=path.name, headers=_FILE_HEADERS)
 
@@ -142,8 +144,7 @@ class Results:
             return [self._with_urls(call, job, about, each) for each in value]
         if not isinstance(value, dict) or "file" not in value:
             return value
-        url = f"{call.base}/rest/directories/jobs/{plain(job.id)}/{quote(value['file'])}"
-        return wire.file_value(about, value, url)
+        return wire.file_value(about, value, file_url(call, job, value["file"]))
 
 
 def _named(parameters: list[Parameter], name: str) -> Parameter | None:

@@ -64,11 +64,9 @@ class Geoprocessing:
     def routes(self) -> list[BaseRoute]:
         """The routes, below the context."""
         at = self._resources.at
-        one = f"{_TASK}/jobs/{{job}}"
+        # Last those without a task, so that "jobs" may be the name of one.
+        jobs = [*self._job_routes(f"{_TASK}/jobs/{{job}}"), *self._job_routes(f"{_SERVICE}/jobs/{{job}}")]
         return [
-            *at(one, self.job, parameters=("returnMessages", "milepost:stages"), document="GP job"),
-            *at(f"{one}/cancel", self.cancel, acts=True, document="Cancel GP job"),
-            *self._results.routes(one),
             *self._uploads.routes(_SERVICE),
             *at(_SUBMIT, self.submit, acts=True, parameters=SUBMIT_PARAMETERS, document="Submit GP job"),
             *at(
@@ -80,7 +78,16 @@ class Geoprocessing:
             ),
             *at(_TASK, self.task, document="GP task"),
             *at(_SERVICE, self.service, document="GP service"),
+            *jobs,
             *self._results.file_routes(),
+        ]
+
+    def _job_routes(self, one: str) -> list[BaseRoute]:
+        at = self._resources.at
+        return [
+            *at(one, self.job, parameters=("returnMessages", "milepost:stages"), document="GP job"),
+            *at(f"{one}/cancel", self.cancel, acts=True, document="Cancel GP job"),
+            *self._results.routes(one),
         ]
 
     # -- services and tasks ------------------------------------------------------------------
@@ -94,6 +101,7 @@ class Geoprocessing:
             title=f"{about.title} ({about.type})",
             crumbs=pages.above_service(call, about),
             links={each.name: f"{call.path}/{each.name}" for each in tasks},
+            forms=[pages.upload_form(call.path)],
         )
 
     async def task(self, call: Call) -> Answer:

@@ -5,7 +5,7 @@ from typing import Any, Final
 from starlette.datastructures import UploadFile
 from starlette.routing import BaseRoute
 
-from milepost.http import Answer, Call, Resources, ServiceError, not_found, save_upload
+from milepost.http import Answer, Call, Form, Resources, ServiceError, not_found, save_upload
 from milepost.manager import JobManager
 from milepost.servers.geoprocessing import pages
 from milepost.servers.geoprocessing.access import find_service
@@ -48,21 +48,26 @@ class Uploads:
         return Answer(
             {"success": True, "item": self._about(call, upload_id)},
             title="Upload",
-            crumbs=pages.above_service(call, about),
+            crumbs=pages.below_service(call, about),
+            links={"Item": f"{call.path.rpartition('/')[0]}/{upload_id}"},
         )
 
     async def item(self, call: Call) -> Answer:
         """What is known about an upload."""
         about = find_service(self._manager, call)
         return Answer(
-            self._about(call, call.part("upload")), title="Upload", crumbs=pages.above_service(call, about)
+            self._about(call, call.part("upload")),
+            title="Upload",
+            crumbs=pages.below_service(call, about),
+            forms=[Form(action=f"{call.path}/delete", title="Delete")],
         )
 
     async def delete(self, call: Call) -> Answer:
         """Remove an upload."""
         item = self._about(call, call.part("upload"))
         self._manager.remove_upload(item["itemID"])
-        return Answer({"success": True}, title="Delete")
+        about = find_service(self._manager, call)
+        return Answer({"success": True}, title="Delete", crumbs=pages.below_service(call, about))
 
     def _about(self, call: Call, upload_id: str) -> dict[str, Any]:
         found = self._manager.upload(upload_id)

@@ -192,7 +192,9 @@ class Production:
             try:
                 job = await self._jobs.get(call, spelled, service=service.name)
             except ServiceError as error:
-                items.append({"id": spelled[:60], "success": False, "message": error.message})
+                items.append(
+                    {"id": spelled[:60], "success": False, "message": (error.details or [error.message])[0]}
+                )
                 continue
             worked, message = await act(call, job)
             items.append({"id": wire.job_id(job), "success": worked, "message": message})

@@ -47,7 +47,12 @@ class Community:
             *at("/sharing/rest/community/self", self.myself, document="Community self"),
             *at(USERS, self.search, parameters=("q", *_FILTERS), document="User search"),
             *at(USER, self.user, document="User"),
-            *at("/sharing/rest/content/users/{username}", self.content, document="User content"),
+            *at(
+                "/sharing/rest/content/users/{username}",
+                self.content,
+                parameters=PAGING,
+                document="User content",
+            ),
             *at(f"{PORTAL}/users", self.users, parameters=_FILTERS, document="Users"),
             *at(f"{PORTAL}/users/counts", self.counts, parameters=("type", *PAGING), document="User counts"),
             *at(f"{PORTAL}/users/search", self.search, parameters=("q", *_FILTERS), document="User search"),
