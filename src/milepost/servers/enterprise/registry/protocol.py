@@ -4,6 +4,7 @@ What answers is not trusted: it gets a few seconds and a few kilobytes, leads no
 words are not repeated.
 """
 
+import os
 import re
 import ssl
 import time
@@ -206,10 +207,10 @@ def _get(
 
 def _fetch(name: str, url: httpx.URL, headers: dict[str, str], host: str) -> _Answer:
     # Each request has a client of its own, whose connection nobody else's certificate was checked for.
-    with httpx.Client(verify=_trusted(), trust_env=False, timeout=_SECONDS) as client:
+    trusting = _trusting(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+    with httpx.Client(verify=trusting, trust_env=False, timeout=_SECONDS) as client:
         # The certificate must be that of the name.
         request = client.build_request("GET", url, headers=headers, extensions={"sni_hostname": host})
-        request.extensions["timeout"] = httpx.Timeout(_SECONDS).as_dict()
         end = time.monotonic() + _ALL_SECONDS
         response = client.send(request, stream=True)
         try:
@@ -228,8 +229,8 @@ def _fetch(name: str, url: httpx.URL, headers: dict[str, str], host: str) -> _An
 
 
 @cache
-def _trusted() -> ssl.SSLContext:
-    """The certificate authorities that everybody trusts, or those that SSL_CERT_FILE or SSL_CERT_DIR name."""
+def _trusting(_file: str | None, _folder: str | None) -> ssl.SSLContext:
+    """The certificate authorities that everybody trusts, or those that the environment names."""
     return httpx.create_ssl_context()
 
 
