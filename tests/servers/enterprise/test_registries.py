@@ -262,7 +262,7 @@ def test_a_wrong_password_changes_nothing(site: Site, gate: tuple[Gate, str]) ->
 
 
 @needs_registry
-@pytest.mark.parametrize("stage", range(1, len(STAGES)))
+@pytest.mark.parametrize("stage", [1, 4, 7])
 def test_a_component_that_cannot_use_them_has_all_restored(
     site: Site, gate: tuple[Gate, str], tmp_path: Path, stage: int
 ) -> None:
