@@ -292,6 +292,10 @@ class JobManager:
             found.append("no instances can be started")
         return found
 
+    async def try_instances(self) -> dict[str, str]:
+        """Start an instance of each service and let it go again; by service, why none could be started, or nothing."""
+        return await self._engine.try_instances()
+
     # -- uploads -----------------------------------------------------------------------------
 
     def start_upload(self, name: str) -> tuple[str, Path]:

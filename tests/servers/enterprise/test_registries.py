@@ -150,7 +150,7 @@ def test_it_is_edited_by_post_and_only_where_it_is(site: Site) -> None:
 
 def test_it_is_for_administrators(site: Site) -> None:
     with client_of(site.server, add_publisher(site.server, "paula")) as publisher:
-        for path in ("/admin/system", REGISTRIES, f"{REGISTRIES}/{site.registry_id}"):
+        for path in (REGISTRIES, f"{REGISTRIES}/{site.registry_id}"):
             assert json_of(publisher.get(path, params=JSON))["error"]["code"] == 403
 
 

@@ -1,4 +1,4 @@
-"""The URLs of the deployment's own parts, below ``/admin/system``: the container registry."""
+"""The URLs of the container registry."""
 
 from typing import Final
 from urllib.parse import urlsplit
@@ -32,7 +32,6 @@ class Registries:
         """The routes, below the context."""
         at = self._resources.at
         return [
-            *at("/admin/system", self.system, document="System"),
             *at("/admin/system/containerregistries", self.registries, document="Container registries"),
             *at(_REGISTRY, self.registry, document="Container registry"),
             *at(
@@ -43,15 +42,6 @@ class Registries:
                 document="Edit container registry",
             ),
         ]
-
-    async def system(self, call: Call) -> Answer:
-        """The parts of the deployment that are administered."""
-        return Answer(
-            {"resources": ["containerregistries"]},
-            title="System",
-            crumbs=_above(call)[:1],
-            links={"containerregistries": f"{call.path}/containerregistries"},
-        )
 
     async def registries(self, call: Call) -> Answer:
         """The registries: there is one."""
