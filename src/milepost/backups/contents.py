@@ -77,6 +77,7 @@ class Contents:
 
     def _freeze(self, frozen: sqlite3.Connection, live: sqlite3.Connection) -> None:
         for _ in range(_TRIES):
+            self.left_out.clear()
             frozen.execute("BEGIN")
             (self.jobs,) = frozen.execute("SELECT count(*) FROM jobs").fetchone()
             going = {row[0] for row in frozen.execute(_GOING)} - {self._own_job}
