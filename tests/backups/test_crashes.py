@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,9 +42,14 @@ class Held:
         return found
 
     def is_gone(self) -> bool:
-        """Whether nothing is left of it but perhaps a whole backup."""
+        """Whether nothing is left of it but perhaps a whole backup, at the latest soon after the job has ended."""
         data = self._server.data
-        return not (data / "scratch" / self.id).exists() and not list((data / "backups").glob(".*"))
+        pause = threading.Event()
+        for _ in range(1000):
+            if not (data / "scratch" / self.id).exists() and not list((data / "backups").glob(".*")):
+                return True
+            pause.wait(0.01)
+        return False
 
 
 @pytest.fixture(scope="module")
