@@ -104,33 +104,6 @@ class Engine:
         queue, pool = self._queues.get(service), self._pools.get(service)
         return bool(queue) or (pool is not None and pool.full)
 
-    async def cancel(self, job_id: str, by: str) -> Job:
-        """Ask for the end of a job; returns it as it is once the request is durable.
-
-        Raises:
-            UnknownJob: there is no such job.
-            IllegalMove: it has ended, or is being cancelled already.
-        """
-        return await self._store.append(job_id, ev.CancelRequested(at=_now(), by=by))
-
-    async def pause(self, job_id: str, by: str) -> Job:
-        """Ask a job to hold still; returns it as it is once the request is durable.
-
-        Raises:
-            UnknownJob: there is no such job.
-            IllegalMove: it holds still already, or is ending, or has ended.
-        """
-        return await self._store.append(job_id, ev.PauseRequested(at=_now(), by=by))
-
-    async def resume(self, job_id: str, by: str) -> Job:
-        """Ask a paused job to go on; returns it as it is once the request is durable.
-
-        Raises:
-            UnknownJob: there is no such job.
-            IllegalMove: it is not paused.
-        """
-        return await self._store.append(job_id, ev.ResumeRequested(at=_now(), by=by))
-
     async def stop(self) -> None:
         """Stop in good order: what runs is interrupted and goes on when the server is started again."""
         self._open = False
