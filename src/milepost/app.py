@@ -24,6 +24,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp
 
 from milepost import __version__
+from milepost.configuration import ConfigurationError
 from milepost.engine import Engine, StartError
 from milepost.http import Gate, Guard, LimitedProtocol, Resources, ServiceError, base_url, own_fault
 from milepost.log import configure_log
@@ -53,6 +54,9 @@ log = structlog.get_logger("milepost")
 
 _BACKLOG: Final = 2048
 """Connections that may wait to be accepted."""
+
+BUILT_IN: Final = ("milepost.servers.enterprise.operations.services",)
+"""Modules with operations that every server has."""
 
 TOOLBOX: Final = "milepost.servers.geoprocessing.toolbox"
 TOOLBOX_NEEDS: Final = ("geopandas", "matplotlib", "pyogrio", "pyproj", "shapely")
@@ -166,7 +170,7 @@ class Server:
         grants = Grants(self.people, self.tokens, self.seals)
         return [
             *geoprocessing.Geoprocessing(self.manager, resources).routes(),
-            *Enterprise(self.manager, resources, self.settings.gp_admin).routes(),
+            *Enterprise(self.manager, resources, self.settings.gp_admin, self.settings.data).routes(),
             *geoprocessing.Administration(self.manager, resources, self.settings.gp_admin).routes(),
             *Directory(
                 self.manager,
@@ -265,7 +269,7 @@ async def _serve(settings: Settings, on_ready: Callable[[str, str | None], None]
             settings.administrator,
             settings.administrator_password or None,
         )
-    except (LoadError, StartError, StoreError, SecurityError, OSError) as error:
+    except (LoadError, StartError, ConfigurationError, StoreError, SecurityError, OSError) as error:
         raise StartupError(str(error)) from error
     scheme = "https" if certificate else "http"
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
@@ -326,8 +330,8 @@ class _Web(uvicorn.Server):
 
 
 def operation_sources(settings: Settings) -> list[str]:
-    """Where operations come from: the toolbox if it can run here, and what the settings name."""
-    sources = list(settings.operations)
+    """Where operations come from: this server, the toolbox if it can run here, and what the settings name."""
+    sources = [*BUILT_IN, *settings.operations]
     if settings.toolbox:
         missing = [name for name in TOOLBOX_NEEDS if importlib.util.find_spec(name) is None]
         if missing:

@@ -2,9 +2,11 @@
 
 from contextlib import suppress
 from itertools import islice
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+import msgspec
 from starlette.routing import BaseRoute
 
 from milepost.http import Answer, Call, Form, Resources
@@ -18,6 +20,8 @@ from milepost.servers.administering import (
     require_post,
 )
 from milepost.servers.enterprise import wire
+from milepost.servers.enterprise.operations.services import SERVICES
+from milepost.servers.enterprise.service_changes import ServiceChanges
 from milepost.servers.enterprise.services import Services
 from milepost.servers.enterprise.starting import SYNCHRONOUS
 from milepost.servers.results import result_value
@@ -35,11 +39,18 @@ _LINKS: Final = 50
 class Enterprise:
     """The Enterprise Administrator dialect over the jobs of one manager."""
 
-    def __init__(self, manager: JobManager, resources: Resources, flavour: Flavour):
-        """With what all dialects share; ``flavour`` is that of the services' part of the admin API."""
+    def __init__(self, manager: JobManager, resources: Resources, flavour: Flavour, data: Path):
+        """With what all dialects share.
+
+        Args:
+            manager: of the jobs.
+            resources: makes the resources.
+            flavour: of the services' part of the admin API.
+            data: the data folder of the site.
+        """
         self._manager = manager
         self._resources = resources.with_errors(error_object)
-        self._services = Services(manager, resources, flavour)
+        self._services = Services(manager, resources, flavour, ServiceChanges(manager, data))
 
     def routes(self) -> list[BaseRoute]:
         """The routes, below the context."""
@@ -101,7 +112,10 @@ class Enterprise:
         values: dict[str, Any] = {}
         for name in job.results:
             with suppress(LookupError):
-                values[name] = await result_value(self._manager, call, job, name)
+                value = await result_value(self._manager, call, job, name)
+                # Operations return texts, and this one returns a service.
+                is_service = (job.service, name) == (SERVICES.name, "service")
+                values[name] = msgspec.Raw(msgspec.json.decode(value, type=str)) if is_service else value
         return values
 
 
