@@ -124,11 +124,11 @@ class Services:
     async def service(self, call: Call) -> Answer:
         """A service with all of its settings."""
         about, wanted = await self._found(call)
-        links = {name: f"{call.path}/{name}" for name in ("status", "scaling")}
+        links = {name: f"{call.path}/{name}" for name in ("status", "scaling", "delete")}
         if about.type == _WITH_JOBS:
             links["jobs"] = f"{call.path}/jobs"
         now = service_wire.service(about, wanted.state)
-        acts = ("stop" if wanted.state == "STARTED" else "start", "delete")
+        act = "stop" if wanted.state == "STARTED" else "start"
         return Answer(
             now,
             title=f"{about.title} ({about.type})",
@@ -136,7 +136,7 @@ class Services:
             links=links,
             forms=[
                 _edit_form(f"{call.path}/edit", now),
-                *(Form(f"{call.path}/{name}", name.capitalize(), _LATER) for name in acts),
+                Form(f"{call.path}/{act}", act.capitalize()),
             ],
         )
 
