@@ -26,15 +26,17 @@ from starlette.types import ASGIApp
 from milepost import __version__
 from milepost.configuration import ConfigurationError
 from milepost.engine import Engine, StartError
+from milepost.features import FeatureServices
 from milepost.http import Gate, Guard, LimitedProtocol, Resources, ServiceError, base_url, own_fault
 from milepost.log import configure_log
 from milepost.manager import JobManager
 from milepost.operations import Catalog, LoadError, load_catalog
 from milepost.security import People, Seals, SecurityError, Tokens, ensure_certificate
-from milepost.servers import geoprocessing, mission, production, video
+from milepost.servers import features, geoprocessing, mission, production, video
 from milepost.servers.access import access_table
+from milepost.servers.administering import Flavour, errors_of
 from milepost.servers.directory import Directory
-from milepost.servers.enterprise import Enterprise
+from milepost.servers.enterprise import Enterprise, RegistryEdits, read_networks
 from milepost.servers.sharing import (
     BrowserSignIn,
     Community,
@@ -55,7 +57,12 @@ log = structlog.get_logger("milepost")
 _BACKLOG: Final = 2048
 """Connections that may wait to be accepted."""
 
-BUILT_IN: Final = ("milepost.servers.enterprise.operations.services",)
+BUILT_IN: Final = (
+    "milepost.servers.enterprise.operations.backup",
+    "milepost.servers.enterprise.operations.health",
+    "milepost.servers.enterprise.operations.registries",
+    "milepost.servers.enterprise.operations.services",
+)
 """Modules with operations that every server has."""
 
 TOOLBOX: Final = "milepost.servers.geoprocessing.toolbox"
@@ -99,8 +106,10 @@ class Server:
         self.manager: Final = JobManager(self.store, self.engine, catalog, files)
         self.people: Final = People(settings.data / "people.sqlite")
         self.tokens: Final = Tokens(settings.data / "token.key", self.people)
+        self.features: Final = FeatureServices(settings.data)
         self.seals: Final = Seals(settings.data / "token.key")
         self.settings: Final = settings
+        self._registry: Final = RegistryEdits(settings.data, self.manager, settings.registry_networks)
 
     async def start(self) -> None:
         """Take up what an earlier process left.
@@ -110,9 +119,11 @@ class Server:
         """
         await self.engine.start()
         await self.manager.finish_deletions()
+        await self._registry.start()
 
     async def stop(self) -> None:
         """Stop in good order."""
+        await self._registry.stop()
         await self.engine.stop()
         await self.store.close()
         self.people.close()
@@ -124,7 +135,7 @@ class Server:
         base = settings.base_path
         # Where people begin to look, with the front page there.
         fronts = {"/": "/rest", base or "/": "/rest"}
-        refusals = _Refusals(resources)
+        refusals = _Refusals(resources, f"{base}/admin", settings.gp_admin)
         app = Starlette(
             # The mount comes last: with an empty context it takes every path.
             routes=[
@@ -170,10 +181,19 @@ class Server:
         grants = Grants(self.people, self.tokens, self.seals)
         return [
             *geoprocessing.Geoprocessing(self.manager, resources).routes(),
-            *Enterprise(self.manager, resources, self.settings.gp_admin, self.settings.data).routes(),
+            *Enterprise(
+                self.manager,
+                resources,
+                self.settings.gp_admin,
+                self.settings.data,
+                certificate_file(self.settings),
+                self._registry,
+            ).routes(),
             *geoprocessing.Administration(self.manager, resources, self.settings.gp_admin).routes(),
+            *features.FeatureDialect(self.features, resources).routes(),
             *Directory(
                 self.manager,
+                self.features,
                 resources,
                 authentication_info,
                 listed=(geoprocessing.TYPE, production.TYPE),
@@ -218,22 +238,29 @@ def _to(path: str) -> Callable[[Request], Response]:
 class _Refusals:
     """Answers what no route takes, in the format that the request asks for."""
 
-    def __init__(self, resources: Resources):
+    def __init__(self, resources: Resources, administration: str, flavour: Flavour):
         self._resources = resources
+        self._administration = re.compile(re.escape(administration) + "(?:/|$)")
+        self._administrators = resources.with_errors(errors_of(flavour))
+
+    def _of(self, request: Request) -> Resources:
+        """Those whose dialect the path belongs to."""
+        found = self._administration.match(request.scope["path"])
+        return self._administrators if found else self._resources
 
     async def no_such_resource(self, request: Request, _: Exception) -> Response:
         error = ServiceError(404, "There is no such resource", [request.scope["path"][:200]])
-        return await self._resources.refuse(request.scope, request.receive, error)
+        return await self._of(request).refuse(request.scope, request.receive, error)
 
     async def wrong_method(self, request: Request, error: Exception) -> Response:
         allowed = (getattr(error, "headers", None) or {}).get("Allow", "GET, POST")
         if request.method == "OPTIONS":
             return Response(status_code=204, headers={"Allow": allowed})
         refusal = ServiceError(405, f"{request.method} is not allowed here, only {allowed}")
-        return await self._resources.refuse(request.scope, request.receive, refusal)
+        return await self._of(request).refuse(request.scope, request.receive, refusal)
 
     async def own_fault(self, request: Request, _: Exception) -> Response:
-        return await self._resources.refuse(request.scope, None, own_fault(request.scope))
+        return await self._of(request).refuse(request.scope, None, own_fault(request.scope))
 
 
 def serve(settings: Settings, on_ready: Callable[[str, str | None], None]) -> None:
@@ -258,6 +285,7 @@ async def _serve(settings: Settings, on_ready: Callable[[str, str | None], None]
     sources = operation_sources(settings)
     try:
         _check_context(settings.context)
+        _check_networks(settings.registry_networks)
         catalog = load_catalog(sources)
         listener = _listen(settings)
         certificate = _certificate(settings)
@@ -382,6 +410,11 @@ def _listen(settings: Settings) -> socket.socket:
     return listener
 
 
+def certificate_file(settings: Settings) -> Path | None:
+    """The certificate that the server shows; None without TLS."""
+    return (settings.certificate or settings.data / "tls" / "certificate.pem") if settings.tls else None
+
+
 def _certificate(settings: Settings) -> tuple[str, str] | None:
     if not settings.tls:
         return None
@@ -414,3 +447,10 @@ def _check_context(context: str) -> None:
         raise StartupError(
             f"the context {context!r} cannot be part of a URL; use letters, digits, '.', '_' and '-'"
         )
+
+
+def _check_networks(networks: tuple[str, ...]) -> None:
+    try:
+        read_networks(networks)
+    except ValueError as error:
+        raise StartupError(f"--registry-network: {error}") from None

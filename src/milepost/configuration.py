@@ -1,7 +1,7 @@
 """What administrators configured of services, on top of what the code declares.
 
-Each service that was ever changed has a file ``services/[FOLDER/]NAME.TYPE.json`` in the data folder, which
-is replaced as a whole: after a crash there is the old one or the new one. What it says is what is wanted;
+Each service that was ever changed has a file ``system/services/[FOLDER/]NAME.TYPE.json`` in the data folder,
+which is replaced as a whole: after a crash there is the old one or the new one. What it says is what is wanted;
 the engine brings about what it says, and knows how far that is.
 """
 
@@ -15,7 +15,7 @@ from msgspec.structs import asdict, replace
 from milepost.operations import Service, site
 from milepost.security import PrivateFileError, files
 
-FOLDER: Final = "services"
+FOLDER: Final = "system/services"
 
 State = Literal["STARTED", "STOPPED"]
 

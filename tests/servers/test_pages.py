@@ -7,6 +7,7 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 import pytest
 
+from milepost.features import Definition, GeometryType, Layer
 from milepost.http import Resource
 from milepost.jobs import Job, Status
 from tests.servers.browsing import Page, page_of
@@ -51,6 +52,9 @@ FOR_PROGRAMS = {
     "/logout",  # once there is a session to end
 }
 """Resources that no page leads to, since people have no use for them."""
+
+
+TOWN = Definition(owner="root", layers=(Layer(name="Trees", geometry=GeometryType.POINT, fields=()),))
 
 
 class Visit:
@@ -124,6 +128,11 @@ async def jobs(house: House) -> list[Job]:
         ),
         await house.run("Video.VideoServer", "add_layer", **layer),
     ]
+    owner = {"owner": "root"}
+    ended += [
+        await house.run("System/Safety.SystemServer", "create_backup", backup="first", **owner),
+        await house.run("System/Health.SystemServer", "run_health_check", **owner),
+    ]
     going = [
         await house.submit("Tests/Small.GPServer", "last"),
         await house.submit("Mission.MissionServer", "wait"),
@@ -135,6 +144,7 @@ async def jobs(house: House) -> list[Job]:
             "SampleService.TopographicProductionServer", "generate_product", productName="waits", **sheet
         ),
     ]
+    house.server.features.create("Maps/Town", TOWN)
     jobs = [
         *ended,
         *[await house.until(each, lambda job: job.status is Status.EXECUTING) for each in going],

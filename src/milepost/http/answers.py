@@ -1,6 +1,7 @@
 """Answers: the same content as html, json or pjson."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, Final
 
@@ -66,15 +67,35 @@ _environment: Final = Environment(
 )
 
 
-def chosen_format(text: str) -> str:
+def _is_moment(value: Any) -> bool:
+    """Whether a number can only be milliseconds since the epoch: from 2001 to 2286."""
+    return isinstance(value, int) and 10**12 <= value < 10**13
+
+
+def _utc(milliseconds: int) -> str:
+    return f"{datetime.fromtimestamp(milliseconds // 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+_environment.tests["moment"] = _is_moment
+_environment.filters["utc"] = _utc
+
+
+def chosen_format(text: str, more: Sequence[str] = ()) -> str:
     """The format a client asks for; html when it asks for none.
+
+    Args:
+        text: its name.
+        more: formats that there are beside html, json and pjson.
 
     Raises:
         ServiceError: there is no such format.
     """
     name = text.strip().lower() or "html"
-    if name not in FORMATS:
-        raise ServiceError(400, f"Parameter 'f': {text[:40]!r} is no format; use html, json or pjson")
+    if name not in (*FORMATS, *more):
+        *others, last = (*FORMATS, *more)
+        raise ServiceError(
+            400, f"Parameter 'f': {text[:40]!r} is no format; use {', '.join(others)} or {last}"
+        )
     return name
 
 

@@ -71,6 +71,18 @@ def write(path: Path, content: bytes, mode: int = 0o600) -> None:
         _make_durable(path.parent)
 
 
+def move(source: Path, path: Path) -> None:
+    """Put the file ``source`` of the same disk in the place of ``path``; it needs no room.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        PrivateFileError: it cannot be moved.
+    """
+    with explained(path):
+        source.replace(path)
+        _make_durable(path.parent)
+
+
 def claim(path: Path) -> None:
     """Make sure that ``path`` is a file which only its owner can open, empty when it is new.
 

@@ -28,14 +28,21 @@ GP_JOBS_KUBERNETES: Final = Access(
 GP_JOBS_SERVER: Final = Access(privileges=_CONTENT | {Privilege.SERVERS})
 """The jobs of a geoprocessing service, in the two flavours of the admin API."""
 
+SAFETY: Final = Access(privileges=frozenset({Privilege.SECURITY}))
+"""The backups of the site, and its health."""
+
 SUBMITTING: Final = Access(privileges=frozenset({Privilege.CREATE_CONTENT}))
 """Having something done, and sending files for it: everybody but those who only look on."""
+
+EDITING: Final = Access(privileges=frozenset({Privilege.CREATE_CONTENT, Privilege.EDIT_FEATURES}))
+"""Changing features; each service says beyond that who may change its own."""
 
 _PORTAL: Final = "/sharing/rest/portals/{portal}"
 _USER: Final = "/sharing/rest/community/users/{username}"
 _GP: Final = "/rest/services/[{folder}/]{service}/GPServer"
 _GP_ADMIN: Final = "/admin/services/[{folder}/]{service}.GPServer/jobs"
 _ADMINISTERED: Final = "/admin/services/[{folder}/]{service}.{type}"
+_FEATURES: Final = "/rest/services/[{folder}/]{service}/FeatureServer"
 _PRODUCTION_SERVICE: Final = "/rest/services/[{folder}/]{service}/TopographicProductionServer"
 _PRODUCTION: Final = _PRODUCTION_SERVICE + "/jobs"
 
@@ -111,6 +118,16 @@ _COMMON: Final[dict[str, Access]] = {
     f"{_GP}/uploads/{{upload}}": SIGNED_IN,
     f"{_GP}/uploads/{{upload}}/delete": SIGNED_IN,
     "/rest/directories/jobs/{job}/{file}": SIGNED_IN,
+    # Feature services
+    _FEATURES: SIGNED_IN,
+    f"{_FEATURES}/query": SIGNED_IN,
+    f"{_FEATURES}/applyEdits": EDITING,
+    f"{_FEATURES}/{{layer}}": SIGNED_IN,
+    f"{_FEATURES}/{{layer}}/query": SIGNED_IN,
+    f"{_FEATURES}/{{layer}}/addFeatures": EDITING,
+    f"{_FEATURES}/{{layer}}/updateFeatures": EDITING,
+    f"{_FEATURES}/{{layer}}/deleteFeatures": EDITING,
+    f"{_FEATURES}/{{layer}}/applyEdits": EDITING,
     # Enterprise Administrator
     "/admin": ADMINISTRATION,
     "/admin/jobs": ALL_JOBS,
@@ -127,6 +144,20 @@ _COMMON: Final[dict[str, Access]] = {
     f"{_ADMINISTERED}/start": ALL_JOBS,
     f"{_ADMINISTERED}/status": ALL_JOBS,
     f"{_ADMINISTERED}/stop": ALL_JOBS,
+    "/admin/healthCheck": SAFETY,
+    "/admin/healthCheck/run": SAFETY,
+    "/admin/healthCheck/{report}": SAFETY,
+    "/admin/system": SAFETY,
+    "/admin/system/backups": SAFETY,
+    "/admin/system/backups/create": SAFETY,
+    "/admin/system/backups/{backup}": SAFETY,
+    "/admin/system/backups/{backup}/verify": SAFETY,
+    # A backup holds the signing key, which makes whoever has it an administrator.
+    "/admin/system/backups/{backup}/download": ADMINISTRATORS,
+    "/admin/system/backups/{backup}/delete": ADMINISTRATORS,
+    "/admin/system/containerregistries": ADMINISTRATORS,
+    "/admin/system/containerregistries/{registry}": ADMINISTRATORS,
+    "/admin/system/containerregistries/{registry}/edit": ADMINISTRATORS,
     # Mission
     "/mission": ANYBODY,
     "/mission/rest": ANYBODY,
