@@ -112,7 +112,7 @@ async def house(request, tmp_path_factory) -> AsyncIterator[House]:
 
 
 @pytest.fixture(scope="module")
-async def jobs(house: House) -> list[Job]:
+async def jobs(house: House, root: httpx.AsyncClient) -> list[Job]:
     """Jobs of every dialect, ended and at work."""
     upload_id, path = house.manager.start_upload("words.txt")
     path.write_text("words")
@@ -133,6 +133,8 @@ async def jobs(house: House) -> list[Job]:
         await house.run("System/Safety.SystemServer", "create_backup", backup="first", **owner),
         await house.run("System/Health.SystemServer", "run_health_check", **owner),
     ]
+    stopped = await root.post("/admin/services/Field/Drill.MissionServer/stop", data={"f": "json"})
+    assert stopped.json() == {"status": "success"}
     going = [
         await house.submit("Tests/Small.GPServer", "last"),
         await house.submit("Mission.MissionServer", "wait"),
