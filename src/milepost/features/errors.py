@@ -1,0 +1,21 @@
+"""What can go wrong with feature services. Every text is fit for whoever asked."""
+
+
+class FeatureError(ValueError):
+    """A request cannot be done; the text names the cause and the cure."""
+
+
+class NoSuchServiceError(FeatureError):
+    """There is no feature service of that name."""
+
+
+class ServiceExistsError(FeatureError):
+    """There is a feature service of that name already."""
+
+
+class WhereError(FeatureError):
+    """A where clause is not understood, or says what may not be said."""
+
+
+class TooSlowError(FeatureError):
+    """A query took longer than the server gives to one."""
