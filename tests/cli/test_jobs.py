@@ -71,7 +71,7 @@ class TestWatch:
         assert signed_in.form["password"] == "secret"
 
     def test_a_password_is_never_an_argument(self, run: Run) -> None:
-        for command in ("watch", "submit", "cancel", "token", "jobs"):
+        for command in ("watch", "submit", "cancel", "pause", "resume", "token", "jobs"):
             text = run(command, "--help").stdout
             assert "--password " not in text
             assert "--password-stdin" in text
@@ -160,6 +160,36 @@ class TestCancel:
         assert json.loads(run("cancel", "--no-wait", "--json", peer.url + JOB).stdout)["accepted"] is True
 
 
+class TestPause:
+    SHEET = "/arcgis/rest/services/S/TopographicProductionServer/jobs"
+
+    def script(self, peer: Peer, code: int) -> str:
+        return peer.script(f"{self.SHEET}/job/X", {"jobId": "X", "statusCode": code, "status": "InProgress"})
+
+    @pytest.mark.parametrize("act", ["pause", "resume"])
+    def test_the_server_is_asked(self, peer: Peer, run: Run, act: str) -> None:
+        url = self.script(peer, 3)
+        peer.script(f"{self.SHEET}/{act}", {"success": True})
+        assert run(act, url).stdout == f"The server {act}s X.\n"
+        assert peer.asked[-1].form["jobId"] == "X"
+        assert json.loads(run(act, url, "--json").stdout) == {"jobId": "X", "url": url, "accepted": True}
+
+    def test_a_refusal_is_told(self, peer: Peer, run: Run) -> None:
+        url = self.script(peer, 100)
+        refusal = {"id": "X", "success": False, "message": "The job is paused already"}
+        peer.script(f"{self.SHEET}/pause", {"success": False, "items": [refusal]})
+        assert "The job is paused already" in run("pause", url, code=4).stderr
+
+    def test_a_job_that_has_ended_is_told(self, peer: Peer, run: Run) -> None:
+        url = self.script(peer, 4)
+        assert "can no longer be resumed; it is succeeded already" in run("resume", url, code=1).stderr
+        assert peer.times(f"{self.SHEET}/resume") == 0
+
+    def test_other_jobs_cannot_be_paused(self, peer: Peer, run: Run) -> None:
+        peer.script(JOB, gp("Executing"))
+        assert "no topographic production job" in run("pause", peer.url + JOB, code=4).stderr
+
+
 class TestJobs:
     LISTED = "/arcgis/rest/jobs"
 
@@ -211,6 +241,7 @@ _COMMANDS = (
     ("watch", JOB, "--patience", "0", "--json"),
     ("submit", TASK),
     ("cancel", JOB, "--patience", "0"),
+    ("pause", JOB),
     ("jobs", "--server", "/arcgis"),
     ("token", "--server", "/arcgis", "--user", "ann"),
 )

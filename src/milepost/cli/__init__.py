@@ -5,7 +5,7 @@ import sys
 import click
 
 from milepost.cli.demo import demo
-from milepost.cli.jobs import cancel, submit, watch
+from milepost.cli.jobs import cancel, pause, resume, submit, watch
 from milepost.cli.serve import serve
 from milepost.cli.server import jobs, token
 from milepost.cli.user import user
@@ -32,5 +32,5 @@ def main() -> None:
             reconfigure(errors="replace")
 
 
-for command in (serve, demo, user, token, submit, jobs, watch, cancel):
+for command in (serve, demo, user, token, submit, jobs, watch, cancel, pause, resume):
     main.add_command(command)

@@ -44,6 +44,13 @@ Exit codes:
   2  the command was not understood
   4  the server cannot be reached, answered wrongly, or refused"""
 
+_PAUSE_HELP: Final = """\b
+Exit codes:
+  0  the server has accepted
+  1  the job has ended before
+  2  the command was not understood
+  4  the server cannot be reached, answered wrongly, or refused"""
+
 address_argument: Final = click.argument("address", metavar="URL", type=AddressType())
 
 
@@ -176,15 +183,47 @@ def cancel(address: Address, no_wait: bool, patience: float, as_json: bool, conn
     """
     with connection.open(address) as session:
         view = client.cancel(session, address)
-        if view.finished:
-            raise Problem(f"the job can no longer be cancelled; it is {view.state.replace('_', ' ')} already")
-        if no_wait:
-            if as_json:
-                print_json({"jobId": view.id, "url": str(address), "accepted": True})
-            else:
-                print_line(f"The server cancels {view.id}.")
+        if view.finished or no_wait:
+            _accepted(view, address, "cancel", as_json=as_json)
             return
         try:
             _follow(session, address, patience=patience, as_json=as_json)
         except SystemExit as ending:
             sys.exit({CANCELLED: 0, 0: FAILED}.get(ending.code, ending.code))  # type: ignore[arg-type]
+
+
+@click.command(epilog=_PAUSE_HELP)
+@address_argument
+@json_option
+@connection_options
+def pause(address: Address, as_json: bool, connection: Connection) -> None:
+    """Have the job at URL hold still until it is resumed.
+
+    URL is a topographic production job; other kinds cannot be paused. The job goes on where it was.
+    """
+    with connection.open(address) as session:
+        _accepted(client.pause(session, address), address, "pause", as_json=as_json)
+
+
+@click.command(epilog=_PAUSE_HELP)
+@address_argument
+@json_option
+@connection_options
+def resume(address: Address, as_json: bool, connection: Connection) -> None:
+    """Let the paused job at URL go on.
+
+    URL is a topographic production job; other kinds cannot be paused.
+    """
+    with connection.open(address) as session:
+        _accepted(client.resume(session, address), address, "resume", as_json=as_json)
+
+
+def _accepted(view: client.JobView, address: Address, act: str, *, as_json: bool) -> None:
+    """Say that the server does what it was asked for; or that the job, as it was before, had ended."""
+    if view.finished:
+        done = "cancelled" if act == "cancel" else f"{act}d"
+        raise Problem(f"the job can no longer be {done}; it is {view.state.replace('_', ' ')} already")
+    if as_json:
+        print_json({"jobId": view.id, "url": str(address), "accepted": True})
+    else:
+        print_line(f"The server {act}s {view.id}.")

@@ -16,7 +16,7 @@ from milepost.client.live import LiveDisplay
 from milepost.client.results import fetch_results, summary
 from milepost.client.session import Session, Token
 from milepost.client.views import Dialect, JobView, Message, Result, Stage, State, clean, one_line
-from milepost.client.watch import Note, Pace, cancel, look, watch
+from milepost.client.watch import Note, Pace, cancel, look, pause, resume, watch
 
 __all__ = [
     "Address",
@@ -48,7 +48,9 @@ __all__ = [
     "follow",
     "look",
     "one_line",
+    "pause",
     "read_job",
+    "resume",
     "summary",
     "title_of",
     "watch",

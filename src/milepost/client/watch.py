@@ -126,13 +126,55 @@ def cancel(session: Session, address: Address) -> JobView:
     if view.dialect == "processes":
         answer = session.delete(str(address))
     elif view.dialect == "production":
-        jobs = address.url.rpartition("/job/")[0] or address.url.rpartition("/")[0]
-        answer = session.post(f"{jobs}/cancel{address.query}", {"jobId": view.id})
+        answer = _act(session, address, view, "cancel")
     else:
         answer = session.post(f"{address.url}/cancel{address.query}")
-    if isinstance(answer, dict) and answer.get("success") is False:
-        raise ServerError(400, "the server did not cancel the job", [_refusal(answer)])
+    _check_done(answer, "did not cancel the job")
     return view
+
+
+def pause(session: Session, address: Address) -> JobView:
+    """Ask the job's server to hold it still until it is resumed; returns the job as it was before.
+
+    Raises:
+        ServerError: the server refuses, for instance because the job is paused already.
+        BadAnswerError: it is no job of a dialect that knows pausing.
+        ClientError: what ``look`` raises.
+    """
+    return _hold(session, address, "pause")
+
+
+def resume(session: Session, address: Address) -> JobView:
+    """Ask the job's server to let it go on; returns the job as it was before.
+
+    Raises:
+        ServerError: the server refuses, for instance because the job is not paused.
+        BadAnswerError: it is no job of a dialect that knows pausing.
+        ClientError: what ``look`` raises.
+    """
+    return _hold(session, address, "resume")
+
+
+def _hold(session: Session, address: Address, act: str) -> JobView:
+    view = look(session, address)
+    if view.dialect != "production":
+        raise BadAnswerError(
+            f"{address.url} is no topographic production job; only these can be paused and resumed"
+        )
+    if not view.finished:
+        _check_done(_act(session, address, view, act), f"did not {act} the job")
+    return view
+
+
+def _act(session: Session, address: Address, view: JobView, act: str) -> Any:
+    """Do something with a production job; its resources for that take the id as a parameter."""
+    jobs = address.url.rpartition("/job/")[0] or address.url.rpartition("/")[0]
+    return session.post(f"{jobs}/{act}{address.query}", {"jobId": view.id})
+
+
+def _check_done(answer: Any, failure: str) -> None:
+    if isinstance(answer, dict) and answer.get("success") is False:
+        raise ServerError(400, f"the server {failure}", [_refusal(answer)])
 
 
 def _refusal(answer: dict[str, Any]) -> str:

@@ -125,7 +125,8 @@ class OAuth:
             }
         if asked.state:
             answer["state"] = asked.state
-        return RedirectResponse(_back(call, asked, urlencode(answer)), 302)
+        headers = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+        return RedirectResponse(_back(call, asked, urlencode(answer)), 302, headers)
 
     async def approval(self, call: Call) -> Answer:
         """Where programs without an address of their own let people be led to."""
