@@ -37,6 +37,7 @@ What cannot be done is a ``FeatureError``, whose text is fit for whoever asked.
 """
 
 from milepost.features.definition import CAPABILITIES, Definition, GeometryType, Layer
+from milepost.features.drafts import Draft
 from milepost.features.edits import EditResult, LayerEdits, LayerResults
 from milepost.features.errors import (
     FeatureError,
@@ -55,6 +56,7 @@ __all__ = [
     "CAPABILITIES",
     "STATISTICS",
     "Definition",
+    "Draft",
     "EditResult",
     "FeatureError",
     "FeatureLayer",

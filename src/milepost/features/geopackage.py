@@ -115,7 +115,7 @@ def create(path: Path, definition: Definition) -> None:
                 "INSERT INTO gpkg_spatial_ref_sys VALUES (?, 4326, ?, 4326, ?, NULL)", (name, organization, wkt)
             )
         for layer in definition.layers:
-            _create_layer(connection, layer, srs_id)
+            create_layer(connection, layer, srs_id)
         connection.execute("COMMIT")
         connection.executescript(
             f"PRAGMA application_id={_APPLICATION}; PRAGMA user_version={_VERSION}; PRAGMA journal_mode=WAL;"
@@ -124,7 +124,8 @@ def create(path: Path, definition: Definition) -> None:
         connection.close()
 
 
-def _create_layer(connection: sqlite3.Connection, layer: Layer, srs_id: int) -> None:
+def create_layer(connection: sqlite3.Connection, layer: Layer, srs_id: int) -> None:
+    """Make the table of a layer, within the transaction of the connection."""
     columns = [f'"{layer.object_id}" INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL']
     if layer.geometry:
         columns.append(f'"{SHAPE}" {layer.geometry.sql_name}')
