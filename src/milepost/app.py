@@ -25,12 +25,13 @@ from starlette.types import ASGIApp
 
 from milepost import __version__
 from milepost.engine import Engine, StartError
+from milepost.features import FeatureServices
 from milepost.http import Gate, Guard, LimitedProtocol, Resources, ServiceError, base_url, own_fault
 from milepost.log import configure_log
 from milepost.manager import JobManager
 from milepost.operations import Catalog, LoadError, load_catalog
 from milepost.security import People, Seals, SecurityError, Tokens, ensure_certificate
-from milepost.servers import geoprocessing, mission, production, video
+from milepost.servers import features, geoprocessing, mission, production, video
 from milepost.servers.access import access_table
 from milepost.servers.directory import Directory
 from milepost.servers.enterprise import Enterprise
@@ -95,6 +96,7 @@ class Server:
         self.manager: Final = JobManager(self.store, self.engine, catalog, files)
         self.people: Final = People(settings.data / "people.sqlite")
         self.tokens: Final = Tokens(settings.data / "token.key", self.people)
+        self.features: Final = FeatureServices(settings.data)
         self.seals: Final = Seals(settings.data / "token.key")
         self.settings: Final = settings
 
@@ -168,8 +170,10 @@ class Server:
             *geoprocessing.Geoprocessing(self.manager, resources).routes(),
             *Enterprise(self.manager, resources, self.settings.gp_admin).routes(),
             *geoprocessing.Administration(self.manager, resources, self.settings.gp_admin).routes(),
+            *features.FeatureDialect(self.features, resources).routes(),
             *Directory(
                 self.manager,
+                self.features,
                 resources,
                 authentication_info,
                 listed=(geoprocessing.TYPE, production.TYPE),

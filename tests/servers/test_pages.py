@@ -7,6 +7,7 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 import pytest
 
+from milepost.features import Definition, GeometryType, Layer
 from milepost.http import Resource
 from milepost.jobs import Job, Status
 from tests.servers.browsing import Page, page_of
@@ -51,6 +52,9 @@ FOR_PROGRAMS = {
     "/logout",  # once there is a session to end
 }
 """Resources that no page leads to, since people have no use for them."""
+
+
+TOWN = Definition(owner="root", layers=(Layer(name="Trees", geometry=GeometryType.POINT, fields=()),))
 
 
 class Visit:
@@ -135,6 +139,7 @@ async def jobs(house: House) -> list[Job]:
             "SampleService.TopographicProductionServer", "generate_product", productName="waits", **sheet
         ),
     ]
+    house.server.features.create("Maps/Town", TOWN)
     jobs = [
         *ended,
         *[await house.until(each, lambda job: job.status is Status.EXECUTING) for each in going],

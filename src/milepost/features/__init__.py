@@ -36,6 +36,7 @@ All of it works on files and may take a moment: in the event loop, call it throu
 What cannot be done is a ``FeatureError``, whose text is fit for whoever asked.
 """
 
+from milepost.features.blobs import Bounds, shapes
 from milepost.features.definition import CAPABILITIES, Definition, GeometryType, Layer
 from milepost.features.drafts import Draft
 from milepost.features.edits import EditResult, LayerEdits, LayerResults
@@ -50,11 +51,13 @@ from milepost.features.fields import Field, FieldType
 from milepost.features.layers import STATISTICS, FeatureLayer, Features, Order, Statistic
 from milepost.features.references import form_of, number_of, read_reference, transform
 from milepost.features.selection import Relation, Selection
-from milepost.features.services import FeatureService, FeatureServices, delete_service
+from milepost.features.services import Content, FeatureService, FeatureServices, delete_service
 
 __all__ = [
     "CAPABILITIES",
     "STATISTICS",
+    "Bounds",
+    "Content",
     "Definition",
     "Draft",
     "EditResult",
@@ -81,5 +84,6 @@ __all__ = [
     "form_of",
     "number_of",
     "read_reference",
+    "shapes",
     "transform",
 ]

@@ -99,13 +99,23 @@ def read(layer: Layer, forms: Sequence[dict[str, Any] | None]) -> Geometries:
         FeatureError: one is broken, or of another type.
     """
     assert layer.geometry is not None
+    found = shapes(layer.geometry, forms)
+    found = shapely.force_3d(found) if layer.has_z else shapely.force_2d(found)
+    return many(layer.geometry, found)
+
+
+def shapes(kind: str, forms: Sequence[dict[str, Any] | None]) -> Geometries:
+    """Shapely geometries of Esri's.
+
+    Raises:
+        FeatureError: one is broken.
+    """
     try:
         with np.errstate(all="ignore"):
-            found = from_esri(layer.geometry, forms)
-            found = shapely.force_3d(found) if layer.has_z else shapely.force_2d(found)
+            return from_esri(kind, forms)
     except (ValueError, TypeError, KeyError, AttributeError, IndexError, shapely.GEOSException) as error:
-        raise FeatureError(str(error).replace("the geometry of feature 0", "the geometry")) from None
-    return many(layer.geometry, found)
+        text = str(error).replace("the geometry of feature 0", "the geometry")
+        raise FeatureError(text) from None
 
 
 def many(kind: GeometryType, found: Geometries) -> Geometries:

@@ -120,7 +120,9 @@ def check(definition: Definition) -> None:
         raise FeatureError(f"a feature service has 1 to {_MOST} layers")
     unknown = set(definition.capabilities) - set(CAPABILITIES)
     if unknown or "Query" not in definition.capabilities:
-        raise FeatureError(f"the capabilities of a feature service are Query and some of {', '.join(CAPABILITIES[1:])}")
+        raise FeatureError(
+            f"the capabilities of a feature service are Query and some of {', '.join(CAPABILITIES[1:])}"
+        )
     if not 1 <= definition.max_records <= 100_000:
         raise FeatureError("a feature service gives 1 to 100000 records in one answer")
     _check_names("layer", (each.name for each in definition.layers))
@@ -145,7 +147,9 @@ def _check_layer(layer: Layer) -> None:
             stored(field, field.default)
     timed = layer.time_field and layer.field(layer.time_field)
     if layer.time_field and (not timed or timed.type is not FieldType.MOMENT):
-        raise FeatureError(f"layer {layer.name!r}: its time field {layer.time_field!r} is no field with dates")
+        raise FeatureError(
+            f"layer {layer.name!r}: its time field {layer.time_field!r} is no field with dates"
+        )
     if layer.display_field and not layer.field(layer.display_field):
         raise FeatureError(f"layer {layer.name!r}: its display field {layer.display_field!r} is no field")
 
@@ -154,7 +158,9 @@ def _check_names(what: str, names: Iterable[str]) -> None:
     seen: set[str] = set()
     for name in names:
         if not _NAME.fullmatch(name) or name.lower().startswith(_RESERVED):
-            raise FeatureError(f"{what} {name[:80]!r}: a name begins with a letter and has up to 60 letters, digits and _")
+            raise FeatureError(
+                f"{what} {name[:80]!r}: a name begins with a letter and has up to 60 letters, digits and _"
+            )
         if name.lower() in seen:
             raise FeatureError(f"{what} {name!r} is there twice")
         seen.add(name.lower())

@@ -13,7 +13,7 @@ import shapely
 from milepost.features import blobs
 from milepost.features.definition import Definition, Layer
 from milepost.features.errors import FeatureError
-from milepost.features.fields import Field, FieldType, guid, new_guid, stored, written
+from milepost.features.fields import guid, new_guid, stored, written
 from milepost.features.geopackage import SHAPE, writing
 from milepost.features.references import number_of, transform
 from milepost.features.selection import Selection, condition
@@ -95,7 +95,9 @@ def apply(
     """
     for each in edits:
         if not 0 <= each.layer < len(definition.layers):
-            raise FeatureError(f"the service has no layer {each.layer}; its layers are 0 to {len(definition.layers) - 1}")
+            raise FeatureError(
+                f"the service has no layer {each.layer}; its layers are 0 to {len(definition.layers) - 1}"
+            )
     prepared = [
         _Editor(definition, each, use_global_ids=use_global_ids, now=datetime.now(UTC)) for each in edits
     ]
@@ -107,7 +109,9 @@ def apply(
                 raise _RollBack
     except _RollBack:
         return [
-            LayerResults(each.layer, *(_undone(part) for part in (each.adds, each.updates, each.deletes)))
+            LayerResults(
+                each.layer, _undone(each.adds, known=False), _undone(each.updates), _undone(each.deletes)
+            )
             for each in results
         ]
     return results
@@ -131,10 +135,11 @@ def delete_where(path: Path, layer: Layer, selection: Selection) -> list[EditRes
     return [EditResult(object_id=each, global_id=name) for each, name in found]
 
 
-def _undone(results: Sequence[EditResult]) -> list[EditResult]:
+def _undone(results: Sequence[EditResult], *, known: bool = True) -> list[EditResult]:
+    """The results after all was rolled back; features that were added have no id any more."""
     return [
         EditResult(
-            object_id=each.object_id,
+            object_id=each.object_id if known else None,
             global_id=each.global_id,
             code=ROLLED_BACK,
             problem="Rolled back, since another edit of the request failed.",
@@ -165,7 +170,10 @@ class _Editor:
         results = LayerResults(
             edits.layer,
             [self._add(connection, *each) for each in zip(edits.adds, self._add_shapes, strict=True)],
-            [self._update(connection, *each) for each in zip(edits.updates, self._update_shapes, strict=True)],
+            [
+                self._update(connection, *each)
+                for each in zip(edits.updates, self._update_shapes, strict=True)
+            ],
             [self._delete(connection, each) for each in edits.deletes],
         )
         if any(each.success for each in (*results.adds, *results.updates, *results.deletes)):
@@ -177,7 +185,10 @@ class _Editor:
         """The geometries as the file holds them, or what is wrong with each."""
         found: list[bytes | FeatureError | None] = []
         for start in range(0, len(features), _BATCH):
-            batch = [each.get("geometry") if isinstance(each, Mapping) else None for each in features[start : start + _BATCH]]
+            batch = [
+                each.get("geometry") if isinstance(each, Mapping) else None
+                for each in features[start : start + _BATCH]
+            ]
             try:
                 found += self._read(batch)
             except FeatureError:
@@ -205,7 +216,9 @@ class _Editor:
             if source != self._wkid:
                 there = transform(geometries[numbers], source, self._wkid)
                 if shapely.is_missing(there).any():
-                    raise FeatureError(f"the geometry lies where spatial reference {self._wkid} has no coordinates")
+                    raise FeatureError(
+                        f"the geometry lies where spatial reference {self._wkid} has no coordinates"
+                    )
                 geometries[numbers] = there
         return blobs.blobs(geometries, self._wkid)
 
@@ -266,7 +279,9 @@ class _Editor:
             if isinstance(shape, FeatureError):
                 raise shape
             values = self._attributes(feature)
-            found = self._find(connection, self._named(feature) if self._by_global_id else self._numbered(feature))
+            found = self._find(
+                connection, self._named(feature) if self._by_global_id else self._numbered(feature)
+            )
             if found is None:
                 return _failed(None, None, "there is no such feature", NOT_THERE)
             object_id, name = found
@@ -299,7 +314,8 @@ class _Editor:
         if isinstance(named, int) and abs(named) >= 2**63:
             return None
         found: tuple[int, str] | None = connection.execute(
-            f'SELECT "{layer.object_id}", "{layer.global_id}" FROM "{layer.name}" WHERE "{column}" = ?', (named,)
+            f'SELECT "{layer.object_id}", "{layer.global_id}" FROM "{layer.name}" WHERE "{column}" = ?',
+            (named,),
         ).fetchone()
         return found
 

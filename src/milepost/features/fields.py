@@ -123,9 +123,9 @@ def _stored(field: Field, value: Any) -> Any:
     kind = field.type
     if kind is FieldType.TEXT:
         text = value if isinstance(value, str) else str(value) if isinstance(value, int | float) else None
-        # What is no valid Unicode cannot be stored.
-        if text is None or len(text) > field.length or "\x00" in text or not text.isascii() and not _valid(text):
+        if text is None or len(text) > field.length or "\x00" in text:
             raise ValueError
+        text.encode()  # or else it is no valid Unicode, which cannot be stored
         return text
     if kind in (FieldType.GUID, FieldType.GLOBAL_ID):
         return guid(value)
@@ -145,11 +145,6 @@ def _stored(field: Field, value: Any) -> Any:
     if whole != value or not -limit <= whole < limit:
         raise ValueError
     return whole
-
-
-def _valid(text: str) -> bool:
-    text.encode("utf-8")
-    return True
 
 
 def told(kind: FieldType, value: Any) -> Any:
@@ -181,7 +176,11 @@ def moment_text(value: float) -> str:
     Raises:
         TypeError, ValueError: it is no such number, or beyond the years 1 to 9999.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not _FIRST_MOMENT <= value <= _LAST_MOMENT:
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or not _FIRST_MOMENT <= value <= _LAST_MOMENT
+    ):
         raise ValueError("a date is given in milliseconds since 1970, within the years 1 to 9999")
     return written(_EPOCH + timedelta(milliseconds=int(value)))
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from milepost.features.blobs import FUNCTIONS
 from milepost.features.definition import Definition, Layer
-from milepost.features.errors import NoSuchServiceError, TooSlowError
+from milepost.features.errors import FeatureError, NoSuchServiceError, TooSlowError
 from milepost.features.references import description_of
 
 SHAPE: Final = "shape"
@@ -26,6 +26,8 @@ _WAIT: Final = 60.0
 """Seconds that a writer waits for another one."""
 _STEPS: Final = 20_000
 """Instructions of SQLite between two looks at the clock."""
+
+_TOO_MUCH: Final = ("too large", "too many", "too complex", "too big", "overflow")
 
 _APPLICATION: Final = 0x47504B47  # GPKG
 _VERSION: Final = 10400
@@ -112,7 +114,8 @@ def create(path: Path, definition: Definition) -> None:
         if srs_id != 4326:  # every GeoPackage has it
             _, name, organization, wkt = description_of(4326)
             connection.execute(
-                "INSERT INTO gpkg_spatial_ref_sys VALUES (?, 4326, ?, 4326, ?, NULL)", (name, organization, wkt)
+                "INSERT INTO gpkg_spatial_ref_sys VALUES (?, 4326, ?, 4326, ?, NULL)",
+                (name, organization, wkt),
             )
         for layer in definition.layers:
             create_layer(connection, layer, srs_id)
@@ -175,11 +178,7 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
         connection.execute("BEGIN")
         yield connection
     except sqlite3.OperationalError as error:
-        if str(error) == "interrupted":
-            raise TooSlowError(
-                f"the query took more than {LONGEST_QUERY:.0f} seconds; ask for less at a time"
-            ) from None
-        raise
+        raise _explained(error) from error
     finally:
         connection.close()
 
@@ -197,8 +196,20 @@ def writing(path: Path) -> Iterator[sqlite3.Connection]:
         connection.execute("BEGIN IMMEDIATE")
         yield connection
         connection.execute("COMMIT")
+    except sqlite3.OperationalError as error:
+        raise _explained(error) from error
     finally:
         connection.close()
+
+
+def _explained(error: sqlite3.OperationalError) -> Exception:
+    """What was asked too much of SQLite is told to whoever asked."""
+    said = str(error)
+    if said == "interrupted":
+        return TooSlowError(f"the query took more than {LONGEST_QUERY:.0f} seconds; ask for less at a time")
+    if any(each in said for each in _TOO_MUCH):
+        return FeatureError(f"the query asks for too much at once ({said}); ask for less at a time")
+    return error
 
 
 def _opened(path: Path, mode: str) -> sqlite3.Connection:
@@ -219,7 +230,7 @@ def _opened(path: Path, mode: str) -> sqlite3.Connection:
         connection.create_function(name, 1, function, deterministic=True)
     connection.create_function("upper", 1, _cased(str.upper), deterministic=True)
     connection.create_function("lower", 1, _cased(str.lower), deterministic=True)
-    for name, aggregate in (("stddev", _Deviation), ("var", _Variance)):
+    for name, aggregate in _AGGREGATES.items():
         connection.create_aggregate(name, 1, aggregate)
     return connection
 
@@ -255,3 +266,7 @@ class _Deviation(_Variance):
         """The deviation."""
         variance = super().finalize()
         return None if variance is None else math.sqrt(variance)
+
+
+# SQLite has none of these.
+_AGGREGATES: Final[dict[str, Any]] = {"stddev": _Deviation, "var": _Variance}

@@ -226,7 +226,9 @@ class FeatureLayer:
         field = self.definition.field(name)
         if field is None:
             known = ", ".join(each.name for each in self.definition.all_fields)
-            raise FeatureError(f"layer {self.definition.name!r} has no field {name[:60]!r}; its fields are {known}")
+            raise FeatureError(
+                f"layer {self.definition.name!r} has no field {name[:60]!r}; its fields are {known}"
+            )
         return field
 
     def _sorting(self, order: Order, fields: Sequence[Field] = ()) -> str:
@@ -247,7 +249,9 @@ class FeatureLayer:
                 f"there is no statistic {statistic.kind[:60]!r}; there are {', '.join(STATISTICS)}"
             )
         if not _NAME.fullmatch(statistic.name):
-            raise FeatureError(f"a statistic cannot be called {statistic.name[:60]!r}; use letters, digits and _")
+            raise FeatureError(
+                f"a statistic cannot be called {statistic.name[:60]!r}; use letters, digits and _"
+            )
         field = self._field(statistic.field)
         if statistic.kind == "count":
             return Field(name=statistic.name, type=FieldType.LONG)
@@ -257,4 +261,3 @@ class FeatureLayer:
         if field.type not in _NUMBERS:
             raise FeatureError(f"field {field.name!r} holds no numbers, which {statistic.kind} needs")
         return Field(name=statistic.name, type=FieldType.DOUBLE)
-

@@ -3,7 +3,6 @@
 WGS 84 and Web Mercator are known by themselves, all others through pyproj where it is installed.
 """
 
-import math
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Final
@@ -27,25 +26,30 @@ _HIGHEST: Final = 89.99
 _KNOWN: Final = {
     WGS84: (
         "WGS 84 geodetic",
-        'GEOGCS["WGS 84",DATUM["WGS_1984",SPHEROID["WGS 84",6378137,298.257223563,AUTHORITY["EPSG","7030"]],'
-        'AUTHORITY["EPSG","6326"]],PRIMEM["Greenwich",0,AUTHORITY["EPSG","8901"]],UNIT["degree",'
-        '0.0174532925199433,AUTHORITY["EPSG","9122"]],AXIS["Latitude",NORTH],AXIS["Longitude",EAST],'
-        'AUTHORITY["EPSG","4326"]]',
+        (
+            'GEOGCS["WGS 84",DATUM["WGS_1984",SPHEROID["WGS 84",6378137,298.257223563,AUTHORITY["EPSG","7030"]],'
+            'AUTHORITY["EPSG","6326"]],PRIMEM["Greenwich",0,AUTHORITY["EPSG","8901"]],UNIT["degree",'
+            '0.0174532925199433,AUTHORITY["EPSG","9122"]],AXIS["Latitude",NORTH],AXIS["Longitude",EAST],'
+            'AUTHORITY["EPSG","4326"]]'
+        ),
     ),
     WEB_MERCATOR: (
         "WGS 84 / Pseudo-Mercator",
-        'PROJCS["WGS 84 / Pseudo-Mercator",GEOGCS["WGS 84",DATUM["WGS_1984",SPHEROID["WGS 84",6378137,'
-        '298.257223563,AUTHORITY["EPSG","7030"]],AUTHORITY["EPSG","6326"]],PRIMEM["Greenwich",0,'
-        'AUTHORITY["EPSG","8901"]],UNIT["degree",0.0174532925199433,AUTHORITY["EPSG","9122"]],'
-        'AUTHORITY["EPSG","4326"]],PROJECTION["Mercator_1SP"],PARAMETER["central_meridian",0],'
-        'PARAMETER["scale_factor",1],PARAMETER["false_easting",0],PARAMETER["false_northing",0],'
-        'UNIT["metre",1,AUTHORITY["EPSG","9001"]],AXIS["Easting",EAST],AXIS["Northing",NORTH],'
-        'EXTENSION["PROJ4","+proj=merc +a=6378137 +b=6378137 +lat_ts=0 +lon_0=0 +x_0=0 +y_0=0 +k=1 +units=m '
-        '+nadgrids=@null +wktext +no_defs"],AUTHORITY["EPSG","3857"]]',
+        (
+            'PROJCS["WGS 84 / Pseudo-Mercator",GEOGCS["WGS 84",DATUM["WGS_1984",SPHEROID["WGS 84",6378137,'
+            '298.257223563,AUTHORITY["EPSG","7030"]],AUTHORITY["EPSG","6326"]],PRIMEM["Greenwich",0,'
+            'AUTHORITY["EPSG","8901"]],UNIT["degree",0.0174532925199433,AUTHORITY["EPSG","9122"]],'
+            'AUTHORITY["EPSG","4326"]],PROJECTION["Mercator_1SP"],PARAMETER["central_meridian",0],'
+            'PARAMETER["scale_factor",1],PARAMETER["false_easting",0],PARAMETER["false_northing",0],'
+            'UNIT["metre",1,AUTHORITY["EPSG","9001"]],AXIS["Easting",EAST],AXIS["Northing",NORTH],'
+            'EXTENSION["PROJ4","+proj=merc +a=6378137 +b=6378137 +lat_ts=0 +lon_0=0 +x_0=0 +y_0=0 +k=1 +units=m '
+            '+nadgrids=@null +wktext +no_defs"],AUTHORITY["EPSG","3857"]]'
+        ),
     ),
 }
 
 Coordinates = NDArray[np.float64]
+_Way = Callable[[Coordinates, Coordinates], tuple[Coordinates, Coordinates]]
 
 
 def read_reference(text: str) -> int:
@@ -125,21 +129,22 @@ def transform(geometries: Geometries, source: int, target: int) -> Geometries:
     return found
 
 
-def _way(source: int, target: int) -> Callable[[Coordinates, Coordinates], tuple[Coordinates, Coordinates]]:
+def _way(source: int, target: int) -> _Way:
     if (source, target) == (WGS84, WEB_MERCATOR):
         return _to_mercator
     if (source, target) == (WEB_MERCATOR, WGS84):
         return _from_mercator
-    return _transformer(source, target)
+    way: _Way = _transformer(source, target).transform
+    return way
 
 
 def _to_mercator(x: Coordinates, y: Coordinates) -> tuple[Coordinates, Coordinates]:
     latitude = np.radians(np.clip(y, -_HIGHEST, _HIGHEST))
-    return np.radians(x) * _RADIUS, np.log(np.tan(math.pi / 4 + latitude / 2)) * _RADIUS
+    return np.radians(x) * _RADIUS, np.arctanh(np.sin(latitude)) * _RADIUS
 
 
 def _from_mercator(x: Coordinates, y: Coordinates) -> tuple[Coordinates, Coordinates]:
-    return np.degrees(x / _RADIUS), np.degrees(2 * np.arctan(np.exp(y / _RADIUS)) - math.pi / 2)
+    return np.degrees(x / _RADIUS), np.degrees(np.arctan(np.sinh(y / _RADIUS)))
 
 
 @lru_cache(maxsize=64)
@@ -149,9 +154,11 @@ def _transformer(source: int, target: int) -> Any:
     from pyproj.exceptions import ProjError
 
     try:
-        return Transformer.from_crs(from_crs, to_crs, always_xy=True).transform
+        return Transformer.from_crs(from_crs, to_crs, always_xy=True)
     except ProjError as error:
-        raise FeatureError(f"there is no way from spatial reference {source} into {target} ({error})") from error
+        raise FeatureError(
+            f"there is no way from spatial reference {source} into {target} ({error})"
+        ) from error
 
 
 def _crs(number: int) -> Any:

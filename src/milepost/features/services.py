@@ -11,11 +11,12 @@ import secrets
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from milepost.features import edits as editing
+from milepost.features.blobs import Bounds
 from milepost.features.definition import Definition, check
 from milepost.features.edits import EditResult, LayerEdits, LayerResults
 from milepost.features.errors import FeatureError, NoSuchServiceError, ServiceExistsError
@@ -28,6 +29,15 @@ SUFFIX: Final = ".FeatureServer"
 DEFINITION: Final = "service.json"
 FILE: Final = "features.gpkg"
 _NAME: Final = re.compile(r"(?:[A-Za-z0-9_-]{1,80}/)?[A-Za-z0-9_-]{1,80}")
+
+
+class Content(NamedTuple):
+    """What the file says of a layer."""
+
+    changed: int
+    """When its features were last changed, in milliseconds since 1970."""
+    bounds: Bounds | None
+    """How far they ever reached; None without any."""
 
 
 class FeatureService:
@@ -87,15 +97,20 @@ class FeatureService:
         """Delete the features that a selection means; see ``milepost.features.edits.delete_where``."""
         return editing.delete_where(self._path, self.definition.layers[layer], selection)
 
-    def last_edits(self) -> list[int]:
-        """When each layer was last changed, in milliseconds since 1970.
+    def contents(self) -> list[Content]:
+        """What the file says of each layer, at little cost.
 
         Raises:
             NoSuchServiceError: the service is gone.
         """
         with reading(self._path) as connection:
-            changed = dict(connection.execute("SELECT table_name, last_change FROM gpkg_contents"))
-        return [milliseconds(changed[each.name]) for each in self.definition.layers]
+            said = {
+                row[0]: Content(milliseconds(row[1]), None if row[2] is None else row[2:])
+                for row in connection.execute(
+                    "SELECT table_name, last_change, min_x, min_y, max_x, max_y FROM gpkg_contents"
+                )
+            }
+        return [said[each.name] for each in self.definition.layers]
 
 
 class FeatureServices:
@@ -195,6 +210,16 @@ class FeatureServices:
     def names(self, folder: str | None = None) -> list[str]:
         """The names of the services of a folder, ``""`` for the root, or of all if None; sorted."""
         return sorted(self._names(folder))
+
+    def described(self, folder: str) -> list[tuple[str, Definition]]:
+        """The names and definitions of the services of a folder, ``""`` for the root, sorted."""
+        found = []
+        for name in self.names(folder):
+            try:
+                found.append((name, self.open(name).definition))
+            except NoSuchServiceError:
+                continue  # deleted at this moment
+        return found
 
     def folders(self) -> list[str]:
         """The folders that have services, sorted."""

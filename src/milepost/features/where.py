@@ -35,7 +35,14 @@ class _Value(NamedTuple):
     known: Any = None
 
 
-_NUMBER, _TEXT, _GUID, _MOMENT, _DAY, _NOTHING = "a number", "text", "a GUID", "a date with time", "a day", "NULL"
+_NUMBER, _TEXT, _GUID, _MOMENT, _DAY, _NOTHING = (
+    "a number",
+    "text",
+    "a GUID",
+    "a date with time",
+    "a day",
+    "NULL",
+)
 
 _KINDS: Final = {
     FieldType.OBJECT_ID: _NUMBER,
@@ -87,14 +94,14 @@ def _reason(error: sqlglot.errors.SqlglotError) -> str:
     return str(error).splitlines()[0][:200]
 
 
-def _only(node: exp.Expression, *names: str) -> None:
+def _only(node: Any, *names: str) -> None:
     """Refuse a node that says more than these parts of it."""
     more = [name for name, part in node.args.items() if part not in (None, False, []) and name not in names]
     if more:
         raise _refused(node)
 
 
-def _refused(node: exp.Expression) -> WhereError:
+def _refused(node: Any) -> WhereError:
     shown = node.sql()
     return WhereError(f"the where clause must not hold {shown[:80]!r}: {_ALLOWED}")
 
@@ -132,23 +139,25 @@ class _Reader:
             case exp.EQ() | exp.NEQ() | exp.GT() | exp.GTE() | exp.LT() | exp.LTE():
                 _only(node, "this", "expression")
                 left, right = self._alike(self.value(node.this), self.value(node.expression))
-                return Clause(f"({left.sql} {_COMPARISONS[type(node)]} {right.sql})", left.values + right.values)
+                return Clause(
+                    f"({left.sql} {_COMPARISONS[type(node)]} {right.sql})", left.values + right.values
+                )
             case exp.Between():
                 _only(node, "this", "low", "high")
-                parts = self._alike(*map(self.value, (node.this, node.args["low"], node.args["high"])))
-                return Clause(f"({parts[0].sql} BETWEEN {parts[1].sql} AND {parts[2].sql})", _all(parts))
+                three = self._alike(*map(self.value, (node.this, node.args["low"], node.args["high"])))
+                return Clause(f"({three[0].sql} BETWEEN {three[1].sql} AND {three[2].sql})", _all(three))
             case exp.In():
                 _only(node, "this", "expressions")
                 if not node.expressions:
                     raise WhereError("the where clause has an empty list after IN")
-                parts = self._alike(*map(self.value, (node.this, *node.expressions)))
-                return Clause(f"({parts[0].sql} IN ({', '.join(each.sql for each in parts[1:])}))", _all(parts))
+                sought, *given = all_of = self._alike(*map(self.value, (node.this, *node.expressions)))
+                return Clause(f"({sought.sql} IN ({', '.join(each.sql for each in given)}))", _all(all_of))
             case exp.Is():
                 _only(node, "this", "expression")
                 if not isinstance(node.expression, exp.Null):
                     raise _refused(node)
-                part = self.value(node.this)
-                return Clause(f"({part.sql} IS NULL)", part.values)
+                asked = self.value(node.this)
+                return Clause(f"({asked.sql} IS NULL)", asked.values)
             case exp.Like() | exp.Escape():
                 return self._like(node)
             case exp.Column() | exp.Literal():
@@ -202,13 +211,20 @@ class _Reader:
                 raise _refused(node)
 
     def _of(self, kind: str, node: Any) -> _Value:
-        part = self.value(node)
+        return self._checked(self.value(node), kind, node)
+
+    @staticmethod
+    def _checked(part: _Value, kind: str, node: Any) -> _Value:
         if part.kind not in (kind, _NOTHING):
-            raise WhereError(f"the where clause has {node.sql()[:80]!r}, which is {part.kind}, where {kind} belongs")
+            raise WhereError(
+                f"the where clause has {node.sql()[:80]!r}, which is {part.kind}, where {kind} belongs"
+            )
         return part
 
     def _field(self, node: exp.Column) -> _Value:
-        field = None if len([part for part in node.args.values() if part]) > 1 else self._layer.field(node.name)
+        field = (
+            None if len([part for part in node.args.values() if part]) > 1 else self._layer.field(node.name)
+        )
         if field is None:
             names = ", ".join(each.name for each in self._layer.all_fields)
             raise WhereError(f"the where clause names {node.sql()[:80]!r}; the fields are {names}")
@@ -229,22 +245,27 @@ class _Reader:
         text = str(node.this.this)
         return _as_day(text) if kind == exp.DType.DATE and len(text.strip()) <= 10 else _as_moment(text)
 
-    def _arithmetic(self, node: exp.Binary) -> _Value:
+    def _arithmetic(self, node: Any) -> _Value:
         left = self.value(node.this)
         if left.kind in (_MOMENT, _DAY) and isinstance(node, exp.Add | exp.Sub):
             return self._later(left, node)
         _only(node, "this", "expression", "typed", "safe")
-        left, right = self._of(_NUMBER, node.this), self._of(_NUMBER, node.expression)
-        return _Value(f"({left.sql} {_ARITHMETIC[type(node)]} {right.sql})", left.values + right.values, _NUMBER)
+        left = self._checked(left, _NUMBER, node.this)  # not read twice: what is nested would be so 2^n times
+        right = self._of(_NUMBER, node.expression)
+        return _Value(
+            f"({left.sql} {_ARITHMETIC[type(node)]} {right.sql})", left.values + right.values, _NUMBER
+        )
 
-    def _later(self, moment: _Value, node: exp.Binary) -> _Value:
+    def _later(self, moment: _Value, node: Any) -> _Value:
         """A date, and so many days or hours before or after it."""
         _only(node, "this", "expression")
         span, unit = node.expression, 86400
         if isinstance(span, exp.Interval):
             name = str(span.args.get("unit") or "").upper().rstrip("S")
             if name not in _UNITS:
-                raise WhereError(f"the where clause has {span.sql()[:80]!r}; an INTERVAL is in {', '.join(_UNITS)}")
+                raise WhereError(
+                    f"the where clause has {span.sql()[:80]!r}; an INTERVAL is in {', '.join(_UNITS)}"
+                )
             span, unit = span.this, _UNITS[name]
         if not isinstance(span, exp.Literal):
             raise _refused(node)
@@ -253,7 +274,9 @@ class _Reader:
             step = timedelta(seconds=seconds)
             start = _moment(moment)
             if start.known is not None:
-                then = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=milliseconds(start.known)) + step
+                then = (
+                    datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=milliseconds(start.known)) + step
+                )
                 return _bound(written(then), _MOMENT)
         except (ValueError, OverflowError):
             raise WhereError(f"the where clause has {node.sql()[:80]!r}, which is no date") from None
@@ -272,7 +295,9 @@ class _Reader:
         if pattern.known is None:
             raise WhereError("the where clause must have a text in quotes after LIKE")
         if left.kind not in (_TEXT, _GUID, _NOTHING):
-            raise WhereError(f"the where clause has {node.this.sql()[:80]!r} before LIKE, which is {left.kind}, no text")
+            raise WhereError(
+                f"the where clause has {node.this.sql()[:80]!r} before LIKE, which is {left.kind}, no text"
+            )
         # GLOB tells capitals from small letters, as LIKE does in standard SQL.
         return Clause(f"({left.sql} GLOB ?)", (*left.values, _glob(pattern.known, escape)))
 
@@ -345,7 +370,9 @@ def _as_day(text: str) -> _Value:
     try:
         return _bound(day_of_text(text), _DAY)
     except ValueError:
-        raise WhereError(f"the where clause has {text[:60]!r} where a day belongs, such as DATE '2026-09-21'") from None
+        raise WhereError(
+            f"the where clause has {text[:60]!r} where a day belongs, such as DATE '2026-09-21'"
+        ) from None
 
 
 def _moment(part: _Value) -> _Value:

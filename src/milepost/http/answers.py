@@ -66,15 +66,22 @@ _environment: Final = Environment(
 )
 
 
-def chosen_format(text: str) -> str:
+def chosen_format(text: str, more: Sequence[str] = ()) -> str:
     """The format a client asks for; html when it asks for none.
+
+    Args:
+        text: its name.
+        more: formats that there are beside html, json and pjson.
 
     Raises:
         ServiceError: there is no such format.
     """
     name = text.strip().lower() or "html"
-    if name not in FORMATS:
-        raise ServiceError(400, f"Parameter 'f': {text[:40]!r} is no format; use html, json or pjson")
+    if name not in (*FORMATS, *more):
+        *others, last = (*FORMATS, *more)
+        raise ServiceError(
+            400, f"Parameter 'f': {text[:40]!r} is no format; use {', '.join(others)} or {last}"
+        )
     return name
 
 

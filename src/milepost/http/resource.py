@@ -168,6 +168,7 @@ class Resources:
         methods: Sequence[str] = METHODS,
         acts: bool = False,
         max_file: int = 0,
+        formats: Sequence[str] = (),
         parameters: Sequence[str] = (),
         document: str = "",
     ) -> list[BaseRoute]:
@@ -179,13 +180,16 @@ class Resources:
             methods: that it takes.
             acts: see ``endpoint``.
             max_file: see ``endpoint``.
+            formats: see ``endpoint``.
             parameters: names of those it reads, beside ``f`` and ``token``.
             document: title of the documentation that it follows.
 
         Raises:
             LookupError: the table of access does not name the path.
         """
-        endpoint = self.endpoint(path, function, methods=methods, acts=acts, max_file=max_file)
+        endpoint = self.endpoint(
+            path, function, methods=methods, acts=acts, max_file=max_file, formats=formats
+        )
         before, bracket, rest = path.partition("[")
         optional, _, after = rest.partition("]")
         summary = (inspect.getdoc(function) or "").partition("\n")[0]
@@ -215,6 +219,7 @@ class Resources:
         methods: Sequence[str] = METHODS,
         acts: bool = False,
         max_file: int = 0,
+        formats: Sequence[str] = (),
     ) -> ASGIApp:
         """An endpoint from a function.
 
@@ -224,6 +229,7 @@ class Resources:
             methods: that it takes; HEAD comes with GET.
             acts: whether a call changes something, so that HEAD is refused.
             max_file: bytes that files may have, instead of the limit of the server for all bodies.
+            formats: in which the function answers by itself, beside those of every resource. Errors are JSON there.
 
         Raises:
             LookupError: the table of access does not name the path.
@@ -250,7 +256,7 @@ class Resources:
                     max_file if max_file and self._knows(access, scope, given.get("token", "")) else 0
                 )
                 parameters, size = await read_parameters(scope, receive, query, self.max_body, file_limit)
-                form = chosen_format(parameters.get("f"))
+                form = chosen_format(parameters.get("f"), formats)
                 if acts:
                     self.gate.refuse_forged(scope, parameters.get("token"), parameters.get(FORM_FIELD))
                 if strict and scope["method"] == "POST" and not parameters.in_body("token", FORM_FIELD):

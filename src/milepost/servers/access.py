@@ -31,10 +31,14 @@ GP_JOBS_SERVER: Final = Access(privileges=_CONTENT | {Privilege.SERVERS})
 SUBMITTING: Final = Access(privileges=frozenset({Privilege.CREATE_CONTENT}))
 """Having something done, and sending files for it: everybody but those who only look on."""
 
+EDITING: Final = Access(privileges=frozenset({Privilege.CREATE_CONTENT, Privilege.EDIT_FEATURES}))
+"""Changing features; each service says beyond that who may change its own."""
+
 _PORTAL: Final = "/sharing/rest/portals/{portal}"
 _USER: Final = "/sharing/rest/community/users/{username}"
 _GP: Final = "/rest/services/[{folder}/]{service}/GPServer"
 _GP_ADMIN: Final = "/admin/services/[{folder}/]{service}.GPServer/jobs"
+_FEATURES: Final = "/rest/services/[{folder}/]{service}/FeatureServer"
 _PRODUCTION_SERVICE: Final = "/rest/services/[{folder}/]{service}/TopographicProductionServer"
 _PRODUCTION: Final = _PRODUCTION_SERVICE + "/jobs"
 
@@ -110,6 +114,16 @@ _COMMON: Final[dict[str, Access]] = {
     f"{_GP}/uploads/{{upload}}": SIGNED_IN,
     f"{_GP}/uploads/{{upload}}/delete": SIGNED_IN,
     "/rest/directories/jobs/{job}/{file}": SIGNED_IN,
+    # Feature services
+    _FEATURES: SIGNED_IN,
+    f"{_FEATURES}/query": SIGNED_IN,
+    f"{_FEATURES}/applyEdits": EDITING,
+    f"{_FEATURES}/{{layer}}": SIGNED_IN,
+    f"{_FEATURES}/{{layer}}/query": SIGNED_IN,
+    f"{_FEATURES}/{{layer}}/addFeatures": EDITING,
+    f"{_FEATURES}/{{layer}}/updateFeatures": EDITING,
+    f"{_FEATURES}/{{layer}}/deleteFeatures": EDITING,
+    f"{_FEATURES}/{{layer}}/applyEdits": EDITING,
     # Enterprise Administrator
     "/admin": ADMINISTRATION,
     "/admin/jobs": ALL_JOBS,

@@ -1,5 +1,6 @@
 """rest/info, rest/services, the list of jobs, and /health."""
 
+import asyncio
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -7,6 +8,7 @@ from urllib.parse import urlencode
 from starlette.routing import BaseRoute
 
 from milepost import __version__
+from milepost.features import FeatureServices
 from milepost.http import Answer, Call, Parameters, Resources, ServiceError, not_found, plain
 from milepost.jobs import Job, JobFilter, Page, Status
 from milepost.manager import JobManager
@@ -29,6 +31,7 @@ class Directory:
     def __init__(
         self,
         manager: JobManager,
+        features: FeatureServices,
         resources: Resources,
         authentication: Callable[[Call], dict[str, Any]],
         *,
@@ -40,6 +43,7 @@ class Directory:
 
         Args:
             manager: of the jobs.
+            features: the feature services.
             resources: what all dialects share.
             authentication: gives what clients must know to sign in, for a call.
             listed: the types of services that lie below ``rest/services``.
@@ -47,6 +51,7 @@ class Directory:
             roots: the other systems that are spoken here, and their paths below the context.
         """
         self._manager = manager
+        self._features = features
         self._resources = resources
         self._authentication = authentication
         self._types = listed
@@ -91,22 +96,26 @@ class Directory:
         """The services of a folder, and the folders."""
         here = call.part("folder")
         known = [each for each in self._manager.catalog.services.values() if each.type in self._types]
-        folders = sorted({each.folder for each in known if each.folder})
+        folders = {each.folder for each in known if each.folder}
+        folders |= {*await asyncio.to_thread(self._features.folders)}
         if here and here not in folders:
             raise not_found(f"Folder {here[:60]}")
         found = sorted((each for each in known if each.folder == here), key=lambda each: each.name)
         root = call.path.rpartition("/")[0] if here else call.path
-        links = {} if here else {f"{name}/": f"{root}/{name}" for name in folders}
-        for each in found:
-            links[each.name] = f"{call.path}/{each.title}/{each.type}"
+        links = {} if here else {f"{name}/": f"{root}/{name}" for name in sorted(folders)}
+        services = [
+            {"name": each.name.rpartition(".")[0], "type": each.type, "description": each.description}
+            for each in found
+        ]
+        for name, about in await asyncio.to_thread(self._features.described, here):
+            services.append({"name": name, "type": "FeatureServer", "description": about.description})
+        for service in services:
+            links[f"{service['name']}.{service['type']}"] = f"{root}/{service['name']}/{service['type']}"
         return Answer(
             {
                 "currentVersion": CURRENT_VERSION,
-                "folders": [] if here else folders,
-                "services": [
-                    {"name": each.name.rpartition(".")[0], "type": each.type, "description": each.description}
-                    for each in found
-                ],
+                "folders": [] if here else sorted(folders),
+                "services": services,
             },
             title=here or "Services",
             crumbs=[("Services", root)] if here else [],

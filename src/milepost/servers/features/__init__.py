@@ -1,0 +1,5 @@
+"""Feature services: layers that GIS clients query and edit."""
+
+from milepost.servers.features.server import TYPE, FeatureDialect
+
+__all__ = ["TYPE", "FeatureDialect"]
