@@ -174,7 +174,8 @@ class FeatureServices:
 
         Args:
             name: of the service.
-            **changes: ``owner``, ``description``, ``editors``, ``everybody_edits``, ``capabilities``, ``max_records``.
+            **changes: ``owner``, ``description``, ``editors``, ``everybody_edits``, ``private``, ``capabilities``,
+                ``max_records``.
 
         Raises:
             NoSuchServiceError: there is none.
