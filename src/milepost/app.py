@@ -33,6 +33,7 @@ from milepost.operations import Catalog, LoadError, load_catalog
 from milepost.security import People, Seals, SecurityError, Tokens, ensure_certificate
 from milepost.servers import features, geoprocessing, mission, production, video
 from milepost.servers.access import access_table
+from milepost.servers.administering import Flavour, errors_of
 from milepost.servers.directory import Directory
 from milepost.servers.enterprise import Enterprise
 from milepost.servers.sharing import (
@@ -54,6 +55,12 @@ log = structlog.get_logger("milepost")
 
 _BACKLOG: Final = 2048
 """Connections that may wait to be accepted."""
+
+BUILT_IN: Final = (
+    "milepost.servers.enterprise.operations.backup",
+    "milepost.servers.enterprise.operations.health",
+)
+"""Modules with operations that every server has."""
 
 TOOLBOX: Final = "milepost.servers.geoprocessing.toolbox"
 TOOLBOX_NEEDS: Final = ("geopandas", "matplotlib", "pyogrio", "pyproj", "shapely")
@@ -122,7 +129,7 @@ class Server:
         base = settings.base_path
         # Where people begin to look, with the front page there.
         fronts = {"/": "/rest", base or "/": "/rest"}
-        refusals = _Refusals(resources)
+        refusals = _Refusals(resources, f"{base}/admin", settings.gp_admin)
         app = Starlette(
             # The mount comes last: with an empty context it takes every path.
             routes=[
@@ -168,7 +175,13 @@ class Server:
         grants = Grants(self.people, self.tokens, self.seals)
         return [
             *geoprocessing.Geoprocessing(self.manager, resources).routes(),
-            *Enterprise(self.manager, resources, self.settings.gp_admin).routes(),
+            *Enterprise(
+                self.manager,
+                resources,
+                self.settings.gp_admin,
+                self.settings.data,
+                certificate_file(self.settings),
+            ).routes(),
             *geoprocessing.Administration(self.manager, resources, self.settings.gp_admin).routes(),
             *features.FeatureDialect(self.features, resources).routes(),
             *Directory(
@@ -218,22 +231,29 @@ def _to(path: str) -> Callable[[Request], Response]:
 class _Refusals:
     """Answers what no route takes, in the format that the request asks for."""
 
-    def __init__(self, resources: Resources):
+    def __init__(self, resources: Resources, administration: str, flavour: Flavour):
         self._resources = resources
+        self._administration = re.compile(re.escape(administration) + "(?:/|$)")
+        self._administrators = resources.with_errors(errors_of(flavour))
+
+    def _of(self, request: Request) -> Resources:
+        """Those whose dialect the path belongs to."""
+        found = self._administration.match(request.scope["path"])
+        return self._administrators if found else self._resources
 
     async def no_such_resource(self, request: Request, _: Exception) -> Response:
         error = ServiceError(404, "There is no such resource", [request.scope["path"][:200]])
-        return await self._resources.refuse(request.scope, request.receive, error)
+        return await self._of(request).refuse(request.scope, request.receive, error)
 
     async def wrong_method(self, request: Request, error: Exception) -> Response:
         allowed = (getattr(error, "headers", None) or {}).get("Allow", "GET, POST")
         if request.method == "OPTIONS":
             return Response(status_code=204, headers={"Allow": allowed})
         refusal = ServiceError(405, f"{request.method} is not allowed here, only {allowed}")
-        return await self._resources.refuse(request.scope, request.receive, refusal)
+        return await self._of(request).refuse(request.scope, request.receive, refusal)
 
     async def own_fault(self, request: Request, _: Exception) -> Response:
-        return await self._resources.refuse(request.scope, None, own_fault(request.scope))
+        return await self._of(request).refuse(request.scope, None, own_fault(request.scope))
 
 
 def serve(settings: Settings, on_ready: Callable[[str, str | None], None]) -> None:
@@ -330,8 +350,8 @@ class _Web(uvicorn.Server):
 
 
 def operation_sources(settings: Settings) -> list[str]:
-    """Where operations come from: the toolbox if it can run here, and what the settings name."""
-    sources = list(settings.operations)
+    """Where operations come from: this server, the toolbox if it can run here, and what the settings name."""
+    sources = [*BUILT_IN, *settings.operations]
     if settings.toolbox:
         missing = [name for name in TOOLBOX_NEEDS if importlib.util.find_spec(name) is None]
         if missing:
@@ -380,6 +400,11 @@ def _listen(settings: Settings) -> socket.socket:
             f"cannot listen on {settings.host} port {settings.port}: {error.strerror}{cure}"
         ) from error
     return listener
+
+
+def certificate_file(settings: Settings) -> Path | None:
+    """The certificate that the server shows; None without TLS."""
+    return (settings.certificate or settings.data / "tls" / "certificate.pem") if settings.tls else None
 
 
 def _certificate(settings: Settings) -> tuple[str, str] | None:

@@ -219,7 +219,7 @@ class JobManager:
                 return job
         raise UnknownJob(job_id)
 
-    # -- changing ----------------------------------------------------------------------------
+    # -- changing: the engine, which listens to the store, does what is asked for --------------
 
     async def cancel(self, job_id: str, by: str) -> Job:
         """Ask for the end of a job; it is CANCELLING then, and CANCELLED once all is undone.
@@ -228,7 +228,7 @@ class JobManager:
             UnknownJob: there is no such job.
             IllegalMove: it has ended, or is being cancelled already.
         """
-        job = await self._engine.cancel(job_id, by)
+        job = await self._store.append(job_id, ev.CancelRequested(at=_now(), by=by))
         log.info("cancel requested", job=job_id, by=by)
         return job
 
@@ -239,7 +239,7 @@ class JobManager:
             UnknownJob: there is no such job.
             IllegalMove: it holds still already, or is ending, or has ended.
         """
-        job = await self._engine.pause(job_id, by)
+        job = await self._store.append(job_id, ev.PauseRequested(at=_now(), by=by))
         log.info("pause requested", job=job_id, by=by)
         return job
 
@@ -250,7 +250,7 @@ class JobManager:
             UnknownJob: there is no such job.
             IllegalMove: it is not paused.
         """
-        job = await self._engine.resume(job_id, by)
+        job = await self._store.append(job_id, ev.ResumeRequested(at=_now(), by=by))
         log.info("resume requested", job=job_id, by=by)
         return job
 
@@ -291,6 +291,10 @@ class JobManager:
         if not self._engine.ready:
             found.append("no instances can be started")
         return found
+
+    async def try_instances(self) -> dict[str, str]:
+        """Start an instance of each service and let it go again; by service, why none could be started, or nothing."""
+        return await self._engine.try_instances()
 
     # -- uploads -----------------------------------------------------------------------------
 

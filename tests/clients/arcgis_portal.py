@@ -1,5 +1,6 @@
 """People sign in to the portal, in each way that the package ``arcgis`` knows."""
 
+from functools import cache
 from typing import Any
 
 from arcgis.geoprocessing import import_toolbox
@@ -7,6 +8,11 @@ from arcgis.gis import GIS
 from stories import GIVEN, refusal, tell
 
 SERVER, PASSWORD = GIVEN["server"], GIVEN["password"]
+
+
+@cache
+def _signed_in(username: str) -> GIS:
+    return GIS(SERVER, username, PASSWORD)
 
 
 def _seen(gis: GIS) -> dict[str, Any]:
@@ -23,7 +29,7 @@ def _seen(gis: GIS) -> dict[str, Any]:
 
 
 def password_on_the_sign_in_page() -> Any:
-    return _seen(GIS(SERVER, "admin", PASSWORD))
+    return _seen(_signed_in("admin"))
 
 
 def password_for_a_token() -> Any:
@@ -35,7 +41,7 @@ def token_from_elsewhere() -> Any:
 
 
 def somebody_who_is_no_administrator() -> Any:
-    return _seen(GIS(SERVER, "ann", PASSWORD))
+    return _seen(_signed_in("ann"))
 
 
 def program_with_an_id() -> Any:
@@ -61,7 +67,7 @@ def wrong_token() -> Any:
 
 
 def people_who_come_and_go() -> Any:
-    gis = GIS(SERVER, "admin", PASSWORD)
+    gis = _signed_in("admin")
     kim = gis.users.create(
         username="kim",
         password=PASSWORD,
@@ -87,7 +93,7 @@ def people_who_come_and_go() -> Any:
 
 
 def tool_of_the_portal() -> Any:
-    gis = GIS(SERVER, "ann", PASSWORD)
+    gis = _signed_in("ann")
     tools = import_toolbox(f"{SERVER}/rest/services/Tests/Every/GPServer", gis=gis)
     return len(tools.parcels(count=3, gis=gis).features)
 

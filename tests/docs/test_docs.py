@@ -13,6 +13,7 @@ import pytest
 from milepost import Service
 from milepost.cli import main
 from milepost.jobs import Status
+from milepost.security import PRIVILEGES_OF, Privilege, Role
 from tests.docs import resources_page
 from tests.running import RunningServer, wait_for_job
 
@@ -50,6 +51,15 @@ def test_every_setting_of_a_service_is_described_with_its_default():
         assert row, name
         shown = row[1].strip("`")
         assert shown == (f"{default:g}" if isinstance(default, int | float) else default), name
+
+
+def test_every_role_and_privilege_is_described():
+    described = (ROOT / "docs/how-to/people-and-tokens.md").read_text()
+    for role in Role:
+        assert f"| `{role}` | `{role.identifier}` |" in described
+    for privilege in Privilege:
+        roles = ", ".join(role for role in Role if privilege in PRIVILEGES_OF[role])
+        assert f"| {privilege.printed} | `{privilege}` | {roles} |" in described
 
 
 def test_every_resource_is_described():

@@ -34,6 +34,14 @@ def at_work(job: Job) -> list[psutil.Process]:
     return [each for each in tree(job) if each.status() not in still]
 
 
+def at_work_of(job: Job) -> list[psutil.Process]:
+    """The same for a job whose instance may be gone."""
+    try:
+        return at_work(job)
+    except psutil.NoSuchProcess:
+        return []
+
+
 def sizes(place: Path) -> dict[str, int]:
     return {each.name: each.stat().st_size for each in place.iterdir()}
 
@@ -463,6 +471,31 @@ async def test_pause_against_success(house: House) -> None:
         about = f"seed {seed}, race {number}, moment {moment}: {await statuses(house, job)}"
         assert (job.status, job.attempt) == (Status.SUCCEEDED, 1), about
     assert ends <= {Status.PAUSED, Status.SUCCEEDED}
+
+
+async def test_pause_against_a_crash(house: House, place: Path) -> None:
+    """No crash undoes a pause, and no pause the retries."""
+    seed = random.randrange(2**32)
+    dice = random.Random(seed)
+    for number in range(RACES // 4):
+        traces = place / str(number)
+        traces.mkdir()
+        job = await house.submit("crash_twice", place=str(traces))
+        for _ in range(3):
+            moment = job.sequence + dice.randrange(5)
+            await house.until(job.id, lambda job, least=moment: job.sequence > least or job.status.ended)
+            try:
+                await house.manager.pause(job.id, "ann")
+                job = await house.until(job.id, lambda job: job.status is Status.PAUSED or job.status.ended)
+                assert job.status.ended or not at_work_of(job)
+                job = await house.manager.resume(job.id, "ann")
+            except IllegalMove:
+                job = await house.manager.get(job.id)
+        job = await house.manager.finished(job.id)
+        about = f"seed {seed}, race {number}: {job.error}: {await statuses(house, job)}"
+        assert job.status is Status.SUCCEEDED, about
+        assert await house.result(job) == 42, about
+        assert lines(traces, "done").count("first") == 1, about
 
 
 async def test_many_jobs_can_be_paused_at_once(house: House, place: Path) -> None:

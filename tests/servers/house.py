@@ -8,14 +8,14 @@ from typing import Any
 import httpx
 import pytest
 
-from milepost.app import Server
+from milepost.app import BUILT_IN, Server
 from milepost.jobs import Job
 from milepost.operations import load_catalog
 from milepost.security import Role
 from milepost.settings import Settings
 from tests.running import PASSWORD
 
-SOURCES = ["tests.servers.dialect_operations"]
+SOURCES = [*BUILT_IN, "tests.servers.dialect_operations"]
 
 
 class House:

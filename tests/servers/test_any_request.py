@@ -106,6 +106,19 @@ async def test_any_request(asked: Asked) -> None:
     await asyncio.to_thread(ask)
 
 
+@pytest.mark.parametrize("path", ["/admin/none", "/admin/jobs/a/b/c", "/administration", "/rest/none/x/y/z"])
+async def test_what_is_no_resource_is_refused_in_the_envelope_of_its_dialect(asked: Asked, path: str) -> None:
+    said = (await asked.clients["root"].post(path, data={"f": "json"})).json()
+    if path.startswith("/admin/") and asked.house.server.settings.gp_admin == "server":
+        assert said == {
+            "status": "error",
+            "messages": ["There is no such resource", f"/arcgis{path}"],
+            "code": 404,
+        }
+    else:
+        assert said["error"]["code"] == 404
+
+
 def check(answer: httpx.Response, path: str) -> None:
     """What is true of every answer."""
     assert "Traceback" not in answer.text

@@ -128,6 +128,11 @@ async def jobs(house: House) -> list[Job]:
         ),
         await house.run("Video.VideoServer", "add_layer", **layer),
     ]
+    owner = {"owner": "root"}
+    ended += [
+        await house.run("System/Safety.SystemServer", "create_backup", backup="first", **owner),
+        await house.run("System/Health.SystemServer", "run_health_check", **owner),
+    ]
     going = [
         await house.submit("Tests/Small.GPServer", "last"),
         await house.submit("Mission.MissionServer", "wait"),

@@ -4,8 +4,11 @@ import sys
 
 import click
 
+from milepost.cli.backup import backup
 from milepost.cli.demo import demo
+from milepost.cli.health import health
 from milepost.cli.jobs import cancel, pause, resume, submit, watch
+from milepost.cli.restore import restore
 from milepost.cli.serve import serve
 from milepost.cli.server import jobs, token
 from milepost.cli.user import user
@@ -32,5 +35,19 @@ def main() -> None:
             reconfigure(errors="replace")
 
 
-for command in (serve, demo, user, token, submit, jobs, watch, cancel, pause, resume):
+for command in (
+    serve,
+    demo,
+    user,
+    token,
+    submit,
+    jobs,
+    watch,
+    cancel,
+    pause,
+    resume,
+    backup,
+    restore,
+    health,
+):
     main.add_command(command)

@@ -9,7 +9,7 @@ from typing import Any, Final
 import structlog
 
 from milepost.engine.accounts import interruption
-from milepost.engine.instances import Template
+from milepost.engine.instances import StartError, Template
 from milepost.engine.pool import TEND_EVERY, Pool
 from milepost.engine.processes import kill_leftovers
 from milepost.engine.queue import Queue
@@ -23,6 +23,9 @@ log = structlog.get_logger("milepost.engine")
 
 
 _OWN_FAULT: Final = "the server met an error of its own"
+
+TRY_LIMIT: Final = 20.0
+"""Seconds in which an instance must start when one is started to see whether it can."""
 
 STORE_RETRY: Final = 5.0
 """Seconds until a job is taken up again that the store failed."""
@@ -80,37 +83,26 @@ class Engine:
         """Whether instances can be started."""
         return self._template.ready
 
+    async def try_instances(self) -> dict[str, str]:
+        """Start an instance of each service and let it go again; by service, why none could be started, or nothing."""
+        found = {}
+        for name, pool in self._pools.items():
+            found[name] = ""
+            try:
+                async with asyncio.timeout(TRY_LIMIT):
+                    instance = await self._template.fork(pool.service.memory_limit)
+            except StartError as error:
+                found[name] = str(error)
+            except TimeoutError:
+                found[name] = f"no instance had started after {TRY_LIMIT:g} s"
+            else:
+                instance.discard()
+        return found
+
     def waits(self, service: str) -> bool:
         """Whether a job that is submitted now has to wait for others."""
         queue, pool = self._queues.get(service), self._pools.get(service)
         return bool(queue) or (pool is not None and pool.full)
-
-    async def cancel(self, job_id: str, by: str) -> Job:
-        """Ask for the end of a job; returns it as it is once the request is durable.
-
-        Raises:
-            UnknownJob: there is no such job.
-            IllegalMove: it has ended, or is being cancelled already.
-        """
-        return await self._store.append(job_id, ev.CancelRequested(at=_now(), by=by))
-
-    async def pause(self, job_id: str, by: str) -> Job:
-        """Ask a job to hold still; returns it as it is once the request is durable.
-
-        Raises:
-            UnknownJob: there is no such job.
-            IllegalMove: it holds still already, or is ending, or has ended.
-        """
-        return await self._store.append(job_id, ev.PauseRequested(at=_now(), by=by))
-
-    async def resume(self, job_id: str, by: str) -> Job:
-        """Ask a paused job to go on; returns it as it is once the request is durable.
-
-        Raises:
-            UnknownJob: there is no such job.
-            IllegalMove: it is not paused.
-        """
-        return await self._store.append(job_id, ev.ResumeRequested(at=_now(), by=by))
 
     async def stop(self) -> None:
         """Stop in good order: what runs is interrupted and goes on when the server is started again."""

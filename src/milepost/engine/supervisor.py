@@ -96,6 +96,8 @@ class Supervisor:
                 await self._end(job, job.rolling_back, job.reason)
             elif job.status is Status.CANCELLING:
                 await self._end(job, "cancelled", "")
+            elif job.status in (Status.PAUSE_PENDING, Status.PAUSED):
+                return  # in the moment when its turn came
             elif operation is None:
                 gone = f"the operation {job.operation!r} of {job.service} is no longer offered here"
                 await self._end(job, "failed", gone)

@@ -1,6 +1,7 @@
 """Answers: the same content as html, json or pjson."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, Final
 
@@ -64,6 +65,19 @@ class Answer(msgspec.Struct, frozen=True):
 _environment: Final = Environment(
     loader=PackageLoader("milepost.http"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
 )
+
+
+def _is_moment(value: Any) -> bool:
+    """Whether a number can only be milliseconds since the epoch: from 2001 to 2286."""
+    return isinstance(value, int) and 10**12 <= value < 10**13
+
+
+def _utc(milliseconds: int) -> str:
+    return f"{datetime.fromtimestamp(milliseconds // 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+_environment.tests["moment"] = _is_moment
+_environment.filters["utc"] = _utc
 
 
 def chosen_format(text: str, more: Sequence[str] = ()) -> str:

@@ -28,6 +28,9 @@ GP_JOBS_KUBERNETES: Final = Access(
 GP_JOBS_SERVER: Final = Access(privileges=_CONTENT | {Privilege.SERVERS})
 """The jobs of a geoprocessing service, in the two flavours of the admin API."""
 
+SAFETY: Final = Access(privileges=frozenset({Privilege.SECURITY}))
+"""The backups of the site, and its health."""
+
 SUBMITTING: Final = Access(privileges=frozenset({Privilege.CREATE_CONTENT}))
 """Having something done, and sending files for it: everybody but those who only look on."""
 
@@ -136,6 +139,17 @@ _COMMON: Final[dict[str, Access]] = {
     "/admin/jobs/{job}/cancel": ALL_JOBS,
     "/admin/services": ALL_JOBS,
     "/admin/services/{folder}": ALL_JOBS,
+    "/admin/healthCheck": SAFETY,
+    "/admin/healthCheck/run": SAFETY,
+    "/admin/healthCheck/{report}": SAFETY,
+    "/admin/system": SAFETY,
+    "/admin/system/backups": SAFETY,
+    "/admin/system/backups/create": SAFETY,
+    "/admin/system/backups/{backup}": SAFETY,
+    "/admin/system/backups/{backup}/verify": SAFETY,
+    # A backup holds the signing key, which makes whoever has it an administrator.
+    "/admin/system/backups/{backup}/download": ADMINISTRATORS,
+    "/admin/system/backups/{backup}/delete": ADMINISTRATORS,
     # Mission
     "/mission": ANYBODY,
     "/mission/rest": ANYBODY,

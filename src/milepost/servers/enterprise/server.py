@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from itertools import islice
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -18,8 +19,11 @@ from milepost.servers.administering import (
     require_post,
 )
 from milepost.servers.enterprise import wire
+from milepost.servers.enterprise.backups import Backups
+from milepost.servers.enterprise.health import Health
 from milepost.servers.enterprise.services import Services
 from milepost.servers.enterprise.starting import SYNCHRONOUS
+from milepost.servers.enterprise.system import System
 from milepost.servers.results import result_value
 
 VERSION: Final = "11.4.0"
@@ -28,6 +32,7 @@ VERSION: Final = "11.4.0"
 LISTED: Final = 10_000
 """Jobs in the list, the newest: the document knows no pages of it."""
 
+_RESOURCES: Final = ("jobs", "services", "system", "healthCheck")
 _CHUNK: Final = 1000
 _LINKS: Final = 50
 
@@ -35,11 +40,29 @@ _LINKS: Final = 50
 class Enterprise:
     """The Enterprise Administrator dialect over the jobs of one manager."""
 
-    def __init__(self, manager: JobManager, resources: Resources, flavour: Flavour):
-        """With what all dialects share; ``flavour`` is that of the services' part of the admin API."""
+    def __init__(
+        self,
+        manager: JobManager,
+        resources: Resources,
+        flavour: Flavour,
+        data: Path,
+        certificate: Path | None,
+    ):
+        """With what all dialects share.
+
+        Args:
+            manager: of the jobs.
+            resources: makes the resources.
+            flavour: of the services' part of the admin API.
+            data: the data folder of the site.
+            certificate: the file of the certificate that the server shows; None without TLS.
+        """
         self._manager = manager
         self._resources = resources.with_errors(error_object)
         self._services = Services(manager, resources, flavour)
+        self._system = System(resources)
+        self._backups = Backups(manager, resources, data)
+        self._health = Health(manager, resources, certificate)
 
     def routes(self) -> list[BaseRoute]:
         """The routes, below the context."""
@@ -50,14 +73,17 @@ class Enterprise:
             *at("/admin/jobs/{job}", self.job, document="Job"),
             *at("/admin/jobs/{job}/cancel", self.cancel, acts=True),
             *self._services.routes(),
+            *self._system.routes(),
+            *self._backups.routes(),
+            *self._health.routes(),
         ]
 
     async def root(self, call: Call) -> Answer:
         """Version, and what is administered."""
         return Answer(
-            {"currentVersion": VERSION, "fullVersion": VERSION, "resources": ["jobs", "services"]},
+            {"currentVersion": VERSION, "fullVersion": VERSION, "resources": list(_RESOURCES)},
             title="Administration",
-            links={name: f"{call.path}/{name}" for name in ("jobs", "services")},
+            links={name: f"{call.path}/{name}" for name in _RESOURCES},
         )
 
     async def jobs(self, call: Call) -> Answer:

@@ -10,6 +10,9 @@ from milepost.manager import JobManager
 from milepost.operations import Service
 from milepost.servers.administering import Flavour, errors_of
 
+_OWN: Final = "SystemServer"
+"""The type of the services that do the work of the admin API itself; they are nobody's to administer."""
+
 _WITH_JOBS: Final = "GPServer"
 """The type of services whose jobs are resources of the admin API."""
 
@@ -33,7 +36,7 @@ class Services:
     async def folder(self, call: Call) -> Answer:
         """The services of a folder, and the folders."""
         here = call.part("folder")
-        known = self._manager.catalog.services.values()
+        known = [each for each in self._manager.catalog.services.values() if each.type != _OWN]
         folders = sorted({each.folder for each in known if each.folder})
         if here and here not in folders:
             raise not_found(f"Folder {here[:60]}")

@@ -1,5 +1,6 @@
 """Operations of the admin API that run as jobs: waited for, or followed by their job with ``async=true``."""
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from starlette.responses import RedirectResponse, Response
@@ -23,6 +24,7 @@ async def run_as_job(
     name: str,
     resource: str,
     always_async: bool = False,
+    accepted: Callable[[Job], object] | None = None,
 ) -> Answer | Response:
     """Run an operation as a job, and answer as the documents do.
 
@@ -34,6 +36,7 @@ async def run_as_job(
         name: of the operation in the admin API, in camel case, such as ``editService``.
         resource: what it works on, such as ``Proximity.GPServer``.
         always_async: whether no client waits.
+        accepted: is told of the job once it can no longer be lost.
 
     Raises:
         InputError: an input does not fit; there is no job.
@@ -48,6 +51,8 @@ async def run_as_job(
             operation, values, owner=call.person.username, request=call.request_id, attributes=attributes
         )
     ).job
+    if accepted is not None:
+        accepted(job)
     if waits:
         return _outcome(await manager.finished(job.id), name)
     job_id = wire.job_id(job)

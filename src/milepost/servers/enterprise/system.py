@@ -1,0 +1,32 @@
+"""The deployment's own parts, below ``/admin/system``."""
+
+from typing import Final
+from urllib.parse import urlsplit
+
+from starlette.routing import BaseRoute
+
+from milepost.http import Answer, Call, Resources
+from milepost.servers.administering import error_object
+
+_PARTS: Final = ("backups",)
+
+
+class System:
+    """The front page of the parts."""
+
+    def __init__(self, resources: Resources):
+        """With what all dialects share."""
+        self._resources = resources.with_errors(error_object)
+
+    def routes(self) -> list[BaseRoute]:
+        """The routes, below the context."""
+        return self._resources.at("/admin/system", self.system, document="System")
+
+    async def system(self, call: Call) -> Answer:
+        """The parts of the deployment that are administered."""
+        return Answer(
+            {"resources": list(_PARTS)},
+            title="System",
+            crumbs=[("Administration", f"{urlsplit(call.base).path}/admin")],
+            links={name: f"{call.path}/{name}" for name in _PARTS},
+        )
