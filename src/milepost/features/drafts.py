@@ -4,10 +4,8 @@ For work that takes its time and may be interrupted: every call may come again, 
 and does only what is not done yet. What is begun and never published goes with ``delete_service``.
 """
 
-import os
-import shutil
 import secrets
-from pathlib import Path
+import shutil
 from typing import Final
 
 import msgspec

@@ -4,13 +4,13 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
-from milepost.features import Definition, Draft, FeatureServices, Layer, delete_service
+from milepost.features import Draft, FeatureServices, delete_service
 from milepost.operations import Run, Service, operation, site
-from milepost.servers.mission.layers import GROUPS, Group, definition, web_map
+from milepost.servers.mission.layers import GROUPS, definition, web_map
 from milepost.servers.mission.records import (
     Channel,
     LayerOfMission,
@@ -24,7 +24,7 @@ from milepost.servers.mission.records import (
 MISSION: Final = Service(
     name="Mission.MissionServer",
     description="Missions: layers and maps for people who work together in the field.",
-    min_instances=1,
+    min_instances=0,
     max_instances=4,
     max_usage_time=600.0,
 )
@@ -40,19 +40,19 @@ def remove_mission(data: str, mission_id: str) -> None:
 
 
 @operation(service=MISSION, retries=2)
-def create_mission(run: Run, mission_id: str, owner: str, plan: str) -> str:
+def create_mission(run: Run, mission_id: str, username: str, plan: str) -> str:
     """Make a mission: its layers, its map, and itself.
 
     Args:
         run: of the job.
         mission_id: of the mission that is to be.
-        owner: username of its owner.
+        username: of its owner.
         plan: what it is to be, as JSON.
     """
     data = site.data_folder()
     wanted = msgspec.json.decode(plan, type=Plan)
-    mission = _planned(mission_id, owner, wanted)
-    draft = Draft(FeatureServices(data), mission.service, definition(owner, wanted.title))
+    mission = _planned(mission_id, username, wanted)
+    draft = Draft(FeatureServices(data), mission.service, definition(username, wanted.title))
     if not run.has_done("begun"):
         run.plan_stages(*CREATED)
         run.message("Started mission creation.", code=1500)

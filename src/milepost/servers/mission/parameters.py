@@ -40,7 +40,9 @@ def create_fields() -> tuple[Field, ...]:
         Field("snippet", "Summary"),
         Field("description", "Description", kind="long"),
         Field("tags", "Tags", help="Separated by commas"),
-        Field("capabilities", "Capabilities", help=f"Some of {', '.join(CAPABILITIES)}; all of them if empty"),
+        Field(
+            "capabilities", "Capabilities", help=f"Some of {', '.join(CAPABILITIES)}; all of them if empty"
+        ),
         Field("extent", "Extent", help="West, south, east and north in degrees; the world if empty"),
     )
 

@@ -41,9 +41,7 @@ _MIGRATIONS: Final = (
 _SEEN: Final = (
     "withdrawn = 0 AND (? = '' OR owner = ? OR id IN (SELECT mission FROM members WHERE username = ?))"
 )
-_ONE: Final = (
-    "SELECT record FROM missions WHERE withdrawn = 0 AND (id = ? OR group_id = ? OR layers_item = ? OR map_item = ?)"
-)
+_ONE: Final = "SELECT record FROM missions WHERE withdrawn = 0 AND (id = ? OR group_id = ? OR layers_item = ? OR map_item = ?)"
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -247,7 +245,8 @@ class Missions:
             )
             connection.execute("DELETE FROM members WHERE mission = ?", (mission_id,))
             connection.executemany(
-                "INSERT OR IGNORE INTO members VALUES (?, ?)", [(mission_id, each) for each in changed.members]
+                "INSERT OR IGNORE INTO members VALUES (?, ?)",
+                [(mission_id, each) for each in changed.members],
             )
         return changed
 

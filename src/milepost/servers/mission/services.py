@@ -58,7 +58,9 @@ class MissionResources:
         whose = "" if call.person.role is Role.ADMINISTRATOR else call.person.username
         missions, total = await asyncio.to_thread(self._missions.page, whose, start=start, limit=limit)
         said = describing.catalog(missions, start=start, limit=limit, total=total)
-        links = {f"{each.plan.title} ({each.id[:8]})": f"{call.path}/{each.id}/MissionServer" for each in missions}
+        links = {
+            f"{each.plan.title} ({each.id[:8]})": f"{call.path}/{each.id}/MissionServer" for each in missions
+        }
         if said["nextStart"] > 0:
             links["Older"] = f"{call.path}?{urlencode({'start': said['nextStart'], 'num': limit})}"
         create = f"{SERVICES}/createMission"
@@ -77,7 +79,7 @@ class MissionResources:
         mission_id = new_id()
         values = {
             "mission_id": mission_id,
-            "owner": call.person.username,
+            "username": call.person.username,
             "plan": msgspec.json.encode(plan).decode(),
         }
         job = await self._starter.start(
@@ -86,7 +88,9 @@ class MissionResources:
         if not waits:
             return accepted(call, job)
         await self._starter.finished(job)
-        return Answer({"success": True, "missionId": mission_id, "itemId": mission_id}, title="Create mission")
+        return Answer(
+            {"success": True, "missionId": mission_id, "itemId": mission_id}, title="Create mission"
+        )
 
     async def mission(self, call: Call) -> Answer:
         """A mission: who it is for, what it offers, and where its layers are."""
@@ -100,7 +104,11 @@ class MissionResources:
             for each in channel.layers
         }
         return Answer(
-            describing.mission(about, call.base), title=about.plan.title, crumbs=above(call), links=layers, forms=forms
+            describing.mission(about, call.base),
+            title=about.plan.title,
+            crumbs=above(call),
+            links=layers,
+            forms=forms,
         )
 
     async def delete(self, call: Call) -> Answer | Response:
