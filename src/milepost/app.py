@@ -35,7 +35,7 @@ from milepost.servers import features, geoprocessing, mission, production, video
 from milepost.servers.access import access_table
 from milepost.servers.administering import Flavour, errors_of
 from milepost.servers.directory import Directory
-from milepost.servers.enterprise import Enterprise
+from milepost.servers.enterprise import Enterprise, RegistryEdits, read_networks
 from milepost.servers.sharing import (
     BrowserSignIn,
     Community,
@@ -59,6 +59,7 @@ _BACKLOG: Final = 2048
 BUILT_IN: Final = (
     "milepost.servers.enterprise.operations.backup",
     "milepost.servers.enterprise.operations.health",
+    "milepost.servers.enterprise.operations.registries",
     "milepost.servers.mission.operations",
 )
 """Modules with operations that every server has."""
@@ -108,6 +109,7 @@ class Server:
         self.missions: Final = mission.Missions(settings.data)
         self.seals: Final = Seals(settings.data / "token.key")
         self.settings: Final = settings
+        self._registry: Final = RegistryEdits(settings.data, self.manager, settings.registry_networks)
 
     async def start(self) -> None:
         """Take up what an earlier process left.
@@ -117,9 +119,11 @@ class Server:
         """
         await self.engine.start()
         await self.manager.finish_deletions()
+        await self._registry.start()
 
     async def stop(self) -> None:
         """Stop in good order."""
+        await self._registry.stop()
         await self.engine.stop()
         await self.store.close()
         self.people.close()
@@ -184,6 +188,7 @@ class Server:
                 self.settings.gp_admin,
                 self.settings.data,
                 certificate_file(self.settings),
+                self._registry,
             ).routes(),
             *geoprocessing.Administration(self.manager, resources, self.settings.gp_admin).routes(),
             *features.FeatureDialect(self.features, resources).routes(),
@@ -281,6 +286,7 @@ async def _serve(settings: Settings, on_ready: Callable[[str, str | None], None]
     sources = operation_sources(settings)
     try:
         _check_context(settings.context)
+        _check_networks(settings.registry_networks)
         catalog = load_catalog(sources)
         listener = _listen(settings)
         certificate = _certificate(settings)
@@ -442,3 +448,10 @@ def _check_context(context: str) -> None:
         raise StartupError(
             f"the context {context!r} cannot be part of a URL; use letters, digits, '.', '_' and '-'"
         )
+
+
+def _check_networks(networks: tuple[str, ...]) -> None:
+    try:
+        read_networks(networks)
+    except ValueError as error:
+        raise StartupError(f"--registry-network: {error}") from None

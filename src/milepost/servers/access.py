@@ -150,6 +150,9 @@ _COMMON: Final[dict[str, Access]] = {
     # A backup holds the signing key, which makes whoever has it an administrator.
     "/admin/system/backups/{backup}/download": ADMINISTRATORS,
     "/admin/system/backups/{backup}/delete": ADMINISTRATORS,
+    "/admin/system/containerregistries": ADMINISTRATORS,
+    "/admin/system/containerregistries/{registry}": ADMINISTRATORS,
+    "/admin/system/containerregistries/{registry}/edit": ADMINISTRATORS,
     # Mission
     "/mission": ANYBODY,
     "/mission/rest": ANYBODY,

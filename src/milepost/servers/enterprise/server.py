@@ -21,6 +21,8 @@ from milepost.servers.administering import (
 from milepost.servers.enterprise import wire
 from milepost.servers.enterprise.backups import Backups
 from milepost.servers.enterprise.health import Health
+from milepost.servers.enterprise.registries import Registries
+from milepost.servers.enterprise.registry.edits import RegistryEdits
 from milepost.servers.enterprise.services import Services
 from milepost.servers.enterprise.starting import SYNCHRONOUS
 from milepost.servers.enterprise.system import System
@@ -47,6 +49,7 @@ class Enterprise:
         flavour: Flavour,
         data: Path,
         certificate: Path | None,
+        registry: RegistryEdits,
     ):
         """With what all dialects share.
 
@@ -56,6 +59,7 @@ class Enterprise:
             flavour: of the services' part of the admin API.
             data: the data folder of the site.
             certificate: the file of the certificate that the server shows; None without TLS.
+            registry: edits the container registry.
         """
         self._manager = manager
         self._resources = resources.with_errors(error_object)
@@ -63,6 +67,7 @@ class Enterprise:
         self._system = System(resources)
         self._backups = Backups(manager, resources, data)
         self._health = Health(manager, resources, certificate)
+        self._registries = Registries(resources, registry)
 
     def routes(self) -> list[BaseRoute]:
         """The routes, below the context."""
@@ -76,6 +81,7 @@ class Enterprise:
             *self._system.routes(),
             *self._backups.routes(),
             *self._health.routes(),
+            *self._registries.routes(),
         ]
 
     async def root(self, call: Call) -> Answer:
