@@ -9,7 +9,7 @@ import re
 import signal
 import socket
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -286,6 +286,7 @@ async def _serve(settings: Settings, on_ready: Callable[[str, str | None], None]
     sources = operation_sources(settings)
     try:
         _check_context(settings.context)
+        _check_redirects(settings.redirect_uris)
         _check_networks(settings.registry_networks)
         catalog = load_catalog(sources)
         listener = _listen(settings)
@@ -455,3 +456,12 @@ def _check_networks(networks: tuple[str, ...]) -> None:
         read_networks(networks)
     except ValueError as error:
         raise StartupError(f"--registry-network: {error}") from None
+
+
+def _check_redirects(uris: Sequence[str]) -> None:
+    for uri in uris:
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*:[!-~]+", uri) or {*uri} & {*' \\"<>#*'}:
+            raise StartupError(
+                f"--redirect-uri {uri!r} is no address that a sign-in can lead to; give an origin such as"
+                " https://maps.example.com, or a whole URI without '#' and '*'"
+            )
