@@ -60,6 +60,7 @@ BUILT_IN: Final = (
     "milepost.servers.enterprise.operations.backup",
     "milepost.servers.enterprise.operations.health",
     "milepost.servers.enterprise.operations.registries",
+    "milepost.servers.mission.operations",
 )
 """Modules with operations that every server has."""
 
@@ -105,6 +106,7 @@ class Server:
         self.people: Final = People(settings.data / "people.sqlite")
         self.tokens: Final = Tokens(settings.data / "token.key", self.people)
         self.features: Final = FeatureServices(settings.data)
+        self.missions: Final = mission.Missions(settings.data)
         self.seals: Final = Seals(settings.data / "token.key")
         self.settings: Final = settings
         self._registry: Final = RegistryEdits(settings.data, self.manager, settings.registry_networks)
@@ -125,6 +127,7 @@ class Server:
         await self.engine.stop()
         await self.store.close()
         self.people.close()
+        self.missions.close()
 
     def application(self) -> ASGIApp:
         """Everything that is spoken over HTTP."""
@@ -198,7 +201,7 @@ class Server:
                 job_paths={each.TYPE: each.job_path for each in (geoprocessing, mission, production, video)},
                 roots=_ROOTS,
             ).routes(),
-            *mission.Mission(self.manager, resources, authentication_info).routes(),
+            *mission.Mission(self.missions, self.manager, resources, authentication_info).routes(),
             *production.Production(self.manager, resources).routes(),
             *video.Video(self.manager, resources, authentication_info).routes(),
             *Sharing(credentials, self.tokens, resources, kubernetes=kubernetes).routes(),
