@@ -62,6 +62,7 @@ BUILT_IN: Final = (
     "milepost.servers.enterprise.operations.health",
     "milepost.servers.enterprise.operations.registries",
     "milepost.servers.enterprise.operations.services",
+    "milepost.servers.mission.operations",
 )
 """Modules with operations that every server has."""
 
@@ -107,6 +108,7 @@ class Server:
         self.people: Final = People(settings.data / "people.sqlite")
         self.tokens: Final = Tokens(settings.data / "token.key", self.people)
         self.features: Final = FeatureServices(settings.data)
+        self.missions: Final = mission.Missions(settings.data)
         self.seals: Final = Seals(settings.data / "token.key")
         self.settings: Final = settings
         self._registry: Final = RegistryEdits(settings.data, self.manager, settings.registry_networks)
@@ -127,6 +129,7 @@ class Server:
         await self.engine.stop()
         await self.store.close()
         self.people.close()
+        self.missions.close()
 
     def application(self) -> ASGIApp:
         """Everything that is spoken over HTTP."""
@@ -200,7 +203,7 @@ class Server:
                 job_paths={each.TYPE: each.job_path for each in (geoprocessing, mission, production, video)},
                 roots=_ROOTS,
             ).routes(),
-            *mission.Mission(self.manager, resources, authentication_info).routes(),
+            *mission.Mission(self.missions, self.manager, resources, authentication_info).routes(),
             *production.Production(self.manager, resources).routes(),
             *video.Video(self.manager, resources, authentication_info).routes(),
             *Sharing(credentials, self.tokens, resources, kubernetes=kubernetes).routes(),

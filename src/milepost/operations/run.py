@@ -202,6 +202,10 @@ class Run:
         self._record(events.StepFinished, name=name, result=events.Kept(self._steps[name]))
         return cast(T, result)
 
+    def has_done(self, name: str) -> bool:
+        """Whether a step is done, by this attempt or an earlier one: what leads to it need not be done again."""
+        return sound_text(name) in self._steps
+
     def message(self, text: str, *, level: Level = "info", code: int = 0) -> None:
         """Say something to those who watch the job.
 
