@@ -24,6 +24,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp
 
 from milepost import __version__
+from milepost.configuration import ConfigurationError
 from milepost.engine import Engine, StartError
 from milepost.features import FeatureServices
 from milepost.http import Gate, Guard, LimitedProtocol, Resources, ServiceError, base_url, own_fault
@@ -60,6 +61,8 @@ BUILT_IN: Final = (
     "milepost.servers.enterprise.operations.backup",
     "milepost.servers.enterprise.operations.health",
     "milepost.servers.enterprise.operations.registries",
+    "milepost.servers.enterprise.operations.services",
+    "milepost.servers.mission.operations",
 )
 """Modules with operations that every server has."""
 
@@ -105,6 +108,7 @@ class Server:
         self.people: Final = People(settings.data / "people.sqlite")
         self.tokens: Final = Tokens(settings.data / "token.key", self.people)
         self.features: Final = FeatureServices(settings.data)
+        self.missions: Final = mission.Missions(settings.data)
         self.seals: Final = Seals(settings.data / "token.key")
         self.settings: Final = settings
         self._registry: Final = RegistryEdits(settings.data, self.manager, settings.registry_networks)
@@ -125,6 +129,7 @@ class Server:
         await self.engine.stop()
         await self.store.close()
         self.people.close()
+        self.missions.close()
 
     def application(self) -> ASGIApp:
         """Everything that is spoken over HTTP."""
@@ -198,7 +203,7 @@ class Server:
                 job_paths={each.TYPE: each.job_path for each in (geoprocessing, mission, production, video)},
                 roots=_ROOTS,
             ).routes(),
-            *mission.Mission(self.manager, resources, authentication_info).routes(),
+            *mission.Mission(self.missions, self.manager, resources, authentication_info).routes(),
             *production.Production(self.manager, resources).routes(),
             *video.Video(self.manager, resources, authentication_info).routes(),
             *Sharing(credentials, self.tokens, resources, kubernetes=kubernetes).routes(),
@@ -296,7 +301,7 @@ async def _serve(settings: Settings, on_ready: Callable[[str, str | None], None]
             settings.administrator,
             settings.administrator_password or None,
         )
-    except (LoadError, StartError, StoreError, SecurityError, OSError) as error:
+    except (LoadError, StartError, ConfigurationError, StoreError, SecurityError, OSError) as error:
         raise StartupError(str(error)) from error
     scheme = "https" if certificate else "http"
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
