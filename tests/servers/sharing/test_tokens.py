@@ -272,6 +272,9 @@ def test_a_browser_gets_a_cookie(anyone: httpx.Client) -> None:
     assert "HttpOnly" in cookie
     assert "SameSite=strict" in cookie
     assert "Path=/arcgis" in cookie
+    # Whoever made the link to the sign-in cannot have something done in the name of who follows it.
+    trap = {**GOOD, "f": "", "next": "/arcgis/rest/jobs?do=something"}
+    assert anyone.post("/login", data=trap).headers["location"] == "/arcgis/rest/jobs"
     anyone.cookies.clear()
 
 
