@@ -9,7 +9,7 @@ import re
 import signal
 import socket
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -24,6 +24,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp
 
 from milepost import __version__
+from milepost.configuration import ConfigurationError
 from milepost.engine import Engine, StartError
 from milepost.features import FeatureServices
 from milepost.http import Gate, Guard, LimitedProtocol, Resources, ServiceError, base_url, own_fault
@@ -60,6 +61,8 @@ BUILT_IN: Final = (
     "milepost.servers.enterprise.operations.backup",
     "milepost.servers.enterprise.operations.health",
     "milepost.servers.enterprise.operations.registries",
+    "milepost.servers.enterprise.operations.services",
+    "milepost.servers.mission.operations",
 )
 """Modules with operations that every server has."""
 
@@ -107,6 +110,7 @@ class Server:
             settings.data / "token.key", self.people, strict_referer=settings.strict_referer
         )
         self.features: Final = FeatureServices(settings.data)
+        self.missions: Final = mission.Missions(settings.data)
         self.seals: Final = Seals(settings.data / "token.key")
         self.settings: Final = settings
         self._registry: Final = RegistryEdits(settings.data, self.manager, settings.registry_networks)
@@ -127,6 +131,7 @@ class Server:
         await self.engine.stop()
         await self.store.close()
         self.people.close()
+        self.missions.close()
 
     def application(self) -> ASGIApp:
         """Everything that is spoken over HTTP."""
@@ -200,7 +205,7 @@ class Server:
                 job_paths={each.TYPE: each.job_path for each in (geoprocessing, mission, production, video)},
                 roots=_ROOTS,
             ).routes(),
-            *mission.Mission(self.manager, resources, authentication_info).routes(),
+            *mission.Mission(self.missions, self.manager, resources, authentication_info).routes(),
             *production.Production(self.manager, resources).routes(),
             *video.Video(self.manager, resources, authentication_info).routes(),
             *Sharing(credentials, self.tokens, resources, kubernetes=kubernetes).routes(),
@@ -285,6 +290,7 @@ async def _serve(settings: Settings, on_ready: Callable[[str, str | None], None]
     sources = operation_sources(settings)
     try:
         _check_context(settings.context)
+        _check_redirects(settings.redirect_uris)
         _check_networks(settings.registry_networks)
         catalog = load_catalog(sources)
         listener = _listen(settings)
@@ -297,7 +303,7 @@ async def _serve(settings: Settings, on_ready: Callable[[str, str | None], None]
             settings.administrator,
             settings.administrator_password or None,
         )
-    except (LoadError, StartError, StoreError, SecurityError, OSError) as error:
+    except (LoadError, StartError, ConfigurationError, StoreError, SecurityError, OSError) as error:
         raise StartupError(str(error)) from error
     scheme = "https" if certificate else "http"
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
@@ -454,3 +460,12 @@ def _check_networks(networks: tuple[str, ...]) -> None:
         read_networks(networks)
     except ValueError as error:
         raise StartupError(f"--registry-network: {error}") from None
+
+
+def _check_redirects(uris: Sequence[str]) -> None:
+    for uri in uris:
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*:[!-~]+", uri) or {*uri} & {*' \\"<>#*'}:
+            raise StartupError(
+                f"--redirect-uri {uri!r} is no address that a sign-in can lead to; give an origin such as"
+                " https://maps.example.com, or a whole URI without '#' and '*'"
+            )
