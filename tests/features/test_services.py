@@ -209,7 +209,7 @@ def test_several_processes_edit_one_service(services):
     service = services.create("Busy", ONE)
     context = multiprocessing.get_context("forkserver")
     names = ["ann", "bob", "cleo"]
-    processes = [context.Process(target=_add, args=(str(services.root.parent), name, 30)) for name in names]
+    processes = [context.Process(target=_add, args=(str(services.root.parent), name, 10)) for name in names]
     for each in processes:
         each.start()
     seen = []
@@ -220,5 +220,5 @@ def test_several_processes_edit_one_service(services):
         assert each.exitcode == 0
     assert seen == sorted(seen)
     rows = service.layers[0].features().rows
-    assert [each["OBJECTID"] for each in rows] == list(range(1, 91))
-    assert sorted(each["name"] for each in rows) == sorted(names * 30)
+    assert [each["OBJECTID"] for each in rows] == list(range(1, 31))
+    assert sorted(each["name"] for each in rows) == sorted(names * 10)

@@ -19,6 +19,8 @@ from milepost.operations.geometries import Geometries, from_esri
 _ENVELOPES: Final = (0, 32, 48, 48, 64)
 """Bytes of the bounds, by the code in the flags."""
 _POINT: Final = (1, 1001)
+_BROKEN: Final = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, shapely.GEOSException)
+"""What comes of geometries that are none."""
 
 Bounds = tuple[float, float, float, float]
 """minx, miny, maxx, maxy."""
@@ -113,7 +115,7 @@ def shapes(kind: str, forms: Sequence[dict[str, Any] | None]) -> Geometries:
     try:
         with np.errstate(all="ignore"):
             return from_esri(kind, forms)
-    except (ValueError, TypeError, KeyError, AttributeError, IndexError, shapely.GEOSException) as error:
+    except _BROKEN as error:
         text = str(error).replace("the geometry of feature 0", "the geometry")
         raise FeatureError(text) from None
 
