@@ -10,6 +10,9 @@ CLIENTS := yes
 CLIENT_VENV := .venv-clients
 CLIENT_MODULES := tests/clients/node_modules
 
+# What else the tests speak with: Debian's container registry, and what makes its users.
+PEERS := docker-registry apache2-utils
+
 .PHONY: help demo test check bench format clean
 
 help:
@@ -22,6 +25,7 @@ demo: $(VENV)/demo.done
 	@$(BIN)/milepost demo $(ARGS)
 
 test: check $(if $(filter no,$(CLIENTS)),,$(CLIENT_VENV)/python.done $(CLIENT_VENV)/node.done)
+	@sh scripts/install-packages $(PEERS)
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: $(VENV)/dev.done

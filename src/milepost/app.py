@@ -9,7 +9,7 @@ import re
 import signal
 import socket
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -24,6 +24,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp
 
 from milepost import __version__
+from milepost.configuration import ConfigurationError
 from milepost.engine import Engine, StartError
 from milepost.features import FeatureServices
 from milepost.http import Gate, Guard, LimitedProtocol, Resources, ServiceError, base_url, own_fault
@@ -35,7 +36,7 @@ from milepost.servers import features, geoprocessing, mission, production, video
 from milepost.servers.access import access_table
 from milepost.servers.administering import Flavour, errors_of
 from milepost.servers.directory import Directory
-from milepost.servers.enterprise import Enterprise
+from milepost.servers.enterprise import Enterprise, RegistryEdits, read_networks
 from milepost.servers.sharing import (
     BrowserSignIn,
     Community,
@@ -59,6 +60,9 @@ _BACKLOG: Final = 2048
 BUILT_IN: Final = (
     "milepost.servers.enterprise.operations.backup",
     "milepost.servers.enterprise.operations.health",
+    "milepost.servers.enterprise.operations.registries",
+    "milepost.servers.enterprise.operations.services",
+    "milepost.servers.mission.operations",
 )
 """Modules with operations that every server has."""
 
@@ -104,8 +108,10 @@ class Server:
         self.people: Final = People(settings.data / "people.sqlite")
         self.tokens: Final = Tokens(settings.data / "token.key", self.people)
         self.features: Final = FeatureServices(settings.data)
+        self.missions: Final = mission.Missions(settings.data)
         self.seals: Final = Seals(settings.data / "token.key")
         self.settings: Final = settings
+        self._registry: Final = RegistryEdits(settings.data, self.manager, settings.registry_networks)
 
     async def start(self) -> None:
         """Take up what an earlier process left.
@@ -115,12 +121,15 @@ class Server:
         """
         await self.engine.start()
         await self.manager.finish_deletions()
+        await self._registry.start()
 
     async def stop(self) -> None:
         """Stop in good order."""
+        await self._registry.stop()
         await self.engine.stop()
         await self.store.close()
         self.people.close()
+        self.missions.close()
 
     def application(self) -> ASGIApp:
         """Everything that is spoken over HTTP."""
@@ -181,6 +190,7 @@ class Server:
                 self.settings.gp_admin,
                 self.settings.data,
                 certificate_file(self.settings),
+                self._registry,
             ).routes(),
             *geoprocessing.Administration(self.manager, resources, self.settings.gp_admin).routes(),
             *features.FeatureDialect(self.features, resources).routes(),
@@ -193,7 +203,7 @@ class Server:
                 job_paths={each.TYPE: each.job_path for each in (geoprocessing, mission, production, video)},
                 roots=_ROOTS,
             ).routes(),
-            *mission.Mission(self.manager, resources, authentication_info).routes(),
+            *mission.Mission(self.missions, self.manager, resources, authentication_info).routes(),
             *production.Production(self.manager, resources).routes(),
             *video.Video(self.manager, resources, authentication_info).routes(),
             *Sharing(credentials, self.tokens, resources, kubernetes=kubernetes).routes(),
@@ -278,6 +288,8 @@ async def _serve(settings: Settings, on_ready: Callable[[str, str | None], None]
     sources = operation_sources(settings)
     try:
         _check_context(settings.context)
+        _check_redirects(settings.redirect_uris)
+        _check_networks(settings.registry_networks)
         catalog = load_catalog(sources)
         listener = _listen(settings)
         certificate = _certificate(settings)
@@ -289,7 +301,7 @@ async def _serve(settings: Settings, on_ready: Callable[[str, str | None], None]
             settings.administrator,
             settings.administrator_password or None,
         )
-    except (LoadError, StartError, StoreError, SecurityError, OSError) as error:
+    except (LoadError, StartError, ConfigurationError, StoreError, SecurityError, OSError) as error:
         raise StartupError(str(error)) from error
     scheme = "https" if certificate else "http"
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
@@ -439,3 +451,19 @@ def _check_context(context: str) -> None:
         raise StartupError(
             f"the context {context!r} cannot be part of a URL; use letters, digits, '.', '_' and '-'"
         )
+
+
+def _check_networks(networks: tuple[str, ...]) -> None:
+    try:
+        read_networks(networks)
+    except ValueError as error:
+        raise StartupError(f"--registry-network: {error}") from None
+
+
+def _check_redirects(uris: Sequence[str]) -> None:
+    for uri in uris:
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*:[!-~]+", uri) or {*uri} & {*' \\"<>#*'}:
+            raise StartupError(
+                f"--redirect-uri {uri!r} is no address that a sign-in can lead to; give an origin such as"
+                " https://maps.example.com, or a whole URI without '#' and '*'"
+            )

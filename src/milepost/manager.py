@@ -73,9 +73,12 @@ class JobManager:
             attributes: what the dialect wants to find again.
 
         Raises:
-            InputError: names every input that is missing or does not fit; there is no job.
+            InputError: names every input that is missing or does not fit, or says that the service takes
+                no jobs; there is no job.
             StoreError: it could not be made durable; there is no job.
         """
+        if closed := self._engine.closed(operation.service.name):
+            raise InputError([f"Service {operation.service.name} is {closed}"])
         if size > BIG_INPUT:
             checked, inputs, payloads = await asyncio.to_thread(_prepare, operation, values)
         else:
@@ -219,7 +222,7 @@ class JobManager:
                 return job
         raise UnknownJob(job_id)
 
-    # -- changing ----------------------------------------------------------------------------
+    # -- changing: the engine, which listens to the store, does what is asked for --------------
 
     async def cancel(self, job_id: str, by: str) -> Job:
         """Ask for the end of a job; it is CANCELLING then, and CANCELLED once all is undone.
@@ -228,7 +231,7 @@ class JobManager:
             UnknownJob: there is no such job.
             IllegalMove: it has ended, or is being cancelled already.
         """
-        job = await self._engine.cancel(job_id, by)
+        job = await self._store.append(job_id, ev.CancelRequested(at=_now(), by=by))
         log.info("cancel requested", job=job_id, by=by)
         return job
 
@@ -239,7 +242,7 @@ class JobManager:
             UnknownJob: there is no such job.
             IllegalMove: it holds still already, or is ending, or has ended.
         """
-        job = await self._engine.pause(job_id, by)
+        job = await self._store.append(job_id, ev.PauseRequested(at=_now(), by=by))
         log.info("pause requested", job=job_id, by=by)
         return job
 
@@ -250,7 +253,7 @@ class JobManager:
             UnknownJob: there is no such job.
             IllegalMove: it is not paused.
         """
-        job = await self._engine.resume(job_id, by)
+        job = await self._store.append(job_id, ev.ResumeRequested(at=_now(), by=by))
         log.info("resume requested", job=job_id, by=by)
         return job
 
@@ -280,6 +283,10 @@ class JobManager:
                 await self.finish_deletion(job.id)
             if not page.more:
                 return
+
+    def running(self, service: str) -> bool:
+        """Whether a service is started, and not only to be so; while it is being stopped it still is."""
+        return self._engine.running(service)
 
     async def problems(self) -> list[str]:
         """What keeps jobs from being accepted or run; empty when all is well."""

@@ -40,6 +40,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     redirect_uris: tuple[str, ...] = ()
     """Where a sign-in for a program may lead, beside this server and the person's own machine: origins, whose pages
     may all be led to, or whole URIs."""
+    registry_networks: tuple[str, ...] = ()
+    """Networks, such as ``10.0.0.0/8``, where the container registry may have private addresses and speak plain HTTP."""
     log_format: str = "text"
     """``text`` for people or ``json`` for programs."""
     administrator: str = "admin"

@@ -106,6 +106,11 @@ def test_contexts(data: Path, context: str, path: str) -> None:
         assert httpx.get(f"{root}/", trust_env=False).headers["location"] == f"{path}/rest"
 
 
+@pytest.mark.parametrize("uri", ["maps.example.com", "https://*.example.com", "https://x/#a", "https:", "/x"])
+def test_redirect_uris_that_cannot_be(data: Path, uri: str) -> None:
+    assert "--redirect-uri" in not_started(data, "--operations", str(OPERATIONS), "--redirect-uri", uri)
+
+
 @pytest.mark.parametrize("context", ["{x}", "a//b", "ä?"])
 def test_contexts_that_cannot_be(data: Path, context: str) -> None:
     assert "cannot be part of a URL" in not_started(

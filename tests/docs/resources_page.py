@@ -70,6 +70,7 @@ async def resources_of(flavour: str) -> list[Resource]:
         found = {each.pattern: each for each in server.routes() if isinstance(each, Resource)}
         await server.store.close()
         server.people.close()
+        server.missions.close()
     return list(found.values())
 
 

@@ -26,10 +26,9 @@ WAITS = Service(name="Test/Waits.GPServer", max_instances=1, max_wait_time=0.2, 
 SMALL = Service(name="Test/Small.GPServer", memory_limit=600 * 2**20)
 TINY = Service(name="Test/Tiny.GPServer", memory_limit=2**20)
 CALM = Service(name="Test/Calm.GPServer", min_instances=0, max_instances=3, grace_time=20)
-NARROW = Service(
-    name="Test/Narrow.GPServer", min_instances=0, max_instances=1, max_wait_time=1.0, grace_time=20
-)
-LIMITED = Service(name="Test/Limited.GPServer", min_instances=0, max_usage_time=1.5, grace_time=20)
+NARROW = Service(name="Test/Narrow.GPServer", min_instances=0, max_instances=1, grace_time=20)
+IMPATIENT = Service(name="Test/Impatient.GPServer", min_instances=0, max_instances=1, max_wait_time=2.5)
+LIMITED = Service(name="Test/Limited.GPServer", min_instances=0, max_usage_time=2.5, grace_time=20)
 HASTY = Service(name="Test/Hasty.GPServer", rollback_time=0.5, grace_time=0.2)
 
 
@@ -334,6 +333,7 @@ def tick(run: Run, place: str, how: str = "") -> int:
     elif how == "stopped child":
         child = subprocess.Popen(["sleep", "1000"])
         child.send_signal(signal.SIGSTOP)
+        os.waitpid(child.pid, os.WUNTRACED)
         note(place, "child", str(child.pid))
     if how == "native":
         note(place, "ticks", "")
@@ -376,11 +376,17 @@ def take_place(run: Run, place: str, name: str) -> str:
     return name
 
 
+@operation(service=IMPATIENT)
+def take_place_soon(run: Run, place: str, name: str) -> str:
+    """The same where jobs wait for so long only."""
+    return take_place(run, place, name)
+
+
 @operation(service=LIMITED)
-def work_briefly(run: Run, place: str) -> int:
-    """Work until a file appears."""
-    note(place, "ready", "")
-    while not (Path(place) / "go").exists():
+def work_briefly(run: Run, place: str, name: str = "") -> int:
+    """Work until the file of that name appears."""
+    note(place, f"ready {name}", "")
+    while not (Path(place) / f"go {name}").exists():
         run.check()
         time.sleep(0.005)
     return 1

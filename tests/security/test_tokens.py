@@ -380,7 +380,7 @@ def test_a_key_that_anybody_can_read_or_that_is_damaged_is_refused(tmp_path: Pat
     path.chmod(0o600)
     for damage in (b"", b"abcd", b"\xff" * 64, b"z" * 64):
         path.write_bytes(damage)
-        with pytest.raises(PrivateFileError, match="damaged: a signing key is at least 64"):
+        with pytest.raises(PrivateFileError, match="damaged: a key is at least 64"):
             Tokens(path, people)
 
 

@@ -30,6 +30,7 @@ NAMED = {
     "service": ["Small", "Mission", "SampleService", "Sheets", "Video"],
     "task": ["shout", "write", "last", "uploads"],
     "name": ["text", "value", "result"],
+    "mission": ["ab" * 16, "0" * 32],
     "file": ["text.txt", "../text.txt"],
     "portal": ["self", "0123456789ABCDEF"],
     "username": ["ann", "vera", "nobody", "self"],
@@ -70,7 +71,9 @@ class Asked:
 @pytest.fixture(scope="module", params=["kubernetes", "server"])
 async def asked(request, tmp_path_factory) -> AsyncIterator[Asked]:
     async with opened(tmp_path_factory.mktemp("any"), gp_admin=request.param) as house:
+        mission = {"mission_id": "ab" * 16, "username": "ann", "plan": '{"title": "Flood"}'}
         ended = [
+            await house.run("Mission.MissionServer", "create_mission", **mission),
             await house.run("Tests/Small.GPServer", "write", text="words"),
             await house.run("Mission.MissionServer", "fail"),
             await house.run("Video.VideoServer", "clip"),

@@ -27,6 +27,9 @@ FOR_PROGRAMS = {
     "/rest/services/[{folder}/]{service}.GPServer/jobs/{job}",  # a second way to the same
     "/rest/services/[{folder}/]{service}/FeatureServer/{layer}/{feature}",  # the query shows it
     "/mission/rest/info",
+    "/mission/rest/missions/{mission}",
+    "/mission/rest/missions/{mission}/delete",
+    "/mission/rest/services/{mission}/delete",
     "/video/rest/info",
     "/video/rest/jobs/{job}",
     "/video/rest/jobs/{job}/cancel",
@@ -113,7 +116,7 @@ async def house(request, tmp_path_factory) -> AsyncIterator[House]:
 
 
 @pytest.fixture(scope="module")
-async def jobs(house: House) -> list[Job]:
+async def jobs(house: House, root: httpx.AsyncClient) -> list[Job]:
     """Jobs of every dialect, ended and at work."""
     upload_id, path = house.manager.start_upload("words.txt")
     path.write_text("words")
@@ -129,11 +132,15 @@ async def jobs(house: House) -> list[Job]:
         ),
         await house.run("Video.VideoServer", "add_layer", **layer),
     ]
+    mission = {"mission_id": "ab" * 16, "username": "root", "plan": '{"title": "Flood"}'}
     owner = {"owner": "root"}
     ended += [
+        await house.run("Mission.MissionServer", "create_mission", **mission),
         await house.run("System/Safety.SystemServer", "create_backup", backup="first", **owner),
         await house.run("System/Health.SystemServer", "run_health_check", **owner),
     ]
+    stopped = await root.post("/admin/services/Field/Drill.MissionServer/stop", data={"f": "json"})
+    assert stopped.json() == {"status": "success"}
     going = [
         await house.submit("Tests/Small.GPServer", "last"),
         await house.submit("Mission.MissionServer", "wait"),

@@ -67,6 +67,13 @@ from milepost.cli.user import data_option
     " This server and the person's own machine always may.",
 )
 @option(
+    "--registry-network",
+    multiple=True,
+    metavar="CIDR",
+    help="A network such as 10.0.0.0/8 where the container registry may be, although its addresses are not"
+    " public, and may speak plain HTTP; may be repeated.",
+)
+@option(
     "--log-format",
     type=click.Choice(["text", "json"]),
     default="text",
@@ -88,6 +95,7 @@ def serve(
     cors: tuple[str, ...],
     strict_post_token: bool,
     redirect_uri: tuple[str, ...],
+    registry_network: tuple[str, ...],
     log_format: str,
     toolbox: bool,
 ) -> None:
@@ -119,6 +127,7 @@ def serve(
         cors=cors or ("*",),
         strict_post_token=strict_post_token,
         redirect_uris=redirect_uri,
+        registry_networks=registry_network,
         log_format=log_format,
         administrator=os.environ.get("MILEPOST_ADMIN_USERNAME") or "admin",
         # Taken out, since operations and what they start inherit the environment.

@@ -38,6 +38,7 @@ What cannot be done is a ``FeatureError``, whose text is fit for whoever asked.
 
 from milepost.features.blobs import Bounds, shapes
 from milepost.features.definition import CAPABILITIES, Definition, GeometryType, Layer
+from milepost.features.drafts import Draft
 from milepost.features.edits import EditResult, LayerEdits, LayerResults
 from milepost.features.errors import (
     FeatureError,
@@ -58,6 +59,7 @@ __all__ = [
     "Bounds",
     "Content",
     "Definition",
+    "Draft",
     "EditResult",
     "FeatureError",
     "FeatureLayer",

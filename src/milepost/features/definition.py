@@ -100,8 +100,14 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Usernames of others who may edit the features."""
     everybody_edits: bool = False
     """Whether everybody may who has the privilege to edit features."""
+    private: bool = False
+    """Whether it is there for the owner, the editors and administrators only."""
     capabilities: tuple[str, ...] = CAPABILITIES
     max_records: int = MAX_RECORDS
+
+    def may_read(self, username: str) -> bool:
+        """Whether the service is there for somebody, as far as the service is concerned."""
+        return not self.private or username == self.owner or username in self.editors
 
     def may_edit(self, username: str) -> bool:
         """Whether somebody may edit the features, as far as the service is concerned."""

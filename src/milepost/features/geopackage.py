@@ -118,7 +118,7 @@ def create(path: Path, definition: Definition) -> None:
                 (name, organization, wkt),
             )
         for layer in definition.layers:
-            _create_layer(connection, layer, srs_id)
+            create_layer(connection, layer, srs_id)
         connection.execute("COMMIT")
         connection.executescript(
             f"PRAGMA application_id={_APPLICATION}; PRAGMA user_version={_VERSION}; PRAGMA journal_mode=WAL;"
@@ -127,7 +127,8 @@ def create(path: Path, definition: Definition) -> None:
         connection.close()
 
 
-def _create_layer(connection: sqlite3.Connection, layer: Layer, srs_id: int) -> None:
+def create_layer(connection: sqlite3.Connection, layer: Layer, srs_id: int) -> None:
+    """Make the table of a layer, within the transaction of the connection."""
     columns = [f'"{layer.object_id}" INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL']
     if layer.geometry:
         columns.append(f'"{SHAPE}" {layer.geometry.sql_name}')

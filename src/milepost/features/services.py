@@ -26,8 +26,8 @@ from milepost.features.layers import FeatureLayer
 from milepost.features.selection import Selection
 
 SUFFIX: Final = ".FeatureServer"
-_DEFINITION: Final = "service.json"
-_FILE: Final = "features.gpkg"
+DEFINITION: Final = "service.json"
+FILE: Final = "features.gpkg"
 _NAME: Final = re.compile(r"(?:[A-Za-z0-9_-]{1,80}/)?[A-Za-z0-9_-]{1,80}")
 
 
@@ -45,7 +45,7 @@ class FeatureService:
 
     def __init__(self, name: str, folder: Path, definition: Definition):
         """Made by ``FeatureServices``."""
-        self._path = folder / _FILE
+        self._path = folder / FILE
         self.name: Final = name
         """``Name`` or ``Folder/Name``."""
         self.definition: Final = definition
@@ -132,7 +132,7 @@ class FeatureServices:
             ServiceExistsError: there is one of that name.
             OSError, sqlite3.Error: the disk.
         """
-        place = self._place(name)
+        place = self.place(name)
         check(definition)
         if place.exists():
             raise _exists(name)
@@ -140,10 +140,10 @@ class FeatureServices:
         beside = place.parent / f".{place.name}.{secrets.token_hex(8)}.new"
         try:
             beside.mkdir(mode=0o700)
-            create(beside / _FILE, definition)
-            _write(beside / _DEFINITION, definition)
-            _sync(beside / _FILE)
-            _sync(beside)
+            create(beside / FILE, definition)
+            write_definition(beside / DEFINITION, definition)
+            sync(beside / FILE)
+            sync(beside)
             try:
                 # Fails when there is one by now: it is a folder that is not empty.
                 beside.rename(place)
@@ -151,7 +151,7 @@ class FeatureServices:
                 if place.exists():
                     raise _exists(name) from error
                 raise
-            _sync(place.parent)
+            sync(place.parent)
         finally:
             shutil.rmtree(beside, ignore_errors=True)
         return FeatureService(name, place, definition)
@@ -162,9 +162,9 @@ class FeatureServices:
         Raises:
             NoSuchServiceError: there is none.
         """
-        place = self._place(name)
+        place = self.place(name)
         try:
-            definition = msgspec.json.decode((place / _DEFINITION).read_bytes(), type=Definition)
+            definition = msgspec.json.decode((place / DEFINITION).read_bytes(), type=Definition)
         except OSError:
             raise NoSuchServiceError(f"there is no feature service {name!r}") from None
         return FeatureService(name, place, definition)
@@ -174,21 +174,22 @@ class FeatureServices:
 
         Args:
             name: of the service.
-            **changes: ``owner``, ``description``, ``editors``, ``everybody_edits``, ``capabilities``, ``max_records``.
+            **changes: ``owner``, ``description``, ``editors``, ``everybody_edits``, ``private``, ``capabilities``,
+                ``max_records``.
 
         Raises:
             NoSuchServiceError: there is none.
             FeatureError: a change will not do.
         """
-        place = self._place(name)
+        place = self.place(name)
         if {"layers", "wkid"} & changes.keys():
             raise FeatureError("the layers and the spatial reference of a service stay as they were made")
         definition = msgspec.structs.replace(self.open(name).definition, **changes)
         check(definition)
         beside = place / f".{secrets.token_hex(8)}.json"
-        _write(beside, definition)
-        beside.rename(place / _DEFINITION)
-        _sync(place)
+        write_definition(beside, definition)
+        beside.rename(place / DEFINITION)
+        sync(place)
         return FeatureService(name, place, definition)
 
     def delete(self, name: str) -> bool:
@@ -197,7 +198,7 @@ class FeatureServices:
         Returns:
             Whether there was one. To delete twice does no harm.
         """
-        place = self._place(name)
+        place = self.place(name)
         there = True
         try:
             place.rename(place.parent / f".{place.name}.{secrets.token_hex(8)}.old")
@@ -234,7 +235,12 @@ class FeatureServices:
                 inner = _entries(self.root / each)
                 yield from (f"{each}/{name.removesuffix(SUFFIX)}" for name in inner if name.endswith(SUFFIX))
 
-    def _place(self, name: str) -> Path:
+    def place(self, name: str) -> Path:
+        """The folder of a service of that name, whether there is one or not.
+
+        Raises:
+            NoSuchServiceError: it is no name of a service.
+        """
         if not _NAME.fullmatch(name):
             raise NoSuchServiceError(
                 f"{name[:80]!r} is no name of a feature service; use letters, digits, _ and -, after a folder or not"
@@ -258,14 +264,15 @@ def _entries(folder: Path) -> list[str]:
         return []
 
 
-def _write(path: Path, definition: Definition) -> None:
+def write_definition(path: Path, definition: Definition) -> None:
+    """Write the definition of a service; it is on the disk when this returns."""
     with path.open("wb") as file:
         file.write(msgspec.json.format(msgspec.json.encode(definition), indent=2))
         file.flush()
         os.fsync(file.fileno())
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
     """Wait until a file, or the names in a folder, are on the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:

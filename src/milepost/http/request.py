@@ -1,6 +1,7 @@
 """Requests: parameters from the query and the body, wherever a client puts them."""
 
 import asyncio
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +16,10 @@ from milepost.http.errors import ServiceError
 
 MAX_FIELDS: Final = 1000
 _BIG: Final = 256 * 1024
+
+_HOST: Final = re.compile(r"(?:[\w.-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?", re.ASCII)
+_PREFIX: Final = re.compile(r"(?:/[\w.~-]+)*", re.ASCII)
+"""What proxies and clients say of the address; anything else would end up in links as it is."""
 
 _FORMS: Final = frozenset({"", "application/x-www-form-urlencoded", "text/plain", "application/octet-stream"})
 """Types under which a form is sent; several clients forget the type, and a form is what they mean."""
@@ -232,8 +237,12 @@ def base_url(public_url: str, context: str) -> BaseURL:
             return public_url.rstrip("/") + context
         headers = Headers(scope=scope)
         scheme = headers.get("x-forwarded-proto", scope.get("scheme", "http")).partition(",")[0].strip()
-        host = headers.get("x-forwarded-host", headers.get("host", "localhost")).partition(",")[0].strip()
+        host = headers.get("x-forwarded-host", headers.get("host", "")).partition(",")[0].strip()
+        if not _HOST.fullmatch(host):
+            host = "localhost"
         prefix = headers.get("x-forwarded-prefix", "").rstrip("/")
+        if not _PREFIX.fullmatch(prefix):
+            prefix = ""
         return f"{'https' if scheme == 'https' else 'http'}://{host}{prefix}{context}"
 
     return tell

@@ -33,6 +33,7 @@ from milepost.security.tokens import (
     InvalidToken,
     Tokens,
 )
+from milepost.security.vault import Vault, VaultError
 
 __all__ = [
     "ADMINISTRATORS",
@@ -60,6 +61,8 @@ __all__ = [
     "Seals",
     "SecurityError",
     "Tokens",
+    "Vault",
+    "VaultError",
     "ensure_certificate",
     "read_privileges",
     "read_role",

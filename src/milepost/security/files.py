@@ -68,11 +68,19 @@ def write(path: Path, content: bytes, mode: int = 0o600) -> None:
             with suppress(OSError):
                 fresh.unlink(missing_ok=True)
             raise
-        folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        _make_durable(path.parent)
+
+
+def move(source: Path, path: Path) -> None:
+    """Put the file ``source`` of the same disk in the place of ``path``; it needs no room.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        PrivateFileError: it cannot be moved.
+    """
+    with explained(path):
+        source.replace(path)
+        _make_durable(path.parent)
 
 
 def claim(path: Path) -> None:
@@ -87,6 +95,17 @@ def claim(path: Path) -> None:
             _refuse_open_to_all(path, os.fstat(descriptor))
         finally:
             os.close(descriptor)
+
+
+def remove(path: Path) -> None:
+    """See to it that there is no file at ``path``, also after a crash.
+
+    Raises:
+        PrivateFileError: it cannot be removed.
+    """
+    with explained(path), suppress(FileNotFoundError):
+        path.unlink()
+        _make_durable(path.parent)
 
 
 @contextmanager
@@ -108,6 +127,15 @@ def explained(path: Path) -> Iterator[None]:
         raise PrivateFileError(
             f"{path} cannot be used: {error.strerror}; see that the folder is on a disk with room to write"
         ) from error
+
+
+def _make_durable(folder: Path) -> None:
+    """Have the names in a folder survive a loss of power."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _refuse_open_to_all(path: Path, state: os.stat_result) -> None:

@@ -12,7 +12,7 @@ import msgspec
 from jwt.types import Options
 
 from milepost.security.errors import SecurityError
-from milepost.security.signing_key import SigningKey
+from milepost.security.key_file import signing_key
 
 _LONGEST: Final = 16_384
 """Characters; everything that is sealed is shorter."""
@@ -34,7 +34,7 @@ class Seals:
 
     def __init__(self, key_path: Path, *, clock: Callable[[], float] = time.time) -> None:
         """With the key in this file; ``clock`` gives UTC seconds since the epoch."""
-        self._key = SigningKey(key_path)
+        self._key = signing_key(key_path)
         self._clock = clock
 
     def seal(self, purpose: str, what: msgspec.Struct, seconds: float) -> str:

@@ -17,8 +17,8 @@ import msgspec
 from jwt.types import Options
 
 from milepost.security.errors import SecurityError
+from milepost.security.key_file import signing_key
 from milepost.security.people import People, Person
-from milepost.security.signing_key import SigningKey
 
 DEFAULT_MINUTES: Final = 60
 SHORTEST_MINUTES: Final = 1
@@ -104,7 +104,7 @@ class Tokens:
         Raises:
             PrivateFileError: the key cannot be read or made, is damaged, or is open to all.
         """
-        self._key = SigningKey(key_path)
+        self._key = signing_key(key_path)
         self._people = people
         self._strict_referer = strict_referer
         self._clock = clock

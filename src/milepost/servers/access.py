@@ -34,6 +34,9 @@ SAFETY: Final = Access(privileges=frozenset({Privilege.SECURITY}))
 SUBMITTING: Final = Access(privileges=frozenset({Privilege.CREATE_CONTENT}))
 """Having something done, and sending files for it: everybody but those who only look on."""
 
+MISSIONS: Final = Access(privileges=frozenset({Privilege.PUBLISH_SERVICES}), roles=_PUBLISHER)
+"""Making missions."""
+
 EDITING: Final = Access(privileges=frozenset({Privilege.CREATE_CONTENT, Privilege.EDIT_FEATURES}))
 """Changing features; each service says beyond that who may change its own."""
 
@@ -41,7 +44,10 @@ _PORTAL: Final = "/sharing/rest/portals/{portal}"
 _USER: Final = "/sharing/rest/community/users/{username}"
 _GP: Final = "/rest/services/[{folder}/]{service}/GPServer"
 _GP_ADMIN: Final = "/admin/services/[{folder}/]{service}.GPServer/jobs"
+_ADMINISTERED: Final = "/admin/services/[{folder}/]{service}.{type}"
 _FEATURES: Final = "/rest/services/[{folder}/]{service}/FeatureServer"
+_MISSION: Final = "/mission/rest/services/{mission}/MissionServer"
+_MISSION_ALIAS: Final = "/mission/rest/missions/{mission}"
 _PRODUCTION_SERVICE: Final = "/rest/services/[{folder}/]{service}/TopographicProductionServer"
 _PRODUCTION: Final = _PRODUCTION_SERVICE + "/jobs"
 
@@ -135,7 +141,16 @@ _COMMON: Final[dict[str, Access]] = {
     "/admin/jobs/{job}": ALL_JOBS,
     "/admin/jobs/{job}/cancel": ALL_JOBS,
     "/admin/services": ALL_JOBS,
+    "/admin/services/deleteServices": ALL_JOBS,
     "/admin/services/{folder}": ALL_JOBS,
+    _ADMINISTERED: ALL_JOBS,
+    f"{_ADMINISTERED}/delete": ALL_JOBS,
+    f"{_ADMINISTERED}/edit": ALL_JOBS,
+    f"{_ADMINISTERED}/scaling": ALL_JOBS,
+    f"{_ADMINISTERED}/scaling/edit": ALL_JOBS,
+    f"{_ADMINISTERED}/start": ALL_JOBS,
+    f"{_ADMINISTERED}/status": ALL_JOBS,
+    f"{_ADMINISTERED}/stop": ALL_JOBS,
     "/admin/healthCheck": SAFETY,
     "/admin/healthCheck/run": SAFETY,
     "/admin/healthCheck/{report}": SAFETY,
@@ -147,6 +162,9 @@ _COMMON: Final[dict[str, Access]] = {
     # A backup holds the signing key, which makes whoever has it an administrator.
     "/admin/system/backups/{backup}/download": ADMINISTRATORS,
     "/admin/system/backups/{backup}/delete": ADMINISTRATORS,
+    "/admin/system/containerregistries": ADMINISTRATORS,
+    "/admin/system/containerregistries/{registry}": ADMINISTRATORS,
+    "/admin/system/containerregistries/{registry}/edit": ADMINISTRATORS,
     # Mission
     "/mission": ANYBODY,
     "/mission/rest": ANYBODY,
@@ -154,6 +172,14 @@ _COMMON: Final[dict[str, Access]] = {
     "/mission/rest/jobs": SIGNED_IN,
     "/mission/rest/jobs/{job}": SIGNED_IN,
     "/mission/rest/jobs/{job}/cancel": SIGNED_IN,
+    "/mission/rest/services": SIGNED_IN,
+    "/mission/rest/services/createMission": MISSIONS,
+    # Each mission says who its owner and its members are.
+    "/mission/rest/services/{mission}/delete": SIGNED_IN,
+    _MISSION: SIGNED_IN,
+    f"{_MISSION}/delete": SIGNED_IN,
+    _MISSION_ALIAS: SIGNED_IN,
+    f"{_MISSION_ALIAS}/delete": SIGNED_IN,
     # Production
     _PRODUCTION_SERVICE: SIGNED_IN,
     _PRODUCTION: SIGNED_IN,

@@ -1,5 +1,7 @@
 """What the resources of the admin API share: finding a job, ending it, and how errors are written."""
 
+import base64
+import hashlib
 from typing import Any, Final, Literal
 
 from milepost.http import (
@@ -72,6 +74,20 @@ async def cancel(manager: JobManager, job: Job, by: str, *, code: int) -> None:
     except IllegalMove:
         if (await manager.get(job.id)).status is not Status.CANCELLING:
             raise ServiceError(code, f"Unable to cancel job :[{plain(job.id)}]") from None
+
+
+def service_id(name: str) -> str:
+    """What the deployment calls a service: ``s`` and 20 characters, always the same for one name."""
+    return "s" + _short(name)
+
+
+def deployment_id(name: str) -> str:
+    """What it calls the processes that do the work of a service, in the same way."""
+    return "k" + _short(f"deployment of {name}")
+
+
+def _short(text: str) -> str:
+    return base64.b32encode(hashlib.sha256(text.encode()).digest()).decode()[:20].lower()
 
 
 def error_object(error: ServiceError) -> dict[str, Any]:

@@ -98,6 +98,7 @@ class Directory:
         known = [each for each in self._manager.catalog.services.values() if each.type in self._types]
         folders = {each.folder for each in known if each.folder}
         folders |= {*await asyncio.to_thread(self._features.folders)}
+        who = call.person
         if here and here not in folders:
             raise not_found(f"Folder {here[:60]}")
         found = sorted((each for each in known if each.folder == here), key=lambda each: each.name)
@@ -108,7 +109,8 @@ class Directory:
             for each in found
         ]
         for name, about in await asyncio.to_thread(self._features.described, here):
-            services.append({"name": name, "type": "FeatureServer", "description": about.description})
+            if who.role is Role.ADMINISTRATOR or about.may_read(who.username):
+                services.append({"name": name, "type": "FeatureServer", "description": about.description})
         for service in services:
             links[f"{service['name']}.{service['type']}"] = f"{root}/{service['name']}/{service['type']}"
         return Answer(

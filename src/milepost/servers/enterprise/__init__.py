@@ -1,5 +1,7 @@
-"""The jobs of an Enterprise deployment, as its administrators see them under ``/admin/jobs``."""
+"""The jobs, the services and the system of ArcGIS Enterprise's administrator API."""
 
+from milepost.servers.enterprise.registry.edits import RegistryEdits
+from milepost.servers.enterprise.registry.network import read_networks
 from milepost.servers.enterprise.server import Enterprise
 
-__all__ = ["Enterprise"]
+__all__ = ["Enterprise", "RegistryEdits", "read_networks"]

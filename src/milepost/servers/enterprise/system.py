@@ -8,7 +8,7 @@ from starlette.routing import BaseRoute
 from milepost.http import Answer, Call, Resources
 from milepost.servers.administering import error_object
 
-_PARTS: Final = ("backups",)
+_PARTS: Final = ("backups", "containerregistries")
 
 
 class System:

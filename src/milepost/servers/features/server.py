@@ -19,6 +19,7 @@ from milepost.features import (
     NoSuchServiceError,
 )
 from milepost.http import JSON_HEADERS, Answer, Call, Resources, ServiceError, not_found
+from milepost.security import Role
 from milepost.servers.features import changes, pages, queries, shaping, wire
 
 log = structlog.get_logger("milepost.features")
@@ -236,7 +237,11 @@ class FeatureDialect:
     async def _service(self, call: Call) -> FeatureService:
         folder = call.part("folder")
         name = f"{folder}/{call.part('service')}" if folder else call.part("service")
-        return await _work(lambda: self._services.open(name))
+        service = await _work(lambda: self._services.open(name))
+        who = call.person
+        if who.role is not Role.ADMINISTRATOR and not service.definition.may_read(who.username):
+            raise not_found(f"Service {name[:80]}")  # nor is it told that there is one
+        return service
 
     async def _layer(self, call: Call) -> tuple[FeatureService, FeatureLayer]:
         service = await self._service(call)

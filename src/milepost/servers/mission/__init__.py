@@ -1,5 +1,7 @@
-"""The jobs of a Mission Server."""
+"""A Mission Server: missions, the work of making them, and its jobs."""
 
-from milepost.servers.mission.server import ROOT, TYPE, Mission, job_path
+from milepost.servers.mission.records import Missions
+from milepost.servers.mission.server import TYPE, Mission, job_path
+from milepost.servers.mission.starting import ROOT
 
-__all__ = ["ROOT", "TYPE", "Mission", "job_path"]
+__all__ = ["ROOT", "TYPE", "Mission", "Missions", "job_path"]

@@ -1,4 +1,4 @@
-"""The URLs of a Mission Server's jobs."""
+"""The URLs of a Mission Server: its front page, its missions and its jobs."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -11,9 +11,11 @@ from milepost.jobs import Job, JobFilter
 from milepost.manager import JobManager
 from milepost.servers.jobs_of_type import PAGING, JobsOfType, following
 from milepost.servers.mission import wire
+from milepost.servers.mission.records import Missions
+from milepost.servers.mission.services import MissionResources
+from milepost.servers.mission.starting import ROOT
 
 TYPE: Final = "MissionServer"
-ROOT: Final = "/mission/rest"
 
 VERSION: Final = 11.4
 """Release of the Mission Server that these answers follow."""
@@ -28,9 +30,14 @@ class Mission:
     """The mission dialect over the jobs of one manager."""
 
     def __init__(
-        self, manager: JobManager, resources: Resources, authentication: Callable[[Call], dict[str, Any]]
+        self,
+        missions: Missions,
+        manager: JobManager,
+        resources: Resources,
+        authentication: Callable[[Call], dict[str, Any]],
     ):
         """With what all dialects share; ``authentication`` gives what clients must know to sign in."""
+        self._missions = MissionResources(missions, manager, resources)
         self._authentication = authentication
         self._jobs = JobsOfType(manager, TYPE)
         self._resources = resources
@@ -44,14 +51,15 @@ class Mission:
             *at(ROOT + "/jobs/{job}/cancel", self.cancel, acts=True),
             *at(ROOT + "/jobs/{job}", self.job, document="Mission job"),
             *at(ROOT + "/jobs", self.jobs, parameters=PAGING, document="Mission jobs"),
+            *self._missions.routes(),
         ]
 
     async def root(self, call: Call) -> Answer:
         """Version, and how to sign in."""
         about = {"currentVersion": VERSION, "fullVersion": f"{VERSION}.0", **self._authentication(call)}
-        return Answer(
-            about, title="Mission Server", links={"Jobs": f"{call.path.removesuffix('/info')}/jobs"}
-        )
+        above = call.path.removesuffix("/info")
+        links = {"Missions": f"{above}/services", "Jobs": f"{above}/jobs"}
+        return Answer(about, title="Mission Server", links=links)
 
     async def jobs(self, call: Call) -> Answer:
         """The jobs, newest first. Their pages are an addition of this server."""

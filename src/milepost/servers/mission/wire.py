@@ -29,6 +29,10 @@ STATUS: Final[dict[Status, str]] = {
 }
 
 
+_FINISHED: Final = frozenset({1502, 1504, 1506, 1508, 1510})
+"""Codes of the messages that say that a step of a new mission is done."""
+
+
 def jobs(states: Iterable[Job]) -> dict[str, Any]:
     """The list of jobs: their ids."""
     return {"asyncJobs": [job_id(each) for each in states]}
@@ -43,7 +47,7 @@ def job(state: Job) -> dict[str, Any]:
     """The job resource. Its steps are the stages of the job."""
     said = state.account()
     attributes: dict[str, Any] = {
-        "stepsCompleted": sum(each.state == "finished" for each in state.stages),
+        "stepsCompleted": _steps_completed(state),
         "isCancelled": state.status in (Status.CANCELLING, Status.CANCELLED),
         "messageCodes": [each.code for each in said],
         "totalSteps": len(state.stages),
@@ -60,6 +64,13 @@ def job(state: Job) -> dict[str, Any]:
         "username": state.owner,
         "customAttributes": attributes,
     }
+
+
+def _steps_completed(state: Job) -> int:
+    """How many stages are finished. Where messages say that one is, both are never seen to differ."""
+    told = {each.code for each in state.messages} & _FINISHED
+    finished = sum(each.state == "finished" for each in state.stages)
+    return min(len(told), len(state.stages)) if told else finished
 
 
 def status(state: Job) -> str:

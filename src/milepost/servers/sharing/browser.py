@@ -55,7 +55,7 @@ class BrowserSignIn:
                     token,
                     path=home or "/",
                     httponly=True,
-                    secure=call.scope.get("scheme") == "https",
+                    secure=call.base.startswith("https:"),
                     # Never sent by pages of other sites, so these cannot act in somebody's name.
                     samesite="strict",
                 )

@@ -1,4 +1,4 @@
-"""The key that tokens are signed with: 32 random bytes in a file, written as hexadecimal digits."""
+"""A key in a file: 32 random bytes, written as hexadecimal digits."""
 
 import secrets
 from pathlib import Path
@@ -9,11 +9,13 @@ from milepost.security import files
 _BYTES: Final = 32
 
 
-class SigningKey:
+class KeyFile:
     """A key that several processes share through its file, which is made when it is missing."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, loss: str) -> None:
+        """With the key in this file; ``loss`` ends the advice to have a new one made: "which ..."."""
         self._path = path
+        self._loss = loss
 
     def state(self) -> object:
         """Something that is unequal after the key was replaced; costs microseconds to ask.
@@ -66,7 +68,12 @@ class SigningKey:
             key = b""
         if len(key) < _BYTES:
             raise files.PrivateFileError(
-                f"{self._path} is damaged: a signing key is at least {2 * _BYTES} hexadecimal digits; delete it"
-                " and a new one is made, which makes everybody sign in again"
+                f"{self._path} is damaged: a key is at least {2 * _BYTES} hexadecimal digits; put it back from"
+                f" a backup, or delete it and a new one is made, {self._loss}"
             )
         return key
+
+
+def signing_key(path: Path) -> KeyFile:
+    """The key that tokens and seals are signed with."""
+    return KeyFile(path, "which makes everybody sign in again")
