@@ -25,6 +25,7 @@ FOR_PROGRAMS = {
     "/rest/services/[{folder}/]{service}/GPServer/uploads/{upload}",  # its page comes with the upload
     "/rest/services/[{folder}/]{service}/GPServer/uploads/{upload}/delete",
     "/rest/services/[{folder}/]{service}.GPServer/jobs/{job}",  # a second way to the same
+    "/rest/services/[{folder}/]{service}/FeatureServer/{layer}/{feature}",  # the query shows it
     "/mission/rest/info",
     "/mission/rest/missions/{mission}",
     "/mission/rest/missions/{mission}/delete",
