@@ -106,7 +106,9 @@ class Server:
         self.engine: Final = Engine(self.store, files, catalog, sources)
         self.manager: Final = JobManager(self.store, self.engine, catalog, files)
         self.people: Final = People(settings.data / "people.sqlite")
-        self.tokens: Final = Tokens(settings.data / "token.key", self.people)
+        self.tokens: Final = Tokens(
+            settings.data / "token.key", self.people, strict_referer=settings.strict_referer
+        )
         self.features: Final = FeatureServices(settings.data)
         self.missions: Final = mission.Missions(settings.data)
         self.seals: Final = Seals(settings.data / "token.key")

@@ -37,7 +37,7 @@ def require_post(call: Call, title: str) -> Answer | None:
         return None
     if chosen_format(call.parameters.get("f")) == "html":
         return Answer({}, title=title, forms=[Form(action=call.path, title=title)])
-    raise ServiceError(405, f"{call.method} is not allowed here, only POST: it changes jobs")
+    raise ServiceError(405, f"{call.method} is not allowed here, only POST: it changes something")
 
 
 async def find_job(manager: JobManager, text: str, service: str = "") -> Job:

@@ -97,7 +97,7 @@ class Administration:
         return Answer(
             {
                 "total": total,
-                "query": echo(given, about.title),
+                "query": echo(given, about.title, about.folder),
                 "num": number,
                 "start": start,
                 "nextStart": start + len(found) if more else -1,
