@@ -218,7 +218,7 @@ def test_no_job_fails_while_its_service_is_edited_again_and_again(client, server
     for worker in workers:
         worker.start()
     try:
-        for number in range(25):
+        for number in range(12):
             numbers = {
                 "minInstancesPerNode": number % 3,
                 "maxInstancesPerNode": 1 + (number % 4) + number % 3,
