@@ -290,7 +290,7 @@ class _Reader:
             if len(escape) != 1 or not isinstance(node.this, exp.Like):
                 raise WhereError("the where clause must have one character after ESCAPE")
             node = node.this
-        _only(node, "this", "expression")
+        _only(node, "this", "expression", "negate")
         left, pattern = self.value(node.this), self._of(_TEXT, node.expression)
         if pattern.known is None:
             raise WhereError("the where clause must have a text in quotes after LIKE")
@@ -299,7 +299,8 @@ class _Reader:
                 f"the where clause has {node.this.sql()[:80]!r} before LIKE, which is {left.kind}, no text"
             )
         # GLOB tells capitals from small letters, as LIKE does in standard SQL.
-        return Clause(f"({left.sql} GLOB ?)", (*left.values, _glob(pattern.known, escape)))
+        word = "NOT GLOB" if node.args.get("negate") else "GLOB"
+        return Clause(f"({left.sql} {word} ?)", (*left.values, _glob(pattern.known, escape)))
 
     def _alike(self, *parts: _Value) -> Sequence[_Value]:
         """The parts of a comparison as values of one kind."""
@@ -319,7 +320,7 @@ class _Reader:
         if part.kind != _TEXT:
             return part
         if part.known is None:
-            raise WhereError(f"the where clause compares text with {kind}")
+            raise WhereError(f"the where clause compares {kind} with text")
         return convert(part.known)
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec.structs import replace
@@ -90,7 +89,7 @@ class Services:
         folders = sorted({name.rpartition("/")[0] for name in (*declared, *configured)} - {""})
         if here and here not in folders:
             raise not_found(f"Folder {here[:60]}")
-        root = f"{urlsplit(call.base).path}{_ROOT}"
+        root = f"{call.home}{_ROOT}"
         links = {} if here else {f"{name}/": f"{root}/{name}" for name in folders}
         listed, deleted = [], []
         for name, about in sorted(declared.items()):
@@ -354,11 +353,11 @@ def _scaling_form(action: str, now: dict[str, Any]) -> Form:
 
 
 def _above(call: Call, folder: str) -> list[tuple[str, str]]:
-    root = f"{urlsplit(call.base).path}/admin"
+    root = f"{call.home}/admin"
     crumbs = [("Administration", root), ("Services", f"{root}/services")]
     return [*crumbs, (folder, f"{root}/services/{folder}")] if folder else crumbs
 
 
 def _below(call: Call, about: Service) -> Sequence[tuple[str, str]]:
-    here = f"{urlsplit(call.base).path}{_ROOT}/{about.name}"
+    here = f"{call.home}{_ROOT}/{about.name}"
     return [*_above(call, about.folder), (f"{about.title} ({about.type})", here)]
