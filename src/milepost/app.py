@@ -24,6 +24,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp
 
 from milepost import __version__
+from milepost.configuration import ConfigurationError
 from milepost.engine import Engine, StartError
 from milepost.features import FeatureServices
 from milepost.http import Gate, Guard, LimitedProtocol, Resources, ServiceError, base_url, own_fault
@@ -63,6 +64,7 @@ BUILT_IN: Final = (
     "milepost.servers.enterprise.operations.backup",
     "milepost.servers.enterprise.operations.health",
     "milepost.servers.enterprise.operations.registries",
+    "milepost.servers.enterprise.operations.services",
     "milepost.servers.mission.operations",
 )
 """Modules with operations that every server has."""
@@ -107,7 +109,9 @@ class Server:
         self.engine: Final = Engine(self.store, files, catalog, sources)
         self.manager: Final = JobManager(self.store, self.engine, catalog, files)
         self.people: Final = People(settings.data / "people.sqlite")
-        self.tokens: Final = Tokens(settings.data / "token.key", self.people)
+        self.tokens: Final = Tokens(
+            settings.data / "token.key", self.people, strict_referer=settings.strict_referer
+        )
         self.features: Final = FeatureServices(settings.data)
         self.missions: Final = mission.Missions(settings.data)
         self.seals: Final = Seals(settings.data / "token.key")
@@ -305,7 +309,7 @@ async def _serve(settings: Settings, on_ready: Callable[[str, str | None], None]
             settings.administrator,
             settings.administrator_password or None,
         )
-    except (LoadError, StartError, StoreError, SecurityError, OSError) as error:
+    except (LoadError, StartError, ConfigurationError, StoreError, SecurityError, OSError) as error:
         raise StartupError(str(error)) from error
     scheme = "https" if certificate else "http"
     host = f"[{settings.host}]" if ":" in settings.host else settings.host

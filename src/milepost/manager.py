@@ -73,9 +73,12 @@ class JobManager:
             attributes: what the dialect wants to find again.
 
         Raises:
-            InputError: names every input that is missing or does not fit; there is no job.
+            InputError: names every input that is missing or does not fit, or says that the service takes
+                no jobs; there is no job.
             StoreError: it could not be made durable; there is no job.
         """
+        if closed := self._engine.closed(operation.service.name):
+            raise InputError([f"Service {operation.service.name} is {closed}"])
         if size > BIG_INPUT:
             checked, inputs, payloads = await asyncio.to_thread(_prepare, operation, values)
         else:
@@ -280,6 +283,10 @@ class JobManager:
                 await self.finish_deletion(job.id)
             if not page.more:
                 return
+
+    def running(self, service: str) -> bool:
+        """Whether a service is started, and not only to be so; while it is being stopped it still is."""
+        return self._engine.running(service)
 
     async def problems(self) -> list[str]:
         """What keeps jobs from being accepted or run; empty when all is well."""

@@ -37,6 +37,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Origins whose pages may call the server; ``*`` for all."""
     strict_post_token: bool = False
     """Whether a POST to the admin API must hold its token in the body."""
+    strict_referer: bool = False
+    """Whether to refuse a token that is bound to a page or program when a request comes from another one."""
     redirect_uris: tuple[str, ...] = ()
     """Where a sign-in for a program may lead, beside this server and the person's own machine: origins, whose pages
     may all be led to, or whole URIs."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from milepost.backups import make
 from milepost.jobs import events as ev
 from milepost.operations import Run
-from milepost.security import People, Role, Tokens
+from milepost.security import People, Role, Tokens, ensure_certificate
 from milepost.store import FileStore, SQLiteStore, keep
 
 PASSWORD = "correct-horse-battery"
@@ -20,17 +20,16 @@ def make_site(data: Path, *, jobs: int = 3) -> list[str]:
     data.mkdir(mode=0o700)
     with People(data / "people.sqlite") as people:
         Tokens(data / "token.key", people).issue(people.add("root", PASSWORD, Role.ADMINISTRATOR))
-    (data / "tls").mkdir()
-    for name, mode in (("certificate.pem", 0o644), ("certificate-key.pem", 0o600)):
-        (data / "tls" / name).write_text(f"the {name}")
-        (data / "tls" / name).chmod(mode)
+    ensure_certificate(data / "tls")
     ids = asyncio.run(_run_jobs(data, jobs))
     upload = data / "uploads" / f"i{'0' * 32}"
     (upload / "file").mkdir(parents=True)
     (upload / "file" / "a.csv").write_text("a\n1\n")
     (upload / "upload.json").write_text("{}")
     (data / "system" / "registry").mkdir(parents=True)
-    (data / "system" / "registry" / "config.json").write_text("{}")
+    secret = data / "system" / "registry" / "config.json"
+    secret.write_text("{}")
+    secret.chmod(0o600)
     (data / "server.lock").touch()
     return ids
 
@@ -72,9 +71,10 @@ def back_up(data: Path, folder: Path, name: str = "one", *, keys: bool = True) -
 
 
 def tree(folder: Path) -> dict[str, bytes]:
-    """All files below a folder."""
+    """All files below a folder, but those that only locks are put on."""
     return {
         Path(parent, name).relative_to(folder).as_posix(): Path(parent, name).read_bytes()
         for parent, _, names in os.walk(folder)
         for name in names
+        if not name.endswith(".lock")
     }

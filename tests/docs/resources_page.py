@@ -26,7 +26,8 @@ A part in brackets is optional: services lie in a folder or in none.
 Every resource takes the parameter `f` (`html`, which is the default, `json` or `pjson`) and, where
 it is not open to everybody, a token: as the parameter `token` in the body or the query, as
 `X-Esri-Authorization: Bearer` or `Authorization: Bearer` header, or as the cookie `agstoken`.
-Parameters come in the query or in a body that is a form, multipart or a JSON object.
+Parameters come in the query or in a body that is a form, multipart or a JSON object. What changes something
+below `/admin` takes it by POST only; GET is there for the page with its form.
 
 *Who* says what somebody needs: one matching privilege or role is enough, and administrators always
 may. The jobs of others are shown to those who administer them only, whatever this column says.

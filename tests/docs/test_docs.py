@@ -1,6 +1,7 @@
 """What the documentation says is true."""
 
 import asyncio
+import os
 import re
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from milepost.cli import main
 from milepost.jobs import Status
 from milepost.security import PRIVILEGES_OF, Privilege, Role
 from tests.docs import resources_page
-from tests.running import RunningServer, wait_for_job
+from tests.running import PASSWORD, RunningServer, wait_for_job
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -111,3 +112,44 @@ def test_the_operation_of_the_readme_works_as_printed(tmp_path):
     (result,) = answer["results"]
     assert result["value"]["geometryType"] == "esriGeometryPolygon"
     assert answer["messages"][0]["description"] == "Measuring 500 Meters around 1 parks"
+
+
+def test_the_commands_about_backups_work_as_printed(tmp_path):
+    text = (ROOT / "docs/how-to/backup.md").read_text()
+    commands = [
+        line.removeprefix("$ ")
+        for block in re.findall(r"```console\n(.*?)```", text, re.DOTALL)
+        for line in block.splitlines()
+    ]
+    assert len(commands) == 8
+    (tmp_path / "mnt").mkdir()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MILEPOST_")}
+    environment["MILEPOST_PASSWORD"] = PASSWORD
+
+    def run(command, address):
+        command = command.replace("http://127.0.0.1:6080/arcgis", address).replace("/mnt/", "mnt/")
+        for folder in re.findall(r"(\S+)/milepost-20261122T072618Z-7ddbb7.tar", command):
+            newest = max((tmp_path / folder).glob("*.tar"), key=lambda path: path.stat().st_mtime)
+            command = command.replace("milepost-20261122T072618Z-7ddbb7.tar", newest.name)
+        done = subprocess.run(
+            [sys.executable, "-m", *command.split()],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, command + done.stdout + done.stderr
+
+    # What needs a server comes first here, so that one is enough.
+    commands.sort(key=lambda command: "--server" not in command)
+    with RunningServer(tmp_path / "milepost-data") as server:
+        while "--server" in commands[0]:
+            run(commands.pop(0), server.address)
+    for command in commands:
+        if command.startswith("milepost serve"):
+            with RunningServer(tmp_path / command.split()[-1]) as server, server.client() as client:
+                jobs = client.get("/rest/jobs", params={"f": "json"}).json()["jobs"]
+                assert {each["jobStatus"] for each in jobs} == {"succeeded"}
+        else:
+            run(command, "")

@@ -117,7 +117,7 @@ async def house(request, tmp_path_factory) -> AsyncIterator[House]:
 
 
 @pytest.fixture(scope="module")
-async def jobs(house: House) -> list[Job]:
+async def jobs(house: House, root: httpx.AsyncClient) -> list[Job]:
     """Jobs of every dialect, ended and at work."""
     upload_id, path = house.manager.start_upload("words.txt")
     path.write_text("words")
@@ -140,6 +140,8 @@ async def jobs(house: House) -> list[Job]:
         await house.run("System/Safety.SystemServer", "create_backup", backup="first", **owner),
         await house.run("System/Health.SystemServer", "run_health_check", **owner),
     ]
+    stopped = await root.post("/admin/services/Field/Drill.MissionServer/stop", data={"f": "json"})
+    assert stopped.json() == {"status": "success"}
     going = [
         await house.submit("Tests/Small.GPServer", "last"),
         await house.submit("Mission.MissionServer", "wait"),
@@ -195,3 +197,23 @@ async def test_every_page_leads_to_the_same_content_for_programs(visit, root):
         assert re.match(r"[{\[]", plain.text), path
         if path.endswith("/jobs") or "/job" not in path:
             assert plain.json().keys() == pretty.json().keys(), path
+
+
+async def test_the_page_of_a_query_leads_to_the_same_query_without_its_secrets(house, jobs):
+    path = "/rest/services/SampleService/TopographicProductionServer/jobs/query"
+    async with house.client("root") as root:
+        token = root.headers.pop("X-Esri-Authorization").removeprefix("Bearer ")
+        asked = {"status": "4", "msgLevel": "info", "f": "html", "token": token}
+        page = page_of(await root.get(path, params=asked))
+    links = {str(each["href"]) for each in page.all("a")}
+    assert f"/arcgis{path}?status=4&msgLevel=info&f=json" in links
+    assert not any(token in link for link in links)
+
+
+async def test_what_a_form_did_is_linked_nowhere(house, root):
+    job = await house.submit("Mission.MissionServer", "wait")
+    path = f"/mission/rest/jobs/{job.id}/cancel"
+    page = page_of(await root.post(path))
+    assert "success" in page.text
+    assert not any("cancel" in str(each["href"]) for each in page.all("a"))
+    await house.manager.finished(job.id)

@@ -27,6 +27,9 @@ _ROOTS: Final = frozenset(
 )
 """What may lie at the root of a data folder, beside files with keys."""
 
+_WITH_PASSWORDS: Final = (("system", "components"), ("system", "changes"))
+"""Folders with the credentials of the container registry, as its clients need them."""
+
 _CHUNK: Final = 1 << 20
 _LONGEST_ABOUT: Final = 1 << 16
 _LONGEST_MANIFEST: Final = 1 << 30
@@ -73,8 +76,12 @@ class _Format(msgspec.Struct, frozen=True):
 
 
 def key_file(path: PurePosixPath) -> bool:
-    """Whether a file below the data folder holds a key."""
-    return path.parts[0] == "tls" or path.name.endswith((".key", "-key.pem"))
+    """Whether a file below the data folder holds a key, or a password as it is."""
+    return (
+        path.parts[0] == "tls"
+        or path.name.endswith((".key", "-key.pem"))
+        or path.parts[:2] in _WITH_PASSWORDS
+    )
 
 
 def write(target: IO[bytes], about: About, site: Path, tick: Tick) -> None:

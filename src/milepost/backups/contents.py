@@ -77,6 +77,7 @@ class Contents:
 
     def _freeze(self, frozen: sqlite3.Connection, live: sqlite3.Connection) -> None:
         for _ in range(_TRIES):
+            self.left_out.clear()
             frozen.execute("BEGIN")
             (self.jobs,) = frozen.execute("SELECT count(*) FROM jobs").fetchone()
             going = {row[0] for row in frozen.execute(_GOING)} - {self._own_job}
@@ -179,7 +180,7 @@ class Contents:
     # -- everything else ---------------------------------------------------------------------
 
     def _copy_below(self, name: str, *, keys: bool) -> None:
-        for path in self._files(self._data / name):
+        for path in self._files(self._data / name, hidden=False):
             key = key_file(PurePosixPath(path.relative_to(self._data)))
             if (keys or not key) and not databases.is_companion(path):
                 self._copy(path)
@@ -197,15 +198,26 @@ class Contents:
         except (BackupError, FileNotFoundError):
             if path.exists():
                 raise
-            target.unlink(missing_ok=True)  # removed in this very moment
+            # Removed in this very moment, perhaps with all that belongs to it.
+            target.unlink(missing_ok=True)
+            if not path.parent.exists():
+                shutil.rmtree(target.parent)
 
-    def _files(self, folder: Path) -> Iterator[Path]:
-        """The plain files below a folder; what else there is, is left out."""
+    def _files(self, folder: Path, *, hidden: bool = True) -> Iterator[Path]:
+        """The plain files below a folder; what else there is, is left out.
+
+        Args:
+            folder: below the data folder.
+            hidden: whether to look at names that begin with a dot: what is being made or removed has such.
+        """
         for parent, folders, names in os.walk(folder):
-            # What somebody puts together in a folder of such a name is not there yet.
+            if not hidden:
+                folders[:] = [each for each in folders if not each.startswith(".")]
             for name in sorted(names):
                 path = Path(parent, name)
                 shown = path.relative_to(self._data).as_posix()
+                if name.startswith(".") and not hidden:
+                    continue
                 if path.is_symlink() or not usable_path(shown):
                     self.left_out.append(shown)
                 elif path.is_file():

@@ -41,7 +41,7 @@ def make(run: Run, data: Path, target: Path, name: str, *, keys: bool = True, jo
             folder, and needs as much room as the site.
         data: the data folder.
         target: the folder of the backups, made if missing.
-        name: of the backup; one of that name that is there stays as it is.
+        name: of the backup; one of that name that is there is not made again, but looked at.
         keys: whether the signing key and the certificate are to be in it.
         job: id of the job that makes it.
 
@@ -49,6 +49,9 @@ def make(run: Run, data: Path, target: Path, name: str, *, keys: bool = True, jo
         BackupError: it cannot be made, or not be restored.
         OSError: the disk cannot be read or written.
     """
+    if folder.path_of(target, name).exists():
+        # An earlier attempt was stopped between giving the name and saying so.
+        return check_backup(run, target, name)
     run.plan_stages(*STAGES)
     staging = run.workspace / "backup"
     shutil.rmtree(staging, ignore_errors=True)  # what an earlier attempt left

@@ -60,6 +60,11 @@ from milepost.cli.user import data_option
     help="Take the token of a POST to the admin API from its body only, as documented.",
 )
 @option(
+    "--strict-referer",
+    is_flag=True,
+    help="Refuse a token bound to a referer when the request names another one.",
+)
+@option(
     "--redirect-uri",
     multiple=True,
     metavar="URI",
@@ -94,6 +99,7 @@ def serve(
     max_body: int,
     cors: tuple[str, ...],
     strict_post_token: bool,
+    strict_referer: bool,
     redirect_uri: tuple[str, ...],
     registry_network: tuple[str, ...],
     log_format: str,
@@ -126,6 +132,7 @@ def serve(
         max_body=max_body * 2**20,
         cors=cors or ("*",),
         strict_post_token=strict_post_token,
+        strict_referer=strict_referer,
         redirect_uris=redirect_uri,
         registry_networks=registry_network,
         log_format=log_format,

@@ -3,8 +3,8 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final
 
 from msgspec.structs import replace
 
@@ -14,6 +14,14 @@ from milepost.engine.pool import Place
 from milepost.jobs import IllegalMove, Job, JobError, Outcome, Status
 from milepost.jobs import events as ev
 from milepost.store import JobStore, Recorded, keep_encoded
+
+Reconfigure = Callable[[str], Awaitable[dict[str, Any]]]
+"""Does as is configured of a service; returns the settings in force, by name."""
+
+
+class ReconfigureError(Exception):
+    """A service cannot be as it is configured; the text says why."""
+
 
 _IN_FLIGHT: Final = 64
 """Events of an instance that may wait for their commit before more are taken from it."""
@@ -68,7 +76,15 @@ class Orders:
 class Attempt:
     """Lets an instance work, as long as it may."""
 
-    def __init__(self, job: Job, instance: Instance, place: Place, store: JobStore, orders: Orders):
+    def __init__(
+        self,
+        job: Job,
+        instance: Instance,
+        place: Place,
+        store: JobStore,
+        orders: Orders,
+        reconfigure: Reconfigure,
+    ):
         """For an instance that was told what to perform, at a place of its service."""
         self._job_id = job.id
         self._number = job.attempt
@@ -76,6 +92,7 @@ class Attempt:
         self._place = place
         self._store = store
         self._orders = orders
+        self._reconfigure = reconfigure
 
     async def run(self, spent: float) -> m.FromInstance | None:
         """Record what the instance says until it says how the work ended; None when it ended without a word.
@@ -102,9 +119,13 @@ class Attempt:
 
     async def _listen(self) -> m.FromInstance | None:
         in_flight: list[asyncio.Task[Job]] = []
+        asked: set[asyncio.Task[None]] = set()
         answer: m.FromInstance | None = None
         try:
             async for message in self._instance.messages():
+                if isinstance(message, m.Reconfigure):
+                    asked.add(asyncio.create_task(self._do_as_configured(message.service)))
+                    continue
                 if not isinstance(message, m.Tell | m.Record):
                     answer = message
                     break
@@ -121,8 +142,17 @@ class Attempt:
             # The operation said what cannot be, such as the end of a stage that has ended.
             answer = m.Raised(str(error))
         finally:
-            await asyncio.gather(*in_flight, return_exceptions=True)
+            for task in asked:
+                task.cancel()
+            await asyncio.gather(*in_flight, *asked, return_exceptions=True)
         return answer
+
+    async def _do_as_configured(self, service: str) -> None:
+        try:
+            done = m.Reconfigured(settings=await self._reconfigure(service))
+        except ReconfigureError as error:
+            done = m.Reconfigured(error=str(error))
+        await self._instance.send(done)
 
     async def _record(self, message: m.Tell | m.Record) -> Job:
         event: ev.Event = message.event

@@ -8,6 +8,7 @@ import contextlib
 import ctypes
 import io
 import os
+import queue
 import shutil
 import signal
 import socket
@@ -17,7 +18,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -42,6 +43,7 @@ class PipeChannel:
         self._pipe = pipe
         self._sending = threading.Lock()
         self._recorded = threading.Semaphore(0)
+        self._reconfigured: queue.SimpleQueue[m.Reconfigured] = queue.SimpleQueue()
         self._stop = ""
 
     def tell(self, event: AttemptEvent) -> None:
@@ -60,6 +62,14 @@ class PipeChannel:
     def stop_reason(self) -> str:
         """See ``operations.Channel``."""
         return self._stop
+
+    def reconfigure(self, service: str) -> dict[str, Any]:
+        """See ``operations.Channel``. Also returns when the work must stop."""
+        self.send(m.Reconfigure(service))
+        answer = self._reconfigured.get()
+        if answer.error:
+            raise RuntimeError(answer.error)
+        return answer.settings
 
     def send(self, message: m.FromInstance) -> None:
         """Send a message; threads of an operation may send at the same time."""
@@ -80,8 +90,11 @@ class PipeChannel:
             match message:
                 case m.Recorded():
                     self._recorded.release()
+                case m.Reconfigured():
+                    self._reconfigured.put(message)
                 case m.StopWork(reason=reason):
                     self._stop = reason
+                    self._reconfigured.put(m.Reconfigured())
                 case _:
                     os.killpg(0, signal.SIGKILL)
 

@@ -7,22 +7,28 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final
 
 import structlog
+from msgspec.structs import asdict
 
+from milepost.configuration import Configuration, ConfigurationError, Configurations, restore
 from milepost.engine.accounts import interruption
+from milepost.engine.attempt import ReconfigureError
 from milepost.engine.instances import StartError, Template
 from milepost.engine.pool import TEND_EVERY, Pool
 from milepost.engine.processes import kill_leftovers
 from milepost.engine.queue import Queue
 from milepost.engine.supervisor import MAX_ATTEMPTS, Supervisor
-from milepost.jobs import IllegalMove, Job, Status
+from milepost.jobs import UNFINISHED, IllegalMove, Job, JobFilter, Page, Status
 from milepost.jobs import events as ev
-from milepost.operations import Catalog, Service
+from milepost.operations import Catalog, Service, function_name
 from milepost.store import FileStore, JobStore, Recorded, StoreError
 
 log = structlog.get_logger("milepost.engine")
 
 
 _OWN_FAULT: Final = "the server met an error of its own"
+
+RESTORE: Final = function_name(restore)
+"""The rollback after which what is configured of a service is as it was before."""
 
 TRY_LIMIT: Final = 20.0
 """Seconds in which an instance must start when one is started to see whether it can."""
@@ -46,6 +52,12 @@ class Engine:
         self._template = Template(files.root, sources)
         self._pools = {name: Pool(service, self._template) for name, service in catalog.services.items()}
         self._queues = {name: Queue() for name in catalog.services}
+        self._configurations = Configurations(files.root)
+        self._reading = asyncio.Lock()
+        self._running: dict[str, bool] = {}
+        """Whether each service is started, as far as that has been brought about."""
+        self._changes = {name: asyncio.Event() for name in catalog.services}
+        """Set whenever a service has fewer jobs at work, or other settings."""
         self._supervisors: dict[str, Supervisor] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._timers: dict[str, asyncio.TimerHandle] = {}
@@ -59,8 +71,10 @@ class Engine:
 
         Raises:
             StartError: the operations cannot be loaded in a process of their own.
+            ConfigurationError: what is configured of the services cannot be read.
         """
         jobs = await self._store.unfinished()
+        await self._take_configurations()
         await asyncio.gather(self._template.start(), asyncio.to_thread(self._tidy, jobs))
         self._open = True
         self._tender = self._start(self._tend())
@@ -132,6 +146,8 @@ class Engine:
                     self._hold(job)
                 case ev.ResumeRequested():
                     self._resume(job)
+                case ev.RolledBack(number=number) if job.rollbacks[number].function == RESTORE:
+                    self._start(self._go_back(str(job.rollbacks[number].arguments[0])))
 
     def _stop_work(self, job: Job, by: str) -> None:
         supervisor = self._supervisors.get(job.id)
@@ -175,17 +191,25 @@ class Engine:
         if job.id in self._supervisors:
             return
         queue.push(job.id, job.owner, job.priority, front=front)
+        self._limit_wait(job)
+        self._dispatch(job.service)
+
+    def _limit_wait(self, job: Job) -> None:
+        """Let a job wait as long as its service allows."""
         limit = self._pools[job.service].service.max_wait_time
+        self._cancel_timer(job.id)
         if limit and not job.attempt:
             left = max(0.0, (job.submitted_at + job.paused_for) / 1000 + limit - time.time())
             self._later(job.id, left, lambda: self._time_out(job, limit))
-        self._dispatch(job.service)
 
     def _dispatch(self, service: str) -> None:
         """Let as many jobs work as the service has places: first those that hold still and are to go on."""
         if not self._open or service not in self._queues:
             return
+        self._changes[service].set()
         queue, pool = self._queues[service], self._pools[service]
+        if not pool.started:
+            return
         seen_to = [each for each in self._supervisors.values() if each.pool is pool]
         free = pool.service.max_instances - sum(each.place.taken for each in seen_to)
         for supervisor in seen_to:
@@ -211,6 +235,7 @@ class Engine:
             self._files,
             self._catalog,
             place_given=lambda: self._dispatch(pool.service.name),
+            reconfigure=self.reconfigure,
         )
         self._supervisors[job_id] = supervisor
         self._start(self._see_through(supervisor))
@@ -290,6 +315,104 @@ class Engine:
             await asyncio.sleep(TEND_EVERY)
             for pool in self._pools.values():
                 pool.tend()
+
+    # -- settings of services ----------------------------------------------------------------
+
+    def closed(self, service: str) -> str:
+        """Why a service takes no jobs; empty when it does."""
+        pool = self._pools.get(service)
+        if pool is None or pool.started:
+            return ""
+        return "stopped" if service in self._catalog.services else "deleted"
+
+    def running(self, service: str) -> bool:
+        """Whether a service is started, and not only to be so; while it is being stopped it still is."""
+        return self.ready and self._running.get(service, False)
+
+    async def reconfigure(self, name: str) -> dict[str, Any]:
+        """Do as is configured of a service; returns once that is so.
+
+        Jobs that are at work go on with the settings under which they began. Those that wait go by the
+        new ones. A service that is stopped is so once nothing of it is at work any more.
+
+        Returns:
+            The settings in force, by name.
+
+        Raises:
+            ReconfigureError: it cannot be done, or something else was configured in between.
+        """
+        pool = self._pools.get(name)
+        if pool is None:
+            raise ReconfigureError(f"the service {name} is not there: no code declares it")
+        try:
+            async with self._reading:
+                wanted = await asyncio.to_thread(self._configurations.read, name)
+                self._configure(wanted)
+                revision = pool.revision
+            self._dispatch(name)
+            await pool.renew()
+        except (ConfigurationError, StartError) as error:
+            raise ReconfigureError(str(error)) from error
+        if wanted.deleted:
+            await self._until_idle(pool, revision)
+            await self._end_all(name, wanted.changed_by)
+        if not pool.started:
+            await self._until_idle(pool, revision)
+        if pool.revision != revision:
+            raise ReconfigureError(f"the service {name} was changed again before this change was done")
+        self._running[name] = pool.started
+        self._catalog.configure(pool.service, offered=not wanted.deleted)
+        log.info("reconfigured", service=name, revision=wanted.revision, started=pool.started)
+        return asdict(pool.service)
+
+    def _configure(self, wanted: Configuration) -> None:
+        """Go by what is configured from now on."""
+        name = wanted.service
+        service = wanted.of(self._catalog.declared[name])
+        self._pools[name].configure(service, started=wanted.state == "STARTED" and not wanted.deleted)
+        # One that is to be deleted stays on offer until it has ended its work.
+        self._catalog.configure(service, offered=not wanted.deleted or name in self._catalog.services)
+        self._changes[name].set()
+        for job_id in self._queues[name].jobs():
+            if (job := self._store.seen(job_id)) is not None:
+                self._limit_wait(job)
+
+    async def _take_configurations(self) -> None:
+        for name, wanted in (await asyncio.to_thread(self._configurations.all)).items():
+            if name not in self._pools:
+                log.warning("a configured service is not there: no code declares it", service=name)
+                continue
+            self._configure(wanted)
+            self._catalog.configure(self._pools[name].service, offered=not wanted.deleted)
+        self._running = {name: pool.started for name, pool in self._pools.items()}
+
+    async def _go_back(self, name: str) -> None:
+        try:
+            await self.reconfigure(name)
+        except ReconfigureError as error:
+            log.error("a service is not as it is configured", service=name, reason=str(error))
+
+    async def _until_idle(self, pool: Pool, revision: int) -> None:
+        """Wait until nothing of a service is at work, or something else is configured."""
+        changed = self._changes[pool.service.name]
+        while self._open and pool.revision == revision and self._at_work(pool):
+            changed.clear()
+            await changed.wait()
+
+    def _at_work(self, pool: Pool) -> bool:
+        return any(each.pool is pool and each.place.taken for each in self._supervisors.values())
+
+    async def _end_all(self, service: str, by: str) -> None:
+        """Cancel what waits or is paused, for it would never have its turn."""
+        wanted, found = JobFilter(service=service, statuses=UNFINISHED), set[str]()
+        more = True
+        while more:
+            page = await self._store.find(wanted, Page(limit=500, offset=len(found)))
+            found.update(job.id for job in page.jobs)
+            more = page.more
+        for job_id in found:
+            with contextlib.suppress(IllegalMove):
+                await self._store.append(job_id, ev.CancelRequested(at=_now(), by=by))
 
     # -- jobs that nobody sees to ------------------------------------------------------------
 

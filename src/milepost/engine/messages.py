@@ -51,6 +51,14 @@ class Recorded(_Message, frozen=True):
     """Engine: what the instance asked to record is durable."""
 
 
+class Reconfigured(_Message, frozen=True):
+    """Engine: a service is as configured; or, with an error, it cannot be."""
+
+    settings: dict[str, Any] = {}
+    """In force now, by name."""
+    error: str = ""
+
+
 class Tell(_Message, frozen=True):
     """Instance: something happened."""
 
@@ -63,6 +71,12 @@ class Record(_Message, frozen=True):
     event: AnyEvent
     value: bytes = b""
     """The result of a step as JSON text; the event comes without it."""
+
+
+class Reconfigure(_Message, frozen=True):
+    """Instance: do as is configured of a service; it waits until that is so."""
+
+    service: str
 
 
 class Returned(_Message, frozen=True):
@@ -82,8 +96,8 @@ class Stopped(_Message, frozen=True):
     """Instance: the operation stopped as it was asked to."""
 
 
-ToInstance = Perform | Undo | StopWork | Recorded
-FromInstance = Tell | Record | Returned | Raised | Stopped
+ToInstance = Perform | Undo | StopWork | Recorded | Reconfigured
+FromInstance = Tell | Record | Reconfigure | Returned | Raised | Stopped
 
 _encoder: Final = msgspec.msgpack.Encoder()
 _to_instance: Final[msgspec.msgpack.Decoder[ToInstance]] = msgspec.msgpack.Decoder(ToInstance)

@@ -5,10 +5,12 @@ import contextlib
 import time
 from collections import deque
 from collections.abc import Callable
+from typing import Final
 
 import structlog
 
 from milepost.engine.instances import Instance, StartError, Template
+from milepost.engine.recycling import is_due
 from milepost.operations import Service
 
 log = structlog.get_logger("milepost.engine")
@@ -27,6 +29,10 @@ class Pool:
     def __init__(self, service: Service, template: Template, clock: Callable[[], float] = time.monotonic):
         """For one service; nothing is started before ``refill``. ``clock`` counts seconds."""
         self.service = service
+        self.started = True
+        """Whether jobs get their turn here, and instances are kept ready."""
+        self.revision = 0
+        """Another number after each ``configure``."""
         self.busy = 0
         """Instances that are at work."""
         self._template = template
@@ -62,10 +68,20 @@ class Pool:
                 if instance.alive:
                     return instance
                 instance.discard()
-            return await self._template.fork(self.service.memory_limit)
+            return await self._fork()
         except BaseException:
             self.busy -= 1
             raise
+
+    async def _fork(self) -> Instance:
+        limit = self.service.max_startup_time
+        try:
+            async with asyncio.timeout(limit or None):
+                return await self._template.fork(self.service.memory_limit)
+        except TimeoutError:
+            raise StartError(
+                f"it took longer than the {limit:g} s that the service allows an instance to start"
+            ) from None
 
     def give_back(self) -> None:
         """The instance of a task is gone, or holds still; a fresh one is started for the next."""
@@ -74,25 +90,81 @@ class Pool:
 
     def refill(self) -> None:
         """Start what is missing of the instances to keep ready."""
-        room = self.service.max_instances - self.busy
-        wanted = min(room, max(self.service.min_instances, self._size - self.busy))
-        while not self._closed and len(self._ready) + self._starting < wanted:
+        while not self._closed and len(self._ready) + self._starting < self._wanted:
             self._starting += 1
             task = asyncio.get_running_loop().create_task(self._start_one())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
+    @property
+    def _wanted(self) -> int:
+        """How many instances are to stand ready."""
+        if not self.started:
+            return 0
+        room = self.service.max_instances - self.busy
+        return max(0, min(room, max(self.service.min_instances, self._size - self.busy)))
+
+    def configure(self, service: Service, *, started: bool) -> None:
+        """Go by other settings from now on; ``renew`` sees to the instances that stand ready."""
+        self.service = service
+        self.started = started
+        self.revision += 1
+        self._size = max(service.min_instances, min(self._size, service.max_instances))
+
+    async def renew(self) -> None:
+        """Replace the instances that stand ready by fresh ones, and make them as many as they are to be.
+
+        One after the other: each stays until its successor is there, unless a job takes it before.
+        Those at work are nobody's business here, for no instance has a second task.
+
+        Raises:
+            StartError: none can be started.
+        """
+        revision = self.revision
+        self._trim()
+        for entry in list(self._ready):
+            await self._add(revision)
+            self._let_go(entry)
+        while self.revision == revision and len(self._ready) + self._starting < self._wanted:
+            await self._add(revision)
+        while self._tasks and self.revision == revision:
+            await asyncio.wait(set(self._tasks))
+        if self.revision == revision:
+            self._trim()
+
+    async def _add(self, revision: int) -> None:
+        if self._closed or self.revision != revision:
+            return
+        instance = await self._fork()
+        if self._closed or self.revision != revision:
+            instance.discard()
+        else:
+            self._ready.append((instance, self._clock()))
+
+    def _trim(self) -> None:
+        """Let go of those that are too many, the oldest first."""
+        while len(self._ready) > self._wanted:
+            self._let_go(self._ready[0])
+
+    def _let_go(self, entry: tuple[Instance, float]) -> None:
+        """Let go of an instance if it still stands ready."""
+        if entry in self._ready:
+            self._ready.remove(entry)
+            entry[0].discard()
+
     async def _start_one(self) -> None:
+        revision = self.revision
         try:
-            instance = await self._template.fork(self.service.memory_limit)
+            instance = await self._fork()
         except StartError as error:
             # The next job of the service meets the same error and reports it.
             log.error("instance not started", service=self.service.name, reason=str(error))
             return
         finally:
             self._starting -= 1
-        if self._closed:
+        if self._closed or not self.started or self.revision != revision:
             instance.discard()
+            self.refill()
         else:
             self._ready.append((instance, self._clock()))
 
@@ -102,10 +174,9 @@ class Pool:
         for entry in list(self._ready):
             instance, since = entry
             spare = len(self._ready) > self.service.min_instances and now - since > self.service.max_idle_time
-            recycle = self.service.recycle_interval
             if spare:
                 self._size = max(self.service.min_instances, self._size - 1)
-            if spare or not instance.alive or (recycle and now - since > recycle):
+            if spare or not instance.alive or is_due(self.service, now - since, time.time()):
                 self._ready.remove(entry)
                 instance.discard()
         self.refill()
@@ -132,13 +203,10 @@ class Place:
     def __init__(self, pool: Pool, on_given: Callable[[], None]):
         """Taken; ``on_given`` is called whenever it is given to others."""
         self.taken = True
+        self.service: Final = pool.service
+        """The service as it was when the job had its turn: its limits are those of the job."""
         self._pool = pool
         self._on_given = on_given
-
-    @property
-    def service(self) -> Service:
-        """The service."""
-        return self._pool.service
 
     def give(self) -> None:
         """Let others have it."""

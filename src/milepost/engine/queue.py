@@ -16,6 +16,10 @@ class Queue:
     def __contains__(self, job_id: str) -> bool:
         return job_id in self._places
 
+    def jobs(self) -> list[str]:
+        """The ids of all that wait."""
+        return list(self._places)
+
     def push(self, job_id: str, owner: str, priority: int, *, front: bool = False) -> None:
         """Let a job wait. ``front`` puts it before its owner's other jobs: it has waited once already."""
         if job_id in self._places:

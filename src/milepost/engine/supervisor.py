@@ -11,7 +11,7 @@ import structlog
 
 from milepost.engine import messages as m
 from milepost.engine.accounts import ending, how_it_ended, interruption
-from milepost.engine.attempt import Attempt, Orders, time_spent
+from milepost.engine.attempt import Attempt, Orders, Reconfigure, time_spent
 from milepost.engine.instances import Instance, StartError
 from milepost.engine.pool import Place, Pool
 from milepost.engine.processes import kill_leftovers
@@ -45,8 +45,19 @@ class Supervisor:
         files: FileStore,
         catalog: Catalog,
         place_given: Callable[[], None],
+        reconfigure: Reconfigure,
     ):
-        """For one job of the pool's service; ``place_given`` is called when others may have its place."""
+        """For one job of the pool's service.
+
+        Args:
+            job_id: of the job.
+            pool: gives instances.
+            store: where events go.
+            files: of the jobs.
+            catalog: the operations.
+            place_given: called when others may have its place.
+            reconfigure: called when its operation asks for it.
+        """
         self.job_id: Final = job_id
         self.pool: Final = pool
         self.place: Final = Place(pool, place_given)
@@ -55,6 +66,7 @@ class Supervisor:
         self._catalog = catalog
         self._instance: Instance | None = None
         self._orders = Orders()
+        self._reconfigure = reconfigure
 
     def stop(self, outcome: Outcome, reason: str) -> None:
         """Ask for the end of the work; the first who asks decides how it is called, but a cancel wins."""
@@ -132,7 +144,7 @@ class Supervisor:
         if not self._orders.ending:
             await self._perform(instance, job)
             spent = time_spent(await self._store.history(job.id)) if job.attempt > 1 else 0.0
-            attempt = Attempt(job, instance, self.place, self._store, self._orders)
+            attempt = Attempt(job, instance, self.place, self._store, self._orders, self._reconfigure)
             answer = await attempt.run(spent)
         await self._conclude(answer, operation)
 
@@ -248,7 +260,7 @@ class Supervisor:
 
     async def _undo_one(self, task: m.Undo) -> str:
         """Why a rollback could not be run; empty when it was."""
-        limit = self.pool.service.rollback_time
+        limit = self.place.service.rollback_time
         error = ""
         # One whose process died did not fail: something else may have killed it, and it may run twice.
         for _ in range(_UNDO_TRIES):

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, Final
+from urllib.parse import urlencode
 
 import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -105,15 +106,24 @@ def encode(data: Any, *, pretty: bool) -> bytes:
     return msgspec.json.format(encoded, indent=2) if pretty else encoded
 
 
-def render(answer: Answer, form: str, path: str, home: str, form_token: str = "") -> Response:
+def render(
+    answer: Answer,
+    form: str,
+    path: str,
+    home: str,
+    form_token: str = "",
+    query: Sequence[tuple[str, str]] | None = (),
+) -> Response:
     """The answer in one of the formats.
 
     Args:
         answer: what to say.
         form: ``html``, ``json`` or ``pjson``.
-        path: of the request, for the links to the other formats.
+        path: of the request.
         home: the path of the context, where all pages begin.
         form_token: what forms prove with that they are ours; empty when nobody is signed in.
+        query: parameters that belong to the address of the page, so that its links to the other formats
+            lead to the same content; None when no address does, as after a form was sent.
     """
     if form != "html":
         return _json({} if answer.data is None else answer.data, form)
@@ -125,7 +135,7 @@ def render(answer: Answer, form: str, path: str, home: str, form_token: str = ""
         links=answer.links,
         forms=answer.forms,
         data=_Excerpt().of(plain),
-        path=path,
+        formats=_formats(path, query) if query is not None and answer.data is not None else {},
         notice=answer.notice,
         form_token=form_token,
         window_title=answer.window_title,
@@ -157,7 +167,7 @@ def render_error(
         links={},
         forms=(),
         data=None,
-        path=path,
+        formats={},
         notice="",
         form_token="",
         window_title="",
@@ -166,6 +176,14 @@ def render_error(
     )
     status = {498: 401, 499: 401}.get(error.code, error.code)
     return Response(page, status_code=status, media_type="text/html", headers=_PAGE_HEADERS)
+
+
+def _formats(path: str, query: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Where programs find what a page shows."""
+    return {
+        title: f"{path}?{urlencode([*query, ('f', name)], errors='replace')}"
+        for title, name in (("JSON", "json"), ("formatted JSON", "pjson"))
+    }
 
 
 def _trail(crumbs: Sequence[tuple[str, str]], path: str, home: str) -> list[tuple[str, str]]:

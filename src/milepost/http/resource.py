@@ -26,6 +26,9 @@ log = structlog.get_logger("milepost.http")
 MAX_BODY: Final = 64 * 2**20
 """Bytes a request may have, if the settings do not say otherwise."""
 
+_UNSHARED: Final = frozenset({"f", "token", "password", FORM_FIELD})
+"""Parameters that belong into no link: it has a format of its own, and nobody's secrets."""
+
 
 class Call:
     """One request, as a resource sees it."""
@@ -308,7 +311,9 @@ class Resources:
         return render_error(error, form, scope["path"], self._home(scope), self._write_error)
 
     def _page(self, scope: Scope, answer: Answer, form: str) -> Response:
-        return render(answer, form, scope["path"], self._home(scope), self.gate.form_token(scope))
+        # What a form sent is no part of the address, and to follow a link to it would send it again.
+        shared = None if scope["method"] == "POST" else _shared(parse_query(scope["query_string"]))
+        return render(answer, form, scope["path"], self._home(scope), self.gate.form_token(scope), shared)
 
     def _home(self, scope: Scope) -> str:
         return urlsplit(self.base(scope)).path
@@ -333,6 +338,11 @@ class Resources:
             return self._admit(access, scope, token) is not None
         except ServiceError:
             return False
+
+
+def _shared(query: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Those parameters of a query that may stand in a link to the same resource."""
+    return [(name, value) for name, value in query if name.lower() not in _UNSHARED]
 
 
 class _Endpoint:

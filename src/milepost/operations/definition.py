@@ -19,6 +19,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _SERVICE_NAME: Final = re.compile(r"(?:(\w[\w-]*)/)?(\w[\w-]*)\.(\w+)")
+_TIME_OF_DAY: Final = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d", re.ASCII)
 _SECTION: Final = re.compile(r"^(?:Args|Returns|Raises|Yields|Example|Examples):[ \t]*$", re.MULTILINE)
 _RESERVED: Final = frozenset(
     {
@@ -42,6 +43,7 @@ _LIMITS: Final = (
     "max_usage_time",
     "max_wait_time",
     "max_idle_time",
+    "max_startup_time",
     "recycle_interval",
     "grace_time",
     "rollback_time",
@@ -64,6 +66,8 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     """Instances kept ready in advance, on each node."""
     max_instances: int = 2
     """Instances at work at the same time, on each node."""
+    max_startup_time: float = 300.0
+    """How long an instance may take to start; 0 for no limit."""
     max_usage_time: float = 600.0
     """How long one job may run, all its attempts together; 0 for no limit."""
     max_wait_time: float = 0.0
@@ -72,6 +76,9 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     """How long an instance beyond ``min_instances`` stays ready without work."""
     recycle_interval: float = 24 * 3600.0
     """After how long an instance that had no work is replaced by a fresh one; 0 for never."""
+    recycle_start: str = ""
+    """Time of day, ``HH:MM`` on the clock of the server, at which all of them are replaced, and again after
+    each ``recycle_interval``; empty to count from when an instance was started."""
     grace_time: float = 5.0
     """How long an operation has to stop by itself before its processes are killed."""
     rollback_time: float = 120.0
@@ -99,6 +106,12 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
             value = getattr(self, field)
             if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
                 raise ValueError(f"service {self.name}: {field} must be a number and not negative")
+        if not isinstance(self.recycle_start, str) or (
+            self.recycle_start and not _TIME_OF_DAY.fullmatch(self.recycle_start)
+        ):
+            raise ValueError(
+                f"service {self.name}: recycle_start must be a time of day such as 03:30, or empty"
+            )
 
     @property
     def folder(self) -> str:

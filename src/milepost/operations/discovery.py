@@ -32,11 +32,14 @@ class Catalog:
             LoadError: two operations of one service share a name, or a service is declared twice, differently.
         """
         self.services: Final[dict[str, Service]] = {}
+        """The services on offer, with the settings that are in force."""
         self._operations: Final[dict[tuple[str, str], Operation[..., Any]]] = {}
         for each in operations:
             self._add(each)
         for each in self:
             each.service = self.services[each.service.name]
+        self.declared: Final[dict[str, Service]] = dict(self.services)
+        """All services as the code declares them."""
 
     def _add(self, found: Operation[..., Any]) -> None:
         service = found.declared_in
@@ -51,6 +54,14 @@ class Catalog:
                 f"service {service.name} has two operations named {found.name!r}, "
                 f"in {_file_of(other)} and {_file_of(found)}"
             )
+
+    def configure(self, service: Service, *, offered: bool) -> None:
+        """Have other settings in force for a service that is declared; or not offer it any more."""
+        self.services.pop(service.name, None)
+        if offered:
+            self.services[service.name] = service
+        for each in self.of(service.name):
+            each.service = service
 
     def __iter__(self) -> Iterator[Operation[..., Any]]:
         return iter(self._operations.values())

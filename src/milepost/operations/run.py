@@ -46,6 +46,9 @@ class Channel(Protocol):
     def stop_reason(self) -> str:
         """Why the work must stop; empty while it may go on."""
 
+    def reconfigure(self, service: str) -> dict[str, Any]:
+        """Have the server do as is configured of a service; the settings in force, once that is so."""
+
 
 class Notebook:
     """A channel that only writes down what happens: for unit tests of operations."""
@@ -54,6 +57,7 @@ class Notebook:
         self.attempt = 1
         self.events: list[events.AttemptEvent] = []
         self.stop = ""
+        self.reconfigured: list[str] = []
 
     def tell(self, event: events.AttemptEvent) -> None:
         """Write the event down."""
@@ -64,6 +68,11 @@ class Notebook:
     def stop_reason(self) -> str:
         """What a test put in ``stop``."""
         return self.stop
+
+    def reconfigure(self, service: str) -> dict[str, Any]:
+        """Write down which service; there is no server, and so nothing is in force."""
+        self.reconfigured.append(service)
+        return {}
 
 
 class Run:
@@ -264,6 +273,21 @@ class Run:
             return
         self._record(events.RollbackRecorded, function=name, arguments=forms)
         self._rollbacks.append((name, forms))
+
+    def reconfigure(self, service: str) -> dict[str, Any]:
+        """Have the server do as is configured of a service; for operations that administer the site.
+
+        Returns:
+            The settings in force, by name, once they are.
+
+        Raises:
+            RuntimeError: the server cannot do as is configured; the text says why.
+            Stop: the job was cancelled or is out of time.
+        """
+        self.check()
+        settings = self._channel.reconfigure(service)
+        self.check()
+        return settings
 
     def roll_back(self) -> None:
         """Undo what was recorded, last first. The engine does this for jobs; tests may do it too."""

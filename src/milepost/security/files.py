@@ -97,6 +97,17 @@ def claim(path: Path) -> None:
             os.close(descriptor)
 
 
+def remove(path: Path) -> None:
+    """See to it that there is no file at ``path``, also after a crash.
+
+    Raises:
+        PrivateFileError: it cannot be removed.
+    """
+    with explained(path), suppress(FileNotFoundError):
+        path.unlink()
+        _make_durable(path.parent)
+
+
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
     """Turn the operating system's errors about ``path`` into ones that name a cure.

@@ -44,6 +44,7 @@ _PORTAL: Final = "/sharing/rest/portals/{portal}"
 _USER: Final = "/sharing/rest/community/users/{username}"
 _GP: Final = "/rest/services/[{folder}/]{service}/GPServer"
 _GP_ADMIN: Final = "/admin/services/[{folder}/]{service}.GPServer/jobs"
+_ADMINISTERED: Final = "/admin/services/[{folder}/]{service}.{type}"
 _FEATURES: Final = "/rest/services/[{folder}/]{service}/FeatureServer"
 _MISSION: Final = "/mission/rest/services/{mission}/MissionServer"
 _MISSION_ALIAS: Final = "/mission/rest/missions/{mission}"
@@ -138,7 +139,16 @@ _COMMON: Final[dict[str, Access]] = {
     "/admin/jobs/{job}": ALL_JOBS,
     "/admin/jobs/{job}/cancel": ALL_JOBS,
     "/admin/services": ALL_JOBS,
+    "/admin/services/deleteServices": ALL_JOBS,
     "/admin/services/{folder}": ALL_JOBS,
+    _ADMINISTERED: ALL_JOBS,
+    f"{_ADMINISTERED}/delete": ALL_JOBS,
+    f"{_ADMINISTERED}/edit": ALL_JOBS,
+    f"{_ADMINISTERED}/scaling": ALL_JOBS,
+    f"{_ADMINISTERED}/scaling/edit": ALL_JOBS,
+    f"{_ADMINISTERED}/start": ALL_JOBS,
+    f"{_ADMINISTERED}/status": ALL_JOBS,
+    f"{_ADMINISTERED}/stop": ALL_JOBS,
     "/admin/healthCheck": SAFETY,
     "/admin/healthCheck/run": SAFETY,
     "/admin/healthCheck/{report}": SAFETY,

@@ -1,5 +1,7 @@
 """What the resources of the admin API share: finding a job, ending it, and how errors are written."""
 
+import base64
+import hashlib
 from typing import Any, Final, Literal
 
 from milepost.http import (
@@ -35,7 +37,7 @@ def require_post(call: Call, title: str) -> Answer | None:
         return None
     if chosen_format(call.parameters.get("f")) == "html":
         return Answer({}, title=title, forms=[Form(action=call.path, title=title)])
-    raise ServiceError(405, f"{call.method} is not allowed here, only POST: it changes jobs")
+    raise ServiceError(405, f"{call.method} is not allowed here, only POST: it changes something")
 
 
 async def find_job(manager: JobManager, text: str, service: str = "") -> Job:
@@ -72,6 +74,20 @@ async def cancel(manager: JobManager, job: Job, by: str, *, code: int) -> None:
     except IllegalMove:
         if (await manager.get(job.id)).status is not Status.CANCELLING:
             raise ServiceError(code, f"Unable to cancel job :[{plain(job.id)}]") from None
+
+
+def service_id(name: str) -> str:
+    """What the deployment calls a service: ``s`` and 20 characters, always the same for one name."""
+    return "s" + _short(name)
+
+
+def deployment_id(name: str) -> str:
+    """What it calls the processes that do the work of a service, in the same way."""
+    return "k" + _short(f"deployment of {name}")
+
+
+def _short(text: str) -> str:
+    return base64.b32encode(hashlib.sha256(text.encode()).digest()).decode()[:20].lower()
 
 
 def error_object(error: ServiceError) -> dict[str, Any]:

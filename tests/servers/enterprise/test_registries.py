@@ -3,6 +3,8 @@
 import base64
 import json
 import re
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -401,6 +403,13 @@ def test_a_damaged_file_is_named_with_its_cure(site: Site) -> None:
         assert "containerregistry.json is damaged" in error["message"]
     finally:
         path.write_bytes(content)
+
+
+def test_a_network_that_is_none_keeps_the_server_from_starting(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "milepost", "serve", "--data", str(tmp_path), "--port", "0"]
+    ended = subprocess.run([*command, "--registry-network", "10.0.0.1/8"], capture_output=True, text=True)
+    assert ended.returncode == 1
+    assert "--registry-network: '10.0.0.1/8' is no network: 10.0.0.1/8 has host bits set" in ended.stderr
 
 
 @needs_registry

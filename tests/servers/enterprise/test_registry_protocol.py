@@ -5,12 +5,13 @@ import json
 import socket
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
+from milepost.servers.enterprise.registry import protocol
 from milepost.servers.enterprise.registry.address import read_registry_url
 from milepost.servers.enterprise.registry.credentials import Credentials, docker_config, read_docker_config
 from milepost.servers.enterprise.registry.network import NetworkError, addresses_of, read_networks
@@ -229,12 +230,41 @@ def test_who_says_nothing_sensible() -> None:
         thread.join()
 
 
+def test_an_answer_that_comes_too_slowly_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "ALL_SECONDS", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            pause = threading.Event()
+            with connection, suppress(OSError):
+                connection.recv(4096)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+                while True:
+                    connection.sendall(b"a")
+                    pause.wait(0.05)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        assert "did not answer in time" in refusal(f"127.0.0.1:{server.getsockname()[1]}")
+        thread.join()
+
+
 @pytest.mark.parametrize(
     "address",
     [
         *("127.0.0.1", "127.1", "0x7f.1", "0.0.0.0", "10.1.2.3", "172.16.0.1", "192.168.1.1", "100.64.0.1"),
         *("169.254.169.254", "224.0.0.1", "255.255.255.255", "192.0.2.1", "::1", "::", "fe80::1", "fd00::1"),
-        *("::ffff:127.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::", "ff02::1", "localhost"),
+        *(
+            "::ffff:127.0.0.1",
+            "64:ff9b::7f00:1",
+            "2002:7f00:1::",
+            "ff02::1",
+            "localhost",
+            "fec0::1",
+            "::10.0.0.1",
+            "240.0.0.1",
+        ),
     ],
 )
 def test_addresses_that_are_not_public_are_out_of_bounds(address) -> None:

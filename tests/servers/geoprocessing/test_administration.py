@@ -158,6 +158,7 @@ def test_people_and_the_echo(client: httpx.Client, ann: httpx.Client) -> None:
         "status": "esriJobSucceeded",
         "startTime": "",
         "endTime": "",
+        "folderName": "Tests",
     }
     empty = query(client, userName="nobody-at-all")
     assert (empty["total"], empty["results"], empty["nextStart"]) == (0, {}, -1)

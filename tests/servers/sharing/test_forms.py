@@ -180,3 +180,25 @@ async def test_a_post_to_the_admin_api_may_have_to_hold_its_token(tmp_path):
 
 async def test_the_admin_api_takes_tokens_from_everywhere_otherwise(root):
     assert "jobs" in json_of(await root.post("/admin/jobs", data=JSON))
+
+
+async def test_a_token_bound_to_a_page_is_refused_to_others_when_that_is_set(tmp_path):
+    async with opened(tmp_path, strict_referer=True) as house, house.client() as nobody:
+        form = {
+            **JSON,
+            "username": "root",
+            "password": PASSWORD,
+            "client": "referer",
+            "referer": "https://maps.example.com/app",
+        }
+        bound = {
+            "f": "json",
+            "token": json_of(await nobody.post("/sharing/rest/generateToken", data=form))["token"],
+        }
+        for referer in ("https://maps.example.com/", "https://maps.example.com:443/other"):
+            assert "jobs" in json_of(
+                await nobody.get("/admin/jobs", params=bound, headers={"Referer": referer})
+            )
+        assert "jobs" in json_of(await nobody.get("/admin/jobs", params=bound))
+        refused = await nobody.get("/admin/jobs", params=bound, headers={"Referer": "https://evil.example/"})
+        assert (error_of(refused)["code"], error_of(refused)["message"]) == (498, "Invalid Token")

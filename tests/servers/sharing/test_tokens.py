@@ -156,6 +156,19 @@ def test_a_token_for_another(anyone: httpx.Client, door: RunningServer, name: st
     assert (error["code"], error["message"]) == (498, "Invalid Token")
 
 
+def test_no_token_for_a_server_of_somebody_else(anyone: httpx.Client, door: RunningServer) -> None:
+    token = token_of(anyone)["token"]
+    form = {"token": token, "request": "getToken", "f": "json"}
+    other_port = door.address.replace(str(httpx.URL(door.address).port), "1")
+    for name in ("serverUrl", "serverURL"):
+        for foreign in ("https://evil.example/arcgis", other_port, "evil", "http://[", "/rest/services"):
+            error = error_of(anyone.post(GENERATE, data={**form, name: foreign}))
+            assert (error["code"], error["message"]) == (400, "Unable to generate token."), foreign
+            assert "is no server of this portal" in error["details"][0]
+        own = door.address.replace("/arcgis", "/arcgis/rest/services/")
+        assert json_of(anyone.post(GENERATE, data={**form, name: own}))["token"]
+
+
 CARRIERS = ("query", "body", "bearer", "esri", "cookie")
 
 
@@ -259,6 +272,9 @@ def test_a_browser_gets_a_cookie(anyone: httpx.Client) -> None:
     assert "HttpOnly" in cookie
     assert "SameSite=strict" in cookie
     assert "Path=/arcgis" in cookie
+    # Whoever made the link to the sign-in cannot have something done in the name of who follows it.
+    trap = {**GOOD, "f": "", "next": "/arcgis/rest/jobs?do=something"}
+    assert anyone.post("/login", data=trap).headers["location"] == "/arcgis/rest/jobs"
     anyone.cookies.clear()
 
 

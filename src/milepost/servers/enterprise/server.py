@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+import msgspec
 from starlette.routing import BaseRoute
 
 from milepost.http import Answer, Call, Form, Resources
@@ -21,8 +22,10 @@ from milepost.servers.administering import (
 from milepost.servers.enterprise import wire
 from milepost.servers.enterprise.backups import Backups
 from milepost.servers.enterprise.health import Health
+from milepost.servers.enterprise.operations.services import SERVICES
 from milepost.servers.enterprise.registries import Registries
 from milepost.servers.enterprise.registry.edits import RegistryEdits
+from milepost.servers.enterprise.service_changes import ServiceChanges
 from milepost.servers.enterprise.services import Services
 from milepost.servers.enterprise.starting import SYNCHRONOUS
 from milepost.servers.enterprise.system import System
@@ -63,7 +66,7 @@ class Enterprise:
         """
         self._manager = manager
         self._resources = resources.with_errors(error_object)
-        self._services = Services(manager, resources, flavour)
+        self._services = Services(manager, resources, flavour, ServiceChanges(manager, data))
         self._system = System(resources)
         self._backups = Backups(manager, resources, data)
         self._health = Health(manager, resources, certificate)
@@ -133,7 +136,10 @@ class Enterprise:
         values: dict[str, Any] = {}
         for name in job.results:
             with suppress(LookupError):
-                values[name] = await result_value(self._manager, call, job, name)
+                value = await result_value(self._manager, call, job, name)
+                # Operations return texts, and this one returns a service.
+                is_service = (job.service, name) == (SERVICES.name, "service")
+                values[name] = msgspec.Raw(msgspec.json.decode(value, type=str)) if is_service else value
         return values
 
 

@@ -1,8 +1,6 @@
 """The jobs of geoprocessing services in the admin API, in one of its two flavours."""
 
 import asyncio
-import base64
-import hashlib
 import time
 from contextlib import suppress
 from typing import Any, Final
@@ -20,6 +18,7 @@ from milepost.servers.administering import (
     errors_of,
     find_job,
     require_post,
+    service_id,
 )
 from milepost.servers.geoprocessing import admin_wire
 from milepost.servers.geoprocessing.access import find_service
@@ -98,7 +97,7 @@ class Administration:
         return Answer(
             {
                 "total": total,
-                "query": echo(given, about.title),
+                "query": echo(given, about.title, about.folder),
                 "num": number,
                 "start": start,
                 "nextStart": start + len(found) if more else -1,
@@ -211,12 +210,6 @@ class Administration:
         about = find_service(self._manager, call)
         crumbs = [*_above_jobs(call, about), (f"Jobs of {about.title}", _jobs_path(call, about))]
         return Answer({"status": "success"}, title=title, crumbs=crumbs)
-
-
-def service_id(name: str) -> str:
-    """What the deployment calls a service: ``s`` and 20 characters, always the same for one name."""
-    digest = hashlib.sha256(name.encode()).digest()
-    return "s" + base64.b32encode(digest).decode()[:20].lower()
 
 
 _QUERY: Final = (

@@ -66,12 +66,13 @@ def read_filter(given: Parameters, service: str, *, null_is_nobody: bool = False
     return None if anonymous or (words and not statuses) else wanted
 
 
-def echo(given: Parameters, service: str) -> dict[str, Any]:
+def echo(given: Parameters, service: str, folder: str) -> dict[str, Any]:
     """The query as the answer repeats it.
 
     Args:
         given: the parameters.
         service: name of the service without folder and type.
+        folder: that it lies in; empty for none.
     """
     return {
         "serviceName": service,
@@ -79,6 +80,7 @@ def echo(given: Parameters, service: str) -> dict[str, Any]:
         "status": ",".join(_statuses(given)),
         "startTime": given.get("startTime"),
         "endTime": given.get("endTime"),
+        "folderName": folder,
     }
 
 

@@ -88,6 +88,8 @@ class JobPoll:
         operation = self._manager.catalog.get(service_name(folder or "", service), task)
         if job is None or person is None or operation is None:
             return None
+        if operation.service.name not in self._manager.catalog.services:
+            return None
         if not may_see(person, job) or not belongs(job, operation):
             return None
         return self._encode(job, operation, asked)

@@ -95,6 +95,11 @@ class BrowserSignIn:
 
 
 def _own_path(wanted: str, home: str) -> str:
-    """Where to go after the sign-in: a path of this server, never somebody else's address."""
+    """Where to go after the sign-in: a path of this server, never somebody else's address.
+
+    Without parameters: whoever made the link to the sign-in could do something with them in the name of
+    the person who follows it.
+    """
+    wanted = wanted.partition("?")[0]
     plain = wanted.startswith(f"{home}/") and not wanted.startswith("//")
     return wanted if plain and "\\" not in wanted and wanted.isprintable() else f"{home}/rest/services"

@@ -1,6 +1,8 @@
 """generateToken, in both its places, and where clients find it."""
 
+from contextlib import suppress
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from starlette.routing import BaseRoute
 
@@ -16,7 +18,7 @@ from milepost.http import (
     invalid_token,
 )
 from milepost.security import DEFAULT_MINUTES, LONGEST_MINUTES, InvalidToken, Tokens
-from milepost.servers.sharing.credentials import WRONG, Credentials, refuse_secrets_in_url
+from milepost.servers.sharing.credentials import WRONG, Credentials, refusal, refuse_secrets_in_url
 from milepost.servers.sharing.wire import PORTAL_VERSION
 
 TOKEN_PARAMETERS: Final = (
@@ -115,6 +117,7 @@ class Sharing:
         minutes = min(minutes, LONGEST_MINUTES)
         if not given.get("token") or given.get("password"):
             return await self._credentials.token(call, minutes)
+        _refuse_foreign_server(call)
         try:
             return self._tokens.exchange(given.get("token"), minutes, ip=client_ip(call.scope))
         except InvalidToken as error:
@@ -144,6 +147,35 @@ def _form(call: Call) -> Answer | None:
     if chosen_format(call.parameters.get("f")) == "html" and not call.parameters.get("password"):
         return Answer({}, title="Generate token", forms=[_FORM])
     raise ServiceError(405, "generateToken takes POST only: a password does not belong in a URL")
+
+
+def _refuse_foreign_server(call: Call) -> None:
+    """Nothing, if a token is asked for a server of this portal, or for none in particular.
+
+    Clients send the token to the server that they asked for. One that merely claims to belong to
+    this portal must not come by a token of it.
+
+    Raises:
+        ServiceError: 400, the server is another one.
+    """
+    # The makers of clients disagree about the spelling.
+    asked = call.parameters.get("serverUrl") or call.parameters.get("serverURL")
+    if not asked:
+        return
+    host = dict(call.scope["headers"]).get(b"host", b"").decode("latin-1")
+    own = {_host(call.base), _host(f"//{host}")}
+    if _host(asked) not in own:
+        raise refusal(f"'serverUrl': {asked[:120]!r} is no server of this portal.")
+
+
+def _host(url: str) -> str:
+    """The host and the port of a URL, the latter only where it is not the usual one; empty for none."""
+    with suppress(ValueError):
+        parts = urlsplit(url.strip())
+        usual = {"http": 80, "https": 443}.get(parts.scheme)
+        name = parts.hostname or ""
+        return name if parts.port in (None, usual) else f"{name}:{parts.port}"
+    return ""
 
 
 def _server_error(error: ServiceError) -> dict[str, Any]:

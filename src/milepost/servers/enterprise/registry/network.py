@@ -12,6 +12,9 @@ from typing import Final
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
+_PUBLIC_IPV6: Final = ipaddress.IPv6Network("2000::/3")
+"""All that is public lies in it; what was given up long ago, such as site-local addresses, does not."""
+
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 """Addresses of IPv4 hosts in networks that have only IPv6."""
 
@@ -71,7 +74,9 @@ def _is_allowed(text: str, networks: Sequence[Network], listed_only: bool) -> bo
     address = _plain(ipaddress.ip_address(text))
     if any(address in network for network in networks):
         return True
-    return not listed_only and address.is_global and not address.is_multicast
+    if listed_only or (isinstance(address, ipaddress.IPv6Address) and address not in _PUBLIC_IPV6):
+        return False
+    return address.is_global and not address.is_multicast
 
 
 def _plain(address: _Address) -> _Address:

@@ -4,10 +4,10 @@ What answers is not trusted: it gets a few seconds and a few kilobytes, leads no
 words are not repeated.
 """
 
+import asyncio
 import os
 import re
 import ssl
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, Final, Literal
@@ -25,7 +25,7 @@ Scheme = Literal["none", "basic", "bearer"]
 
 _SECONDS: Final = 10.0
 """To connect, and between two parts of an answer."""
-_ALL_SECONDS: Final = 30.0
+ALL_SECONDS: Final = 30.0
 """For a whole answer, however slowly it comes."""
 _MOST: Final = 64 * 1024
 """Bytes of an answer."""
@@ -190,41 +190,44 @@ def _get(
     headers = {"Host": origin.authority, "Accept-Encoding": "identity", "User-Agent": "milepost"}
     if authorization:
         headers["Authorization"] = authorization
-    failure: httpx.TransportError | None = None
-    for address in addresses:
-        host = f"[{address}]" if ":" in address else address
-        url = httpx.URL(f"{origin.scheme}://{host}:{origin.port}{target}")
-        try:
-            return _fetch(name, url, headers, origin.host)
-        except (httpx.ConnectError, httpx.ConnectTimeout) as reason:
-            failure = reason
-        except httpx.TransportError as reason:
-            failure = reason
-            break
-    assert failure is not None
-    raise RegistryError(_reason(name, failure)) from None
+    try:
+        return asyncio.run(_fetch_in_time(name, origin, addresses, target, headers))
+    except httpx.TransportError as error:
+        raise RegistryError(_reason(name, error)) from None
 
 
-def _fetch(name: str, url: httpx.URL, headers: dict[str, str], host: str) -> _Answer:
+async def _fetch_in_time(
+    name: str, origin: Origin, addresses: Sequence[str], target: str, headers: dict[str, str]
+) -> _Answer:
+    """The answer at the first address where somebody listens, if it is there in time."""
+    failure: httpx.TransportError = httpx.ConnectError("there is no address")
+    try:
+        async with asyncio.timeout(ALL_SECONDS):
+            for address in addresses:
+                host = f"[{address}]" if ":" in address else address
+                url = httpx.URL(f"{origin.scheme}://{host}:{origin.port}{target}")
+                try:
+                    return await _fetch(name, url, headers, origin.host)
+                except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+                    failure = error
+    except TimeoutError:
+        raise httpx.ReadTimeout("it took too long as a whole") from None
+    raise failure
+
+
+async def _fetch(name: str, url: httpx.URL, headers: dict[str, str], host: str) -> _Answer:
     # Each request has a client of its own, whose connection nobody else's certificate was checked for.
     trusting = _trusting(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
-    with httpx.Client(verify=trusting, trust_env=False, timeout=_SECONDS) as client:
+    async with (
+        httpx.AsyncClient(verify=trusting, trust_env=False, timeout=_SECONDS) as client,
         # The certificate must be that of the name.
-        request = client.build_request("GET", url, headers=headers, extensions={"sni_hostname": host})
-        end = time.monotonic() + _ALL_SECONDS
-        response = client.send(request, stream=True)
-        try:
-            body = b""
-            for chunk in response.iter_raw():
-                body += chunk
-                if len(body) > _MOST:
-                    raise RegistryError(
-                        f"{name} answered with more than a registry has to say; check the URL"
-                    )
-                if time.monotonic() > end:
-                    raise httpx.ReadTimeout("the answer as a whole took too long")
-        finally:
-            response.close()
+        client.stream("GET", url, headers=headers, extensions={"sni_hostname": host}) as response,
+    ):
+        body = b""
+        async for chunk in response.aiter_raw():
+            body += chunk
+            if len(body) > _MOST:
+                raise RegistryError(f"{name} answered with more than a registry has to say; check the URL")
         return _Answer(response.status_code, response.headers, body)
 
 

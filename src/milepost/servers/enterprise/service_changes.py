@@ -1,0 +1,115 @@
+"""Changes of services that are under way: of one service one at a time."""
+
+import asyncio
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from starlette.responses import Response
+
+from milepost.configuration import Configuration, ConfigurationError, Configurations
+from milepost.http import Answer, Call, ServiceError
+from milepost.jobs import UNFINISHED, Job, JobFilter, Page
+from milepost.manager import JobManager
+from milepost.operations import Operation
+from milepost.servers.enterprise import wire
+from milepost.servers.enterprise.operations.services import SERVICES
+from milepost.servers.enterprise.starting import run_as_job
+
+
+class ServiceChanges:
+    """Hands changes of services to the operations that carry them out."""
+
+    def __init__(self, manager: JobManager, data: Path):
+        """For the services of one site."""
+        self._manager = manager
+        self._configurations: Final = Configurations(data)
+        self._submitting: set[str] = set()
+        """Services of which a change is about to become a job."""
+
+    async def configured(self) -> dict[str, Configuration]:
+        """What is configured of all services that were ever changed, by name.
+
+        Raises:
+            ServiceError: 500, it cannot be read.
+        """
+        try:
+            return await asyncio.to_thread(self._configurations.all)
+        except ConfigurationError as error:
+            raise ServiceError(500, str(error)) from None
+
+    async def of(self, service: str) -> Configuration:
+        """What is configured of one service.
+
+        Raises:
+            ServiceError: 500, it cannot be read.
+        """
+        try:
+            return await asyncio.to_thread(self._configurations.read, service)
+        except ConfigurationError as error:
+            raise ServiceError(500, str(error)) from None
+
+    async def carry_out(
+        self,
+        call: Call,
+        operation: Operation[..., Any],
+        services: Collection[str],
+        values: Mapping[str, Any],
+        *,
+        name: str,
+        resource: str,
+    ) -> Answer | Response:
+        """Run an operation that changes services as a job.
+
+        Args:
+            call: what the client sent.
+            operation: to run.
+            services: full names of those that it changes.
+            values: its inputs, but for who wants it.
+            name: of the operation in the admin API.
+            resource: what it works on.
+
+        Raises:
+            ServiceError: 400, one of them is being changed already; 500, the job did not succeed.
+        """
+        claimed = set(services)
+        if taken := claimed & self._submitting:
+            raise _busy(min(taken), "another request")
+        self._submitting |= claimed
+
+        def release(_: Job | None = None) -> None:
+            nonlocal claimed
+            self._submitting -= claimed
+            claimed = set()
+
+        try:
+            await self._refuse_changing(claimed)
+            return await run_as_job(
+                self._manager,
+                call,
+                operation,
+                {**values, "by": call.person.username},
+                name=name,
+                resource=resource,
+                accepted=release,
+            )
+        finally:
+            release()
+
+    async def _refuse_changing(self, services: Collection[str]) -> None:
+        wanted = JobFilter(service=SERVICES.name, statuses=UNFINISHED)
+        for job in (await self._manager.find(wanted, Page(limit=1000))).jobs:
+            changed = [
+                await self._manager.value(job, job.inputs[each])
+                for each in ("service", "services")
+                if each in job.inputs
+            ]
+            for name in changed[0] if isinstance(changed[0], list) else changed:
+                if name in services:
+                    raise _busy(name, f"the job {wire.job_id(job)}")
+
+
+def _busy(service: str, by: str) -> ServiceError:
+    return ServiceError(
+        400, f"The service {service} is being changed by {by}; wait for its end, or cancel it"
+    )

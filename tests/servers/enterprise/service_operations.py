@@ -1,0 +1,44 @@
+"""Operations for the tests of services that are changed while they run."""
+
+import os
+import threading
+import time
+from pathlib import Path
+
+from milepost import Run, Service, operation
+
+CHANGED = Service(name="Tests/Changed.GPServer", min_instances=1, max_instances=2, grace_time=1.0)
+PLAIN = Service(name="Plain.GPServer", min_instances=0)
+
+
+@operation(service=CHANGED)
+def wait_for(run: Run, gate: str) -> int:
+    """Works until a file is there; its process id."""
+    run.message("at work")
+    pause = threading.Event()
+    while not Path(gate).exists():
+        run.check()
+        pause.wait(0.01)
+    return os.getpid()
+
+
+@operation(service=CHANGED)
+def nap(run: Run, seconds: float = 0.0) -> int:
+    """Works for a while; its process id."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        run.check()
+        time.sleep(0.005)
+    return os.getpid()
+
+
+@operation(service=CHANGED)
+def need(run: Run, megabytes: int) -> int:
+    """Needs memory."""
+    return len(bytearray(megabytes * 2**20))
+
+
+@operation(service=PLAIN)
+def say(run: Run, words: str = "hello") -> str:
+    """Says what it is told."""
+    return words
