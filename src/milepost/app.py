@@ -27,7 +27,7 @@ from milepost import __version__
 from milepost.configuration import ConfigurationError
 from milepost.engine import Engine, StartError
 from milepost.features import FeatureServices
-from milepost.http import Gate, Guard, LimitedProtocol, Resources, ServiceError, base_url, own_fault
+from milepost.http import Gate, Guard, LimitedProtocol, PublicAddress, Resources, ServiceError, own_fault
 from milepost.log import configure_log
 from milepost.manager import JobManager
 from milepost.operations import Catalog, LoadError, load_catalog
@@ -141,15 +141,14 @@ class Server:
         settings = self.settings
         resources = self._resources()
         base = settings.base_path
-        # Where people begin to look, with the front page there.
-        fronts = {"/": "/rest", base or "/": "/rest"}
         refusals = _Refusals(resources, f"{base}/admin", settings.gp_admin)
         channels = mission.Channels(self.missions, self.features, resources.gate)
         app = Starlette(
             # The mount comes last: with an empty context it takes every path.
             routes=[
                 Route("/health", self._health),
-                *(Route(path, _to(f"{base}{front}")) for path, front in fronts.items()),
+                # Where people begin to look.
+                *(Route(path, _front_page(resources)) for path in {"/", base or "/"}),
                 Mount(settings.base_path, routes=[*channels.routes(), *self.routes(resources)]),
             ],
             exception_handlers={
@@ -172,11 +171,11 @@ class Server:
 
     def _resources(self) -> Resources:
         settings = self.settings
-        base = base_url(settings.public_url, settings.base_path)
+        address = PublicAddress(settings.public_url, settings.base_path)
         trusted = tuple(each for each in settings.cors if each != "*")
         return Resources(
             Gate(self.tokens, self.seals, trusted),
-            base,
+            address,
             access_table(settings.gp_admin),
             settings.max_body,
             strict_post_token=settings.strict_post_token,
@@ -242,8 +241,8 @@ class _PlainPaths:
         await self._app(scope, receive, send)
 
 
-def _to(path: str) -> Callable[[Request], Response]:
-    return lambda _: RedirectResponse(path)
+def _front_page(resources: Resources) -> Callable[[Request], Response]:
+    return lambda request: RedirectResponse(f"{resources.address.home(request.scope)}/rest")
 
 
 class _Refusals:

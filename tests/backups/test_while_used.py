@@ -115,23 +115,30 @@ def test_every_job_that_was_accepted_before_a_backup_began_is_in_it(tmp_path: Pa
             assert run(client, f"{WORK}/produce", text="new")[1]["jobStatus"] == "esriJobSucceeded"
 
 
-def test_a_job_at_work_goes_on_from_its_last_step_after_a_restore(tmp_path: Path) -> None:
+def test_a_job_at_work_goes_on_from_its_last_step_beside_the_server_it_came_from(tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     with server_of(tmp_path / "data") as server, server.client() as client:
         going = submit(client, f"{WORK}/in_two_steps", text="from the first life", gate=str(gate))
         wait_for(gate.with_suffix(".reached"))
         state = ended(client, create(client))
         assert state["status"] == "COMPLETED", state
-        client.post(f"{going}/cancel", data=JSON)
-        assert wait_for_job(client, going)["jobStatus"] == "esriJobCancelled"
-    gate.touch()
-    done = restore(tmp_path / "data/backups" / f"{state['result']['backup']}.tar", tmp_path / "new")
-    # The other that had not ended is the one that made the backup.
-    assert (done.site.jobs, done.site.unfinished) == (2, 2)
-    with server_of(tmp_path / "new") as server, server.client() as client:
-        assert wait_for_job(client, going)["jobStatus"] == "esriJobSucceeded"
-        value = client.get(f"{going}/results/result", params=JSON).json()["value"]
-        assert value == "from the first life"
+        done = restore(tmp_path / "data/backups" / f"{state['result']['backup']}.tar", tmp_path / "new")
+        # The other that had not ended is the one that made the backup.
+        assert (done.site.jobs, done.site.unfinished) == (2, 2)
+        gate.with_suffix(".reached").unlink()
+        with server_of(tmp_path / "new") as other, other.client() as its_client:
+            wait_for(gate.with_suffix(".reached"))
+            gate.touch()
+            for each in (client, its_client):
+                job = wait_for_job(each, going)
+                assert job["jobStatus"] == "esriJobSucceeded", job
+                value = each.get(f"{going}/results/result", params=JSON).json()["value"]
+                assert value == "from the first life"
+            attempts = [
+                each.get("/rest/jobs", params={**JSON, "operation": "in_two_steps"})
+                for each in (client, its_client)
+            ]
+            assert [each.json()["jobs"][0]["attempt"] for each in attempts] == [1, 2]
 
 
 def test_a_restored_server_knows_people_and_their_tokens(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ FOR_PROGRAMS = {
     "/rest/services/[{folder}/]{service}/GPServer/uploads/{upload}",  # its page comes with the upload
     "/rest/services/[{folder}/]{service}/GPServer/uploads/{upload}/delete",
     "/rest/services/[{folder}/]{service}.GPServer/jobs/{job}",  # a second way to the same
+    "/rest/services/[{folder}/]{service}/FeatureServer/{layer}/{feature}",  # the query shows it
     "/mission/rest/info",
     "/mission/rest/missions/{mission}",
     "/mission/rest/missions/{mission}/delete",
@@ -174,6 +175,31 @@ async def test_every_link_leads_to_a_page_and_every_resource_has_one(house, visi
     patterns = {each.pattern for each in house.server.routes() if isinstance(each, Resource)}
     missed = sorted(patterns - visit.reached)
     assert missed == sorted(each for each in FOR_PROGRAMS if each in patterns), missed
+
+
+async def test_behind_a_proxy_that_has_a_path_of_its_own_links_keep_it(root, jobs):
+    headers = {"X-Forwarded-Prefix": "/maps", "X-Forwarded-Proto": "https"}
+    paths = [
+        "/rest",
+        "/rest/services/Tests",
+        "/mission/rest/jobs",
+        f"/admin/jobs/{jobs[2].id}",
+        "/admin/none",
+    ]
+    for path in paths:
+        page = Page((await root.get(path, headers=headers)).text)
+        links = [str(each["href"]) for each in page.all("a")] + [
+            str(each["action"]) for each in page.all("form")
+        ]
+        assert links, path
+        for link in links:
+            assert urlsplit(urljoin(f"https://gis.example.com/maps/arcgis{path}", link)).path.startswith(
+                "/maps/"
+            ), link
+    front = await root.get(SITE, headers=headers)
+    assert front.headers["location"] == "/maps/arcgis/rest"
+    nobody = await root.get("/rest/services", headers={**headers, "X-Esri-Authorization": ""})
+    assert nobody.headers["location"] == "/maps/arcgis/login?next=/maps/arcgis/rest/services"
 
 
 async def test_every_page_shows_the_way_up(visit):

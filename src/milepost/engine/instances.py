@@ -20,6 +20,7 @@ from milepost.engine import messages as m
 from milepost.engine import template as t
 from milepost.engine.instance import JOB_VARIABLE, NO_JOB
 from milepost.engine.processes import ProcessTree
+from milepost.operations import site
 
 log = structlog.get_logger("milepost.engine")
 
@@ -129,7 +130,7 @@ class Template:
             [sys.executable, "-c", _program(), *arguments],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
-            env={**os.environ, JOB_VARIABLE: NO_JOB},
+            env={**os.environ, JOB_VARIABLE: NO_JOB, site.VARIABLE: str(self._files)},
             start_new_session=True,  # Ctrl-C is for the server, which then stops in good order
         )
         theirs.close()

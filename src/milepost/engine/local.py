@@ -88,7 +88,7 @@ class Engine:
         """Remove what an earlier server process left: first of all, nothing may run twice at the same time."""
         ran = [job for job in jobs if job.attempt]
         if ran:
-            kill_leftovers(ran)
+            kill_leftovers(ran, self._files.root)
         for job_id in set(self._files.workspaces()).difference(job.id for job in jobs):
             self._files.clean(job_id)
 

@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Final
 
 import psutil
@@ -11,6 +12,7 @@ import structlog
 
 from milepost.engine.instance import JOB_VARIABLE
 from milepost.jobs import Job
+from milepost.operations import site
 
 log = structlog.get_logger("milepost.engine")
 
@@ -69,16 +71,21 @@ class ProcessTree:
         return False
 
 
-def kill_leftovers(jobs: Iterable[Job]) -> None:
+def kill_leftovers(jobs: Iterable[Job], data: Path) -> None:
     """Kill all processes of these jobs that no template can see to; returns when they are gone.
 
     A pid alone proves nothing, for it may have been given away again: a process must have been
-    created when the instance was, or carry the id of a job in its environment.
+    created when the instance was, or carry the id of a job in its environment. Nor does the id alone: a site
+    that was restored from a backup has the jobs of another, whose server may be at work on them.
+
+    Args:
+        jobs: whose processes they are.
+        data: the data folder of the site.
     """
     wanted = {job.id: job for job in jobs}
     instances = {job.pid: job for job in wanted.values() if job.pid}
     for _ in range(_SWEEPS):  # a process may have been forked behind our back by one that died then
-        found = [each for each in psutil.process_iter() if _belongs(each, wanted, instances)]
+        found = [each for each in psutil.process_iter() if _belongs(each, wanted, instances, str(data))]
         for process in found:
             with contextlib.suppress(psutil.Error, OSError):
                 process.kill()
@@ -91,12 +98,15 @@ def kill_leftovers(jobs: Iterable[Job]) -> None:
         log.error("processes of ended attempts cannot be killed", pids=[each.pid for each in found])
 
 
-def _belongs(process: psutil.Process, jobs: dict[str, Job], instances: dict[int, Job]) -> bool:
+def _belongs(process: psutil.Process, jobs: dict[str, Job], instances: dict[int, Job], data: str) -> bool:
     with contextlib.suppress(psutil.Error):
         if process.pid == os.getpid() or process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        environment = process.environ()
+        if environment.get(site.VARIABLE, data) != data:
             return False
         job = instances.get(process.pid)
         if job is not None and abs(process.create_time() - job.born) < 1:
             return True
-        return process.environ().get(JOB_VARIABLE) in jobs
+        return environment.get(JOB_VARIABLE) in jobs
     return False

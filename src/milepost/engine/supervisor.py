@@ -310,7 +310,8 @@ class Supervisor:
         try:
             await instance.retire()
             if instance.lost:
-                await asyncio.to_thread(kill_leftovers, [await self._store.get(self.job_id)])
+                left = [await self._store.get(self.job_id)]
+                await asyncio.to_thread(kill_leftovers, left, self._files.root)
         finally:
             self.pool.give_back()
 

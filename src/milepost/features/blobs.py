@@ -19,6 +19,11 @@ from milepost.operations.geometries import Geometries, from_esri
 _ENVELOPES: Final = (0, 32, 48, 48, 64)
 """Bytes of the bounds, by the code in the flags."""
 _POINT: Final = (1, 1001)
+_BROKEN: Final = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, shapely.GEOSException)
+"""What comes of geometries that are none."""
+
+_FARTHEST: Final = 1e12
+"""Ordinates that a geometry may have. Computing with much larger ones overflows."""
 
 Bounds = tuple[float, float, float, float]
 """minx, miny, maxx, maxy."""
@@ -112,10 +117,14 @@ def shapes(kind: str, forms: Sequence[dict[str, Any] | None]) -> Geometries:
     """
     try:
         with np.errstate(all="ignore"):
-            return from_esri(kind, forms)
-    except (ValueError, TypeError, KeyError, AttributeError, IndexError, shapely.GEOSException) as error:
+            found = from_esri(kind, forms)
+    except _BROKEN as error:
         text = str(error).replace("the geometry of feature 0", "the geometry")
         raise FeatureError(text) from None
+    ordinates = np.abs(shapely.get_coordinates(found, include_z=True))
+    if (ordinates > _FARTHEST).any():
+        raise FeatureError(f"the geometry has coordinates beyond {_FARTHEST:g}, which are nowhere")
+    return found
 
 
 def many(kind: GeometryType, found: Geometries) -> Geometries:

@@ -113,7 +113,7 @@ def stored(field: Field, value: Any) -> Any:
     except (TypeError, ValueError, OverflowError):
         shown = repr(value) if len(repr(value)) <= 60 else repr(value)[:57] + "..."
         kind = field.type.label
-        if field.type is FieldType.TEXT and isinstance(value, str):
+        if field.type is FieldType.TEXT and isinstance(value, str) and len(value) > field.length:
             kind = f"longer than the {field.length} characters of the field"
             raise FeatureError(f"field {field.name!r}: {shown} is {kind}") from None
         raise FeatureError(f"field {field.name!r}: {shown} is not {kind}") from None

@@ -192,10 +192,17 @@ class FeatureLayer:
         grouped = self._fields(groups) if groups else ()
         fields = [*grouped, *(self._measured(each) for each in statistics)]
         names = [each.name.lower() for each in fields]
+        if not statistics:
+            raise FeatureError("statistics need at least one that is asked for")
         if len(set(names)) < len(names):
             raise FeatureError("the statistics and the fields they are grouped by need names of their own")
         columns = [f'"{each.name}"' for each in grouped]
         measures = [self._measure(each) for each in statistics]
+        for each in order:
+            if each.name.lower() not in names:
+                raise FeatureError(
+                    f"statistics cannot be sorted by {each.name[:60]!r}, but by {', '.join(names)}"
+                )
         sorting = [self._sorting(each, fields) for each in order] or columns
         tail = f" GROUP BY {', '.join(columns)}" if columns else ""
         tail += f" ORDER BY {', '.join(sorting)}" if sorting else ""

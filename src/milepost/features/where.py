@@ -13,7 +13,24 @@ from sqlglot import exp
 
 from milepost.features.definition import Layer
 from milepost.features.errors import WhereError
-from milepost.features.fields import FieldType, day_of_text, guid, milliseconds, moment_of_text, written
+from milepost.features.fields import FieldType, milliseconds, written
+from milepost.features.literals import (
+    DAY,
+    GUID,
+    MOMENT,
+    NOTHING,
+    NUMBER,
+    TEXT,
+    Value,
+    as_day,
+    as_guid,
+    as_moment,
+    beginning,
+    bound,
+    glob,
+    number_value,
+    text_value,
+)
 
 LONGEST: Final = 50_000
 """Characters of a clause."""
@@ -26,36 +43,18 @@ class Clause(NamedTuple):
     values: tuple[Any, ...]
 
 
-class _Value(NamedTuple):
-    """An expression: its SQL, what to bind, its kind, and what it is if that is known already."""
-
-    sql: str
-    values: tuple[Any, ...]
-    kind: str
-    known: Any = None
-
-
-_NUMBER, _TEXT, _GUID, _MOMENT, _DAY, _NOTHING = (
-    "a number",
-    "text",
-    "a GUID",
-    "a date with time",
-    "a day",
-    "NULL",
-)
-
 _KINDS: Final = {
-    FieldType.OBJECT_ID: _NUMBER,
-    FieldType.GLOBAL_ID: _GUID,
-    FieldType.GUID: _GUID,
-    FieldType.TEXT: _TEXT,
-    FieldType.SHORT: _NUMBER,
-    FieldType.LONG: _NUMBER,
-    FieldType.BIG: _NUMBER,
-    FieldType.SINGLE: _NUMBER,
-    FieldType.DOUBLE: _NUMBER,
-    FieldType.MOMENT: _MOMENT,
-    FieldType.DAY: _DAY,
+    FieldType.OBJECT_ID: NUMBER,
+    FieldType.GLOBAL_ID: GUID,
+    FieldType.GUID: GUID,
+    FieldType.TEXT: TEXT,
+    FieldType.SHORT: NUMBER,
+    FieldType.LONG: NUMBER,
+    FieldType.BIG: NUMBER,
+    FieldType.SINGLE: NUMBER,
+    FieldType.DOUBLE: NUMBER,
+    FieldType.MOMENT: MOMENT,
+    FieldType.DAY: DAY,
 }
 _COMPARISONS: Final = {exp.EQ: "=", exp.NEQ: "<>", exp.GT: ">", exp.GTE: ">=", exp.LT: "<", exp.LTE: "<="}
 _ARITHMETIC: Final = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/", exp.Mod: "%"}
@@ -165,7 +164,7 @@ class _Reader:
             case _:
                 raise _refused(node)
 
-    def value(self, node: Any) -> _Value:
+    def value(self, node: Any) -> Value:
         """What has a value."""
         match node:
             case exp.Paren():
@@ -174,89 +173,89 @@ class _Reader:
             case exp.Column():
                 return self._field(node)
             case exp.Literal():
-                return _text(node.this) if node.is_string else _number(node.this)
+                return text_value(node.this) if node.is_string else number_value(node.this)
             case exp.National():
-                return _text(str(node.this))
+                return text_value(str(node.this))
             case exp.Null():
-                return _Value("NULL", (), _NOTHING)
+                return Value("NULL", (), NOTHING)
             case exp.Neg():
-                part = self._of(_NUMBER, node.this)
-                return _Value(f"(-{part.sql})", part.values, _NUMBER)
+                part = self._of(NUMBER, node.this)
+                return Value(f"(-{part.sql})", part.values, NUMBER)
             case exp.Cast():
                 return self._date(node)
             case exp.CurrentTimestamp():
                 _only(node)
-                return _bound(written(self._now), _MOMENT)
+                return bound(written(self._now), MOMENT)
             case exp.CurrentDate():
                 _only(node)
-                return _bound(self._now.date().isoformat(), _DAY)
+                return bound(self._now.date().isoformat(), DAY)
             case exp.Add() | exp.Sub() | exp.Mul() | exp.Div() | exp.Mod():
                 return self._arithmetic(node)
             case exp.DPipe():
-                left, right = self._of(_TEXT, node.this), self._of(_TEXT, node.expression)
-                return _Value(f"({left.sql} || {right.sql})", left.values + right.values, _TEXT)
+                left, right = self._of(TEXT, node.this), self._of(TEXT, node.expression)
+                return Value(f"({left.sql} || {right.sql})", left.values + right.values, TEXT)
             case exp.Upper():
                 return self._changed(node, str.upper, "upper")
             case exp.Lower():
                 return self._changed(node, str.lower, "lower")
             case exp.Length():
                 _only(node, "this")
-                part = self._of(_TEXT, node.this)
-                return _Value(f"length({part.sql})", part.values, _NUMBER)
+                part = self._of(TEXT, node.this)
+                return Value(f"length({part.sql})", part.values, NUMBER)
             case exp.Abs():
                 _only(node, "this")
-                part = self._of(_NUMBER, node.this)
-                return _Value(f"abs(1.0 * {part.sql})", part.values, _NUMBER)
+                part = self._of(NUMBER, node.this)
+                return Value(f"abs(1.0 * {part.sql})", part.values, NUMBER)
             case _:
                 raise _refused(node)
 
-    def _of(self, kind: str, node: Any) -> _Value:
+    def _of(self, kind: str, node: Any) -> Value:
         return self._checked(self.value(node), kind, node)
 
     @staticmethod
-    def _checked(part: _Value, kind: str, node: Any) -> _Value:
-        if part.kind not in (kind, _NOTHING):
+    def _checked(part: Value, kind: str, node: Any) -> Value:
+        if part.kind not in (kind, NOTHING):
             raise WhereError(
                 f"the where clause has {node.sql()[:80]!r}, which is {part.kind}, where {kind} belongs"
             )
         return part
 
-    def _field(self, node: exp.Column) -> _Value:
+    def _field(self, node: exp.Column) -> Value:
         field = (
             None if len([part for part in node.args.values() if part]) > 1 else self._layer.field(node.name)
         )
         if field is None:
             names = ", ".join(each.name for each in self._layer.all_fields)
             raise WhereError(f"the where clause names {node.sql()[:80]!r}; the fields are {names}")
-        return _Value(f'"{field.name}"', (), _KINDS[field.type])
+        return Value(f'"{field.name}"', (), _KINDS[field.type])
 
-    def _changed(self, node: Any, change: Callable[[str], str], name: str) -> _Value:
+    def _changed(self, node: Any, change: Callable[[str], str], name: str) -> Value:
         _only(node, "this")
-        part = self._of(_TEXT, node.this)
+        part = self._of(TEXT, node.this)
         if part.known is not None:
-            return _text(change(part.known))
-        return _Value(f"{name}({part.sql})", part.values, _TEXT)
+            return text_value(change(part.known))
+        return Value(f"{name}({part.sql})", part.values, TEXT)
 
-    def _date(self, node: exp.Cast) -> _Value:
+    def _date(self, node: exp.Cast) -> Value:
         kind = node.to.this
         plain = isinstance(node.this, exp.Literal) and node.this.is_string and not node.to.expressions
         if not plain or kind not in (exp.DType.DATE, exp.DType.TIMESTAMP):
             raise _refused(node)
         text = str(node.this.this)
-        return _as_day(text) if kind == exp.DType.DATE and len(text.strip()) <= 10 else _as_moment(text)
+        return as_day(text) if kind == exp.DType.DATE and len(text.strip()) <= 10 else as_moment(text)
 
-    def _arithmetic(self, node: Any) -> _Value:
+    def _arithmetic(self, node: Any) -> Value:
         left = self.value(node.this)
-        if left.kind in (_MOMENT, _DAY) and isinstance(node, exp.Add | exp.Sub):
+        if left.kind in (MOMENT, DAY) and isinstance(node, exp.Add | exp.Sub):
             return self._later(left, node)
         _only(node, "this", "expression", "typed", "safe")
-        left = self._checked(left, _NUMBER, node.this)  # not read twice: what is nested would be so 2^n times
-        right = self._of(_NUMBER, node.expression)
-        return _Value(
-            f"({left.sql} {_ARITHMETIC[type(node)]} {right.sql})", left.values + right.values, _NUMBER
+        left = self._checked(left, NUMBER, node.this)  # not read twice: what is nested would be so 2^n times
+        right = self._of(NUMBER, node.expression)
+        return Value(
+            f"({left.sql} {_ARITHMETIC[type(node)]} {right.sql})", left.values + right.values, NUMBER
         )
 
-    def _later(self, moment: _Value, node: Any) -> _Value:
+    def _later(self, moment: Value, node: Any) -> Value:
         """A date, and so many days or hours before or after it."""
         _only(node, "this", "expression")
         span, unit = node.expression, 86400
@@ -272,16 +271,16 @@ class _Reader:
         try:
             seconds = float(span.this) * unit * (-1 if isinstance(node, exp.Sub) else 1)
             step = timedelta(seconds=seconds)
-            start = _moment(moment)
+            start = beginning(moment)
             if start.known is not None:
                 then = (
                     datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=milliseconds(start.known)) + step
                 )
-                return _bound(written(then), _MOMENT)
+                return bound(written(then), MOMENT)
         except (ValueError, OverflowError):
             raise WhereError(f"the where clause has {node.sql()[:80]!r}, which is no date") from None
         sql = f"strftime('%Y-%m-%dT%H:%M:%fZ', {start.sql}, ?)"
-        return _Value(sql, (*start.values, f"{seconds:+.3f} seconds"), _MOMENT)
+        return Value(sql, (*start.values, f"{seconds:+.3f} seconds"), MOMENT)
 
     def _like(self, node: exp.Like | exp.Escape) -> Clause:
         escape = ""
@@ -290,108 +289,39 @@ class _Reader:
             if len(escape) != 1 or not isinstance(node.this, exp.Like):
                 raise WhereError("the where clause must have one character after ESCAPE")
             node = node.this
-        _only(node, "this", "expression")
-        left, pattern = self.value(node.this), self._of(_TEXT, node.expression)
+        _only(node, "this", "expression", "negate")
+        left, pattern = self.value(node.this), self._of(TEXT, node.expression)
         if pattern.known is None:
             raise WhereError("the where clause must have a text in quotes after LIKE")
-        if left.kind not in (_TEXT, _GUID, _NOTHING):
+        if left.kind not in (TEXT, GUID, NOTHING):
             raise WhereError(
                 f"the where clause has {node.this.sql()[:80]!r} before LIKE, which is {left.kind}, no text"
             )
         # GLOB tells capitals from small letters, as LIKE does in standard SQL.
-        return Clause(f"({left.sql} GLOB ?)", (*left.values, _glob(pattern.known, escape)))
+        word = "NOT GLOB" if node.args.get("negate") else "GLOB"
+        return Clause(f"({left.sql} {word} ?)", (*left.values, glob(pattern.known, escape)))
 
-    def _alike(self, *parts: _Value) -> Sequence[_Value]:
+    def _alike(self, *parts: Value) -> Sequence[Value]:
         """The parts of a comparison as values of one kind."""
-        kinds = {each.kind for each in parts if each.kind != _NOTHING}
+        kinds = {each.kind for each in parts if each.kind != NOTHING}
         if len(kinds) <= 1:
             return parts
-        for kind, convert in ((_GUID, _as_guid), (_NUMBER, _number), (_MOMENT, _as_moment), (_DAY, _as_day)):
-            if kind in kinds and kinds <= {kind, _TEXT}:
+        for kind, convert in ((GUID, as_guid), (NUMBER, number_value), (MOMENT, as_moment), (DAY, as_day)):
+            if kind in kinds and kinds <= {kind, TEXT}:
                 return [self._read(each, kind, convert) for each in parts]
-        if kinds <= {_MOMENT, _DAY, _TEXT}:
-            return [_moment(self._read(each, _MOMENT, _as_moment)) for each in parts]
+        if kinds <= {MOMENT, DAY, TEXT}:
+            return [beginning(self._read(each, MOMENT, as_moment)) for each in parts]
         raise WhereError(f"the where clause compares {' with '.join(sorted(kinds))}")
 
     @staticmethod
-    def _read(part: _Value, kind: str, convert: Callable[[str], _Value]) -> _Value:
+    def _read(part: Value, kind: str, convert: Callable[[str], Value]) -> Value:
         """A text in quotes as what it stands for."""
-        if part.kind != _TEXT:
+        if part.kind != TEXT:
             return part
         if part.known is None:
-            raise WhereError(f"the where clause compares text with {kind}")
+            raise WhereError(f"the where clause compares {kind} with text")
         return convert(part.known)
 
 
-def _all(parts: Sequence[Clause | _Value]) -> tuple[Any, ...]:
+def _all(parts: Sequence[Clause | Value]) -> tuple[Any, ...]:
     return tuple(value for part in parts for value in part.values)
-
-
-def _bound(value: Any, kind: str) -> _Value:
-    return _Value("?", (value,), kind, value)
-
-
-def _text(text: str) -> _Value:
-    return _bound(text, _TEXT)
-
-
-def _number(text: str) -> _Value:
-    try:
-        number: float = int(text)
-        if not -(2**63) <= number < 2**63:
-            number = float(number)
-    except ValueError:
-        try:
-            number = float(text)
-        except ValueError:
-            raise WhereError(f"the where clause has {text[:60]!r} where a number belongs") from None
-    except OverflowError:
-        raise WhereError(f"the where clause has a number that is too large: {text[:60]}") from None
-    return _bound(number, _NUMBER)
-
-
-def _as_guid(text: str) -> _Value:
-    try:
-        return _bound(guid(text), _GUID)
-    except ValueError:
-        raise WhereError(f"the where clause has {text[:60]!r} where a GUID belongs") from None
-
-
-def _as_moment(text: str) -> _Value:
-    try:
-        return _bound(moment_of_text(text), _MOMENT)
-    except (ValueError, OverflowError):
-        raise WhereError(
-            f"the where clause has {text[:60]!r} where a date belongs, such as TIMESTAMP '2026-09-21 08:30:00'"
-        ) from None
-
-
-def _as_day(text: str) -> _Value:
-    try:
-        return _bound(day_of_text(text), _DAY)
-    except ValueError:
-        raise WhereError(
-            f"the where clause has {text[:60]!r} where a day belongs, such as DATE '2026-09-21'"
-        ) from None
-
-
-def _moment(part: _Value) -> _Value:
-    """A day as the moment at which it begins."""
-    if part.kind != _DAY:
-        return part
-    if part.known is not None:
-        return _bound(f"{part.known}T00:00:00.000Z", _MOMENT)
-    return _Value(f"({part.sql} || 'T00:00:00.000Z')", part.values, _MOMENT)
-
-
-def _glob(pattern: str, escape: str) -> str:
-    """The pattern of LIKE as one of GLOB."""
-    parts, letters = [], iter(pattern)
-    for letter in letters:
-        if letter == escape:
-            letter = next(letters, letter)
-        elif letter in "%_":
-            parts.append("*" if letter == "%" else "?")
-            continue
-        parts.append(f"[{letter}]" if letter in "*?[" else letter)
-    return "".join(parts)

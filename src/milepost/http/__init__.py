@@ -28,7 +28,7 @@ from milepost.http.gate import COOKIE_NAME, Gate, client_ip
 from milepost.http.guard import Guard, logged_path, own_fault
 from milepost.http.ids import plain, read_job_id
 from milepost.http.protocol import LimitedProtocol
-from milepost.http.request import BaseURL, Parameters, base_url, parse_query, read_parameters, save_upload
+from milepost.http.request import Parameters, PublicAddress, parse_query, read_parameters, save_upload
 from milepost.http.resource import MAX_BODY, METHODS, Call, Endpoint, Resource, Resources
 from milepost.http.shortcut import Shortcut, from_another_site
 
@@ -40,7 +40,6 @@ __all__ = [
     "MAX_BODY",
     "METHODS",
     "Answer",
-    "BaseURL",
     "Call",
     "ClientGone",
     "Endpoint",
@@ -51,12 +50,12 @@ __all__ = [
     "Guard",
     "LimitedProtocol",
     "Parameters",
+    "PublicAddress",
     "Resource",
     "Resources",
     "ServiceError",
     "Shortcut",
     "bad_input",
-    "base_url",
     "chosen_format",
     "client_ip",
     "encode",

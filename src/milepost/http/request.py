@@ -2,10 +2,9 @@
 
 import asyncio
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 from starlette.datastructures import Headers, UploadFile
@@ -220,29 +219,41 @@ async def save_upload(upload: UploadFile, path: Path) -> None:
     await asyncio.to_thread(copy)
 
 
-BaseURL = Callable[[Scope], str]
-"""Gives the public URL of the context for a request, without a slash at the end."""
+class PublicAddress:
+    """Where clients find the server: what stands before it may have another name, and a path of its own."""
 
+    def __init__(self, public_url: str, context: str):
+        """The address of a context.
 
-def base_url(public_url: str, context: str) -> BaseURL:
-    """How to tell the public URL of the context.
+        Args:
+            public_url: as configured, such as ``https://gis.example.com``; empty to go by the request.
+            context: such as ``/arcgis``.
+        """
+        self._public_url = public_url.rstrip("/")
+        self._context = context
 
-    Args:
-        public_url: as configured, such as ``https://gis.example.com``; empty to go by the request.
-        context: such as ``/arcgis``.
-    """
-
-    def tell(scope: Scope) -> str:
-        if public_url:
-            return public_url.rstrip("/") + context
+    def base(self, scope: Scope) -> str:
+        """The URL of the context for a request, without a slash at the end."""
+        if self._public_url:
+            return self._public_url + self._context
         headers = Headers(scope=scope)
         scheme = headers.get("x-forwarded-proto", scope.get("scheme", "http")).partition(",")[0].strip()
         host = headers.get("x-forwarded-host", headers.get("host", "")).partition(",")[0].strip()
         if not _HOST.fullmatch(host):
             host = "localhost"
-        prefix = headers.get("x-forwarded-prefix", "").rstrip("/")
-        if not _PREFIX.fullmatch(prefix):
-            prefix = ""
-        return f"{'https' if scheme == 'https' else 'http'}://{host}{prefix}{context}"
+        return f"{'https' if scheme == 'https' else 'http'}://{host}{self._prefix(scope)}{self._context}"
 
-    return tell
+    def home(self, scope: Scope) -> str:
+        """The path of the context, without a slash at the end."""
+        return self._prefix(scope) + self._context
+
+    def path(self, scope: Scope) -> str:
+        """The path of a request, without a slash at the end."""
+        return self._prefix(scope) + str(scope["path"]).rstrip("/")
+
+    def _prefix(self, scope: Scope) -> str:
+        """What stands before the server put before its paths."""
+        if self._public_url:
+            return urlsplit(self._public_url).path
+        prefix = Headers(scope=scope).get("x-forwarded-prefix", "").rstrip("/")
+        return prefix if _PREFIX.fullmatch(prefix) else ""

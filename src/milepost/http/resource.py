@@ -3,8 +3,9 @@
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import cached_property
 from typing import Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import structlog
 from starlette.responses import RedirectResponse, Response
@@ -16,7 +17,7 @@ from milepost.http.errors import ServiceError, bad_input, envelope, not_permitte
 from milepost.http.forgery import FORM_FIELD
 from milepost.http.gate import Gate
 from milepost.http.guard import logged_path
-from milepost.http.request import BaseURL, Parameters, parse_query, read_parameters
+from milepost.http.request import Parameters, PublicAddress, parse_query, read_parameters
 from milepost.operations import InputError
 from milepost.security import Access, Person
 from milepost.store import StoreError
@@ -40,7 +41,7 @@ class Call:
         parameters: Parameters,
         size: int,
         person: Person | None,
-        base: str,
+        address: PublicAddress,
     ):
         """Made by ``Resources``."""
         self._receive = receive
@@ -50,18 +51,27 @@ class Call:
         """Bytes of the body."""
         self.caller: Final = person
         """Who calls, or None."""
-        self.base: Final = base
+        self._address = address
+
+    @cached_property
+    def base(self) -> str:
         """Public URL of the context, without a slash at the end."""
+        return self._address.base(self.scope)
+
+    @cached_property
+    def home(self) -> str:
+        """Path of the context as clients know it, without a slash at the end."""
+        return self._address.home(self.scope)
+
+    @cached_property
+    def path(self) -> str:
+        """Path of the request as clients know it, without a slash at the end, the context included."""
+        return self._address.path(self.scope)
 
     @property
     def method(self) -> str:
         """The HTTP method."""
         return str(self.scope["method"])
-
-    @property
-    def path(self) -> str:
-        """The path of the request without a slash at the end, the context included."""
-        return str(self.scope["path"]).rstrip("/")
 
     @property
     def request_id(self) -> str:
@@ -127,7 +137,7 @@ class Resources:
     def __init__(
         self,
         gate: Gate,
-        base: BaseURL,
+        address: PublicAddress,
         access: Mapping[str, Access],
         max_body: int = MAX_BODY,
         write_error: Envelope = envelope,
@@ -138,7 +148,7 @@ class Resources:
 
         Args:
             gate: tells who sends a request.
-            base: tells the public URL of the context.
+            address: tells where clients find the server.
             access: who may use a resource, by its path.
             max_body: bytes that the body of a request may have.
             write_error: gives the JSON of errors.
@@ -146,7 +156,7 @@ class Resources:
                 documentation has it; or else it is taken from wherever a client carries it.
         """
         self.gate: Final = gate
-        self.base: Final = base
+        self.address: Final = address
         self.access: Final = access
         self.max_body: Final = max_body
         self.strict_post_token: Final = strict_post_token
@@ -156,7 +166,7 @@ class Resources:
         """The same for a dialect that writes its errors in another way."""
         return Resources(
             self.gate,
-            self.base,
+            self.address,
             self.access,
             self.max_body,
             write_error,
@@ -212,7 +222,7 @@ class Resources:
 
     def sign_in_url(self, scope: Scope) -> str:
         """Where a person with a browser signs in to come back to the page they asked for."""
-        return f"{self._home(scope)}/login?next={quote(scope['path'])}"
+        return f"{self.address.home(scope)}/login?next={quote(self.address.path(scope))}"
 
     def endpoint(
         self,
@@ -265,7 +275,7 @@ class Resources:
                 if strict and scope["method"] == "POST" and not parameters.in_body("token", FORM_FIELD):
                     raise token_required()
                 person = self._admit(access, scope, parameters.get("token"))
-                call = Call(scope, receive, parameters, size, person, self.base(scope))
+                call = Call(scope, receive, parameters, size, person, self.address)
                 answer = await function(call)
                 response = answer if isinstance(answer, Response) else self._page(scope, answer, form)
             except ServiceError as error:
@@ -308,15 +318,15 @@ class Resources:
         return self._refusal(scope, error, form)
 
     def _refusal(self, scope: Scope, error: ServiceError, form: str) -> Response:
-        return render_error(error, form, scope["path"], self._home(scope), self._write_error)
+        return render_error(
+            error, form, self.address.path(scope), self.address.home(scope), self._write_error
+        )
 
     def _page(self, scope: Scope, answer: Answer, form: str) -> Response:
         # What a form sent is no part of the address, and to follow a link to it would send it again.
         shared = None if scope["method"] == "POST" else _shared(parse_query(scope["query_string"]))
-        return render(answer, form, scope["path"], self._home(scope), self.gate.form_token(scope), shared)
-
-    def _home(self, scope: Scope) -> str:
-        return urlsplit(self.base(scope)).path
+        address, token = self.address, self.gate.form_token(scope)
+        return render(answer, form, address.path(scope), address.home(scope), token, shared)
 
     def _admit(self, access: Access, scope: Scope, token: str) -> Person | None:
         """Who calls, once it is clear that they may.

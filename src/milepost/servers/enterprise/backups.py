@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute
@@ -156,5 +155,5 @@ def _about(backup: Backup) -> dict[str, Any]:
 
 
 def _above(call: Call) -> list[tuple[str, str]]:
-    root = f"{urlsplit(call.base).path}/admin"
+    root = f"{call.home}/admin"
     return [("Administration", root), ("System", f"{root}/system"), ("Backups", f"{root}/system/backups")]

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import msgspec
 from starlette.responses import Response
@@ -95,7 +94,7 @@ class Health:
         job = await find_job(self._manager, name, service=HEALTH.name)
         if job.operation != run_health_check.name:
             raise not_found(f"Report {name[:60]}")
-        root = f"{urlsplit(call.base).path}/admin"
+        root = f"{call.home}/admin"
         return Answer(
             await self._report(job),
             title=f"Report {wire.job_id(job)}",
@@ -134,5 +133,5 @@ class Health:
 
 
 def _above(call: Call) -> list[tuple[str, str]]:
-    root = f"{urlsplit(call.base).path}/admin"
+    root = f"{call.home}/admin"
     return [("Administration", root), ("Health check", f"{root}/healthCheck")]

@@ -1,7 +1,6 @@
 """The URLs of the container registry."""
 
 from typing import Final
-from urllib.parse import urlsplit
 
 import msgspec
 from starlette.responses import Response
@@ -137,7 +136,7 @@ def _form(action: str, registry: Registry) -> Form:
 
 
 def _above(call: Call) -> list[tuple[str, str]]:
-    root = f"{urlsplit(call.base).path}/admin"
+    root = f"{call.home}/admin"
     system = f"{root}/system"
     return [
         ("Administration", root),

@@ -4,7 +4,6 @@ from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import msgspec
 from starlette.routing import BaseRoute
@@ -144,14 +143,14 @@ class Enterprise:
 
 
 def _above_job(call: Call) -> list[tuple[str, str]]:
-    root = f"{urlsplit(call.base).path}/admin"
+    root = f"{call.home}/admin"
     return [("Administration", root), ("Jobs", f"{root}/jobs")]
 
 
 def _defaults(call: Call, job: Job) -> dict[str, str]:
     """What this dialect tells of a job that another one took in."""
     service, _, kind = job.service.rpartition(".")
-    path = f"{urlsplit(call.base).path}/rest/services/{service}/{kind}/{job.operation}"
+    path = f"{call.home}/rest/services/{service}/{kind}/{job.operation}"
     first, *words = job.operation.split("_")
     return {
         "operationURI": f"{path}/submitJob" if kind == "GPServer" else path,

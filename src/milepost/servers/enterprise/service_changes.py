@@ -1,7 +1,7 @@
 """Changes of services that are under way: of one service one at a time."""
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Set
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +15,9 @@ from milepost.operations import Operation
 from milepost.servers.enterprise import wire
 from milepost.servers.enterprise.operations.services import SERVICES
 from milepost.servers.enterprise.starting import run_as_job
+
+PATIENCE: Final = 3.0
+"""Seconds that a change waits for the end of another one: clients often go on before that."""
 
 
 class ServiceChanges:
@@ -54,7 +57,7 @@ class ServiceChanges:
         call: Call,
         operation: Operation[..., Any],
         services: Collection[str],
-        values: Mapping[str, Any],
+        values: Callable[[], Awaitable[Mapping[str, Any]]],
         *,
         name: str,
         resource: str,
@@ -65,7 +68,8 @@ class ServiceChanges:
             call: what the client sent.
             operation: to run.
             services: full names of those that it changes.
-            values: its inputs, but for who wants it.
+            values: gives its inputs, but for who wants it; called when nothing else changes the services any
+                more, so that they go by what is configured then.
             name: of the operation in the admin API.
             resource: what it works on.
 
@@ -84,11 +88,12 @@ class ServiceChanges:
 
         try:
             await self._refuse_changing(claimed)
+            inputs = {**await values(), "by": call.person.username}
             return await run_as_job(
                 self._manager,
                 call,
                 operation,
-                {**values, "by": call.person.username},
+                inputs,
                 name=name,
                 resource=resource,
                 accepted=release,
@@ -96,17 +101,19 @@ class ServiceChanges:
         finally:
             release()
 
-    async def _refuse_changing(self, services: Collection[str]) -> None:
+    async def _refuse_changing(self, services: Set[str]) -> None:
+        """Wait a moment for the end of jobs that change one of the services."""
         wanted = JobFilter(service=SERVICES.name, statuses=UNFINISHED)
         for job in (await self._manager.find(wanted, Page(limit=1000))).jobs:
-            changed = [
-                await self._manager.value(job, job.inputs[each])
-                for each in ("service", "services")
-                if each in job.inputs
-            ]
-            for name in changed[0] if isinstance(changed[0], list) else changed:
-                if name in services:
-                    raise _busy(name, f"the job {wire.job_id(job)}")
+            if changed := services & await self._changed_by(job):
+                try:
+                    await asyncio.wait_for(self._manager.finished(job.id), PATIENCE)
+                except TimeoutError:
+                    raise _busy(min(changed), f"the job {wire.job_id(job)}") from None
+
+    async def _changed_by(self, job: Job) -> set[str]:
+        changed = await self._manager.value(job, job.inputs.get("service") or job.inputs["services"])
+        return {changed} if isinstance(changed, str) else set(changed)
 
 
 def _busy(service: str, by: str) -> ServiceError:

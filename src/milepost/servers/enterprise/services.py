@@ -1,15 +1,14 @@
 """The services of the deployment, as its administrators see and change them under ``/admin/services``."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec.structs import replace
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from milepost.configuration import Configuration, changes
+from milepost.configuration import Configuration, State, changes
 from milepost.http import Answer, Call, Field, Form, Resources, ServiceError, encode, not_found
 from milepost.manager import JobManager
 from milepost.operations import InputError, Service
@@ -90,7 +89,7 @@ class Services:
         folders = sorted({name.rpartition("/")[0] for name in (*declared, *configured)} - {""})
         if here and here not in folders:
             raise not_found(f"Folder {here[:60]}")
-        root = f"{urlsplit(call.base).path}{_ROOT}"
+        root = f"{call.home}{_ROOT}"
         links = {} if here else {f"{name}/": f"{root}/{name}" for name in folders}
         listed, deleted = [], []
         for name, about in sorted(declared.items()):
@@ -170,18 +169,22 @@ class Services:
             form = _edit_form(call.path, service_wire.service(about, wanted.state))
             return Answer({}, title="Edit", crumbs=_below(call, about), forms=[form])
         text = _required(call, "service", "The service cannot be edited.")
-        edited, state = service_wire.read_service(text, about, wanted.state)
-        return await self._edit(call, edited, state, "editService")
+        return await self._edit(
+            call, about, "editService", lambda now, state: service_wire.read_service(text, now, state)
+        )
 
     async def edit_scaling(self, call: Call) -> Answer | Response:
         """Give a service other numbers of instances, or more or less memory."""
-        about, wanted = await self._found(call)
+        about, _ = await self._found(call)
         if require_post(call, "Edit"):
             form = _scaling_form(call.path, service_wire.scaling(about))
             return Answer({}, title="Edit scaling", crumbs=_below(call, about), forms=[form])
         text = _required(call, _SCALING, "The scaling cannot be edited.")
         return await self._edit(
-            call, service_wire.read_scaling(text, about), wanted.state, "editServiceScaling"
+            call,
+            about,
+            "editServiceScaling",
+            lambda now, state: (service_wire.read_scaling(text, now), state),
         )
 
     async def start(self, call: Call) -> Answer | Response:
@@ -203,32 +206,49 @@ class Services:
         if require_post(call, title):
             return Answer({}, title=title, crumbs=crumbs, forms=[Form(call.path, title, _DELETED)])
         names = _read_names(_required(call, "services", "No services can be deleted."))
-        configured = await self._changes.configured()
-        for name in names:
-            if name not in self._declared() or configured.get(name, Configuration(service=name)).deleted:
-                raise not_found(f"Service {name[:120]}")
+
+        async def values() -> dict[str, Any]:
+            configured = await self._changes.configured()
+            for name in names:
+                if name not in self._declared() or configured.get(name, Configuration(service=name)).deleted:
+                    raise not_found(f"Service {name[:120]}")
+            return {"services": names}
+
+        await values()
         answer = await self._changes.carry_out(
             call,
             delete_services,
             names,
-            {"services": names},
+            values,
             name="deleteServices",
             resource=", ".join(each.rpartition("/")[2] for each in names),
         )
         return replace(answer, crumbs=crumbs) if isinstance(answer, Answer) else answer
 
-    async def _edit(self, call: Call, edited: Service, state: str, name: str) -> Answer | Response:
-        declared = self._declared()[edited.name]
-        settings = msgspec.json.encode(changes(declared, edited)).decode()
+    async def _edit(
+        self,
+        call: Call,
+        about: Service,
+        name: str,
+        edit: Callable[[Service, State], tuple[Service, State]],
+    ) -> Answer | Response:
+        """Carry out an edit, which gives the service and its state from what they are."""
+        edit(about, (await self._changes.of(about.name)).state)  # refuse at once what cannot be
+
+        async def values() -> dict[str, Any]:
+            now, wanted = await self._found(call)
+            edited, state = edit(now, wanted.state)
+            settings = changes(self._declared()[about.name], edited)
+            return {
+                "service": about.name,
+                "settings": msgspec.json.encode(settings).decode(),
+                "state": state,
+            }
+
         answer = await self._changes.carry_out(
-            call,
-            edit_service,
-            [edited.name],
-            {"service": edited.name, "settings": settings, "state": state},
-            name=name,
-            resource=f"{edited.title}.{edited.type}",
+            call, edit_service, [about.name], values, name=name, resource=f"{about.title}.{about.type}"
         )
-        return replace(answer, crumbs=_below(call, edited)) if isinstance(answer, Answer) else answer
+        return replace(answer, crumbs=_below(call, about)) if isinstance(answer, Answer) else answer
 
     async def _act(
         self, call: Call, what: str, operation: Any, *, also_deleted: bool = False
@@ -239,11 +259,16 @@ class Services:
         if require_post(call, title):
             return Answer({}, title=title, crumbs=crumbs, forms=[Form(call.path, title, _LATER)])
         several = operation is delete_services
+
+        async def values() -> dict[str, Any]:
+            await self._found(call, also_deleted=also_deleted)
+            return {"services": [about.name]} if several else {"service": about.name}
+
         answer = await self._changes.carry_out(
             call,
             operation,
             [about.name],
-            {"services": [about.name]} if several else {"service": about.name},
+            values,
             name=f"{what}Service",
             resource=f"{about.title}.{about.type}",
         )
@@ -354,11 +379,11 @@ def _scaling_form(action: str, now: dict[str, Any]) -> Form:
 
 
 def _above(call: Call, folder: str) -> list[tuple[str, str]]:
-    root = f"{urlsplit(call.base).path}/admin"
+    root = f"{call.home}/admin"
     crumbs = [("Administration", root), ("Services", f"{root}/services")]
     return [*crumbs, (folder, f"{root}/services/{folder}")] if folder else crumbs
 
 
 def _below(call: Call, about: Service) -> Sequence[tuple[str, str]]:
-    here = f"{urlsplit(call.base).path}{_ROOT}/{about.name}"
+    here = f"{call.home}{_ROOT}/{about.name}"
     return [*_above(call, about.folder), (f"{about.title} ({about.type})", here)]

@@ -1,7 +1,6 @@
 """The deployment's own parts, below ``/admin/system``."""
 
 from typing import Final
-from urllib.parse import urlsplit
 
 from starlette.routing import BaseRoute
 
@@ -27,6 +26,6 @@ class System:
         return Answer(
             {"resources": list(_PARTS)},
             title="System",
-            crumbs=[("Administration", f"{urlsplit(call.base).path}/admin")],
+            crumbs=[("Administration", f"{call.home}/admin")],
             links={name: f"{call.path}/{name}" for name in _PARTS},
         )

@@ -98,7 +98,8 @@ def read_selection(given: Parameters, wkid: int) -> Selection:
         object_ids=read_ids(given.get("objectIds")),
         geometry=_read_geometry(given, wkid),
         relation=_read_relation(given.get("spatialRel")),
-        time=read_time(given.get("time")),
+        # Some releases of the package arcgis send it by the second name.
+        time=read_time(given.get("time") or given.get("timeFilter")),
     )
 
 
@@ -143,7 +144,7 @@ def _read_geometry(given: Parameters, wkid: int) -> shapely.Geometry | None:
     if kind not in _KINDS.values():
         raise parameter("geometryType", f"{kind[:60]!r} is not one of {', '.join(_KINDS.values())}")
     [geometry] = found = told("geometry", lambda: shapes(kind, [form]))
-    if geometry.is_empty:
+    if geometry is None or geometry.is_empty:
         raise parameter("geometry", "it has no coordinates")
     named = form.get("spatialReference")
     if given.get("inSR"):

@@ -114,6 +114,19 @@ def answer(service: FeatureService, layer: FeatureLayer, given: Parameters, *, g
     return write(layer.definition, found, wkid, wanted)
 
 
+def feature(service: FeatureService, layer: FeatureLayer, number: int, given: Parameters) -> Any:
+    """One feature, as Esri's JSON; None when there is none of that id.
+
+    Raises:
+        ServiceError: a parameter does not do.
+        FeatureError: the layer cannot be asked that.
+    """
+    asked = {name: given.get(name) for name in ("outFields", "outSR", "returnGeometry", "returnZ")}
+    said = answer(service, layer, Parameters([], [*asked.items(), ("objectIds", str(number))]), geojson=False)
+    found = msgspec.json.decode(said)["features"]
+    return found[0] if found else None
+
+
 def answer_layers(service: FeatureService, given: Parameters) -> bytes:
     """The answers to a query of several layers, as JSON.
 
@@ -189,10 +202,10 @@ def _shape(given: Parameters, default: int) -> Shape:
 def _box(bounds: Bounds | None, source: int, target: int) -> dict[str, Any]:
     values: tuple[Any, ...] = ("NaN",) * 4
     if bounds is not None:
-        box = shapely.segmentize(
-            shapely.box(*bounds), max((bounds[2] - bounds[0]) / 16, (bounds[3] - bounds[1]) / 16) or 1.0
-        )
-        [moved] = transform(np.array([box]), source, target)
+        # Where lines of the one are curves in the other, the corners alone do not say how far it reaches.
+        xs, ys = (np.linspace(bounds[at], bounds[at + 2], 9) for at in (0, 1))
+        grid = shapely.multipoints(np.column_stack([np.repeat(xs, 9), np.tile(ys, 9)]))
+        [moved] = transform(np.array([grid]), source, target)
         if moved is None:
             raise FeatureError(f"the features lie where spatial reference {target} has no coordinates")
         values = moved.bounds if source != target else bounds

@@ -102,6 +102,13 @@ class FeatureDialect:
                 parameters=("adds", "updates", "deletes", *_EDITING),
                 document="Apply Edits (Feature Service/Layer)",
             ),
+            *at(f"{SERVICE}/layers", self.layers, document="All Layers and Tables (Feature Service)"),
+            *at(
+                f"{LAYER}/{{feature}}",
+                self.feature,
+                parameters=("outFields", "outSR", "returnGeometry", "returnZ"),
+                document="Feature (Feature Service)",
+            ),
             *at(LAYER, self.layer, document="Layer (Feature Service)"),
             *at(SERVICE, self.service, document="Feature Service"),
         ]
@@ -118,8 +125,11 @@ class FeatureDialect:
             title=f"{service.name.rpartition('/')[2]} (FeatureServer)",
             crumbs=pages.above_service(call, service),
             links={
-                each.definition.title or each.definition.name: f"{call.path}/{each.id}"
-                for each in service.layers
+                "All layers and tables": f"{call.path}/layers",
+                **{
+                    each.definition.title or each.definition.name: f"{call.path}/{each.id}"
+                    for each in service.layers
+                },
             },
             forms=forms,
         )
@@ -136,6 +146,34 @@ class FeatureDialect:
             title=layer.definition.title or layer.definition.name,
             crumbs=pages.above_layer(call, service),
             forms=forms,
+        )
+
+    async def layers(self, call: Call) -> Answer:
+        """All layers and tables of a service, with what each says of itself."""
+        service = await self._service(call)
+        contents = await _work(service.contents)
+        said = [wire.layer(service, each.id, contents[each.id]) for each in service.layers]
+        crumbs = pages.above_layer(call, service)
+        return Answer(
+            {
+                "layers": [each for each in said if each["type"] != "Table"],
+                "tables": [each for each in said if each["type"] == "Table"],
+            },
+            title="All layers and tables",
+            crumbs=crumbs,
+        )
+
+    async def feature(self, call: Call) -> Answer:
+        """One feature of a layer."""
+        service, layer = await self._layer(call)
+        named = call.part("feature")
+        if not (named.isascii() and named.isdigit()) or len(named) > 18:
+            raise not_found(f"Feature {named[:20]}")
+        found = await _work(lambda: queries.feature(service, layer, int(named), call.parameters))
+        if found is None:
+            raise not_found(f"Feature {named}")
+        return Answer(
+            {"feature": found}, title=f"Feature {named}", crumbs=pages.below_layer(call, service, layer)
         )
 
     async def query(self, call: Call) -> Answer | Response:

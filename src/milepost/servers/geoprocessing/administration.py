@@ -4,7 +4,6 @@ import asyncio
 import time
 from contextlib import suppress
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from starlette.routing import BaseRoute
 
@@ -224,11 +223,11 @@ _QUERY: Final = (
 
 
 def _jobs_path(call: Call, about: Service) -> str:
-    return f"{urlsplit(call.base).path}/admin/services/{about.name}/jobs"
+    return f"{call.home}/admin/services/{about.name}/jobs"
 
 
 def _above_jobs(call: Call, about: Service) -> list[tuple[str, str]]:
-    root = f"{urlsplit(call.base).path}/admin"
+    root = f"{call.home}/admin"
     crumbs = [("Administration", root), ("Services", f"{root}/services")]
     if about.folder:
         crumbs.append((about.folder, f"{root}/services/{about.folder}"))

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from starlette.routing import BaseRoute
 
@@ -107,8 +106,8 @@ class Mission:
 
 
 def _above_jobs(call: Call) -> list[tuple[str, str]]:
-    return [("Mission Server", urlsplit(call.base).path + ROOT)]
+    return [("Mission Server", call.home + ROOT)]
 
 
 def _above_job(call: Call) -> list[tuple[str, str]]:
-    return [*_above_jobs(call), ("Jobs", f"{urlsplit(call.base).path}{ROOT}/jobs")]
+    return [*_above_jobs(call), ("Jobs", f"{call.home}{ROOT}/jobs")]

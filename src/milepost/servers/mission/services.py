@@ -2,7 +2,7 @@
 
 import asyncio
 from typing import Final
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import msgspec
 from starlette.responses import Response
@@ -100,7 +100,7 @@ class MissionResources:
             forms.append(Form(f"{call.path}/addReport", "Add report", report_fields()))
             forms.append(Form(f"{call.path}/delete", "Delete mission"))
         layers = {
-            f"{each.name} layer": f"{urlsplit(call.base).path}/rest/services/{each.service}/FeatureServer/{each.layer}"
+            f"{each.name} layer": f"{call.home}/rest/services/{each.service}/FeatureServer/{each.layer}"
             for channel in about.channels
             for each in channel.layers
         }
@@ -184,5 +184,5 @@ def require_owner(person: Person, about: Mission) -> None:
 
 def above(call: Call) -> list[tuple[str, str]]:
     """The pages above a mission."""
-    root = urlsplit(call.base).path + ROOT
+    root = call.home + ROOT
     return [("Mission Server", root), ("Missions", f"{root}/services")]

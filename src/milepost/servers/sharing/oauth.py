@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from typing import Any, Final, Literal
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import structlog
 from starlette.responses import RedirectResponse, Response
@@ -219,7 +219,7 @@ def _sign_in_page(call: Call, asked: Asked, oauth_state: str, about: dict[str, A
     out_of_band = asked.redirect == redirects.OUT_OF_BAND
     place = "shown a code to copy" if out_of_band else f"led to {redirects.source(asked.redirect)}"
     form = Form(
-        action=urlsplit(call.base).path + SIGN_IN,
+        action=call.home + SIGN_IN,
         title="Sign in",
         fields=(
             Field(name="oauth_state", title="", value=oauth_state, kind="hidden"),
