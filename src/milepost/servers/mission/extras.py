@@ -3,7 +3,6 @@
 import asyncio
 import re
 from typing import Final
-from urllib.parse import urlsplit
 
 import msgspec
 from starlette.responses import Response
@@ -71,7 +70,7 @@ class MissionExtras:
     async def reports(self, call: Call) -> Answer:
         """The reports of a mission and where their layers are."""
         about = await self._finder.find(call)
-        home = urlsplit(call.base).path
+        home = call.home
         return Answer(
             describing.reports(about, call.base),
             title="Reports",
@@ -147,5 +146,5 @@ class MissionExtras:
 
 
 def _below(call: Call, about: Mission) -> list[tuple[str, str]]:
-    home = urlsplit(call.base).path
+    home = call.home
     return [*above(call), (about.plan.title, f"{home}{SERVICES}/{about.id}/MissionServer")]

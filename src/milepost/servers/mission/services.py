@@ -104,7 +104,7 @@ class MissionResources:
             for channel in about.channels
             for each in channel.layers
         }
-        home = urlsplit(call.base).path
+        home = call.home
         links = {
             **layers,
             "Reports": f"{home}{SERVICES}/{about.id}/MissionServer/reports",
