@@ -57,6 +57,9 @@ log = structlog.get_logger("milepost")
 _BACKLOG: Final = 2048
 """Connections that may wait to be accepted."""
 
+LONGEST_MESSAGE: Final = 64 * 1024
+"""Bytes of one message on a WebSocket."""
+
 BUILT_IN: Final = (
     "milepost.servers.enterprise.operations.backup",
     "milepost.servers.enterprise.operations.health",
@@ -139,13 +142,14 @@ class Server:
         resources = self._resources()
         base = settings.base_path
         refusals = _Refusals(resources, f"{base}/admin", settings.gp_admin)
+        channels = mission.Channels(self.missions, self.features, resources.gate)
         app = Starlette(
             # The mount comes last: with an empty context it takes every path.
             routes=[
                 Route("/health", self._health),
                 # Where people begin to look.
                 *(Route(path, _front_page(resources)) for path in {"/", base or "/"}),
-                Mount(settings.base_path, routes=self.routes(resources)),
+                Mount(settings.base_path, routes=[*channels.routes(), *self.routes(resources)]),
             ],
             exception_handlers={
                 404: refusals.no_such_resource,
@@ -204,7 +208,9 @@ class Server:
                 job_paths={each.TYPE: each.job_path for each in (geoprocessing, mission, production, video)},
                 roots=_ROOTS,
             ).routes(),
-            *mission.Mission(self.missions, self.manager, resources, authentication_info).routes(),
+            *mission.Mission(
+                self.missions, self.features, self.manager, self.tokens, resources, authentication_info
+            ).routes(),
             *production.Production(self.manager, resources).routes(),
             *video.Video(self.manager, resources, authentication_info).routes(),
             *Sharing(credentials, self.tokens, resources, kubernetes=kubernetes).routes(),
@@ -323,7 +329,9 @@ def web_config(application: ASGIApp, certificate: tuple[str, str] | None = None)
     return uvicorn.Config(
         application,
         http=LimitedProtocol,
-        ws="none",
+        ws="websockets-sansio",
+        ws_max_size=LONGEST_MESSAGE,
+        ws_per_message_deflate=False,
         lifespan="off",
         log_config=None,
         access_log=False,

@@ -29,6 +29,8 @@ FOR_PROGRAMS = {
     "/mission/rest/info",
     "/mission/rest/missions/{mission}",
     "/mission/rest/missions/{mission}/delete",
+    "/mission/rest/missions/{mission}/addReport",
+    "/mission/rest/services/{mission}/MissionServer/reports/add",
     "/mission/rest/services/{mission}/delete",
     "/video/rest/info",
     "/video/rest/jobs/{job}",

@@ -178,6 +178,13 @@ _COMMON: Final[dict[str, Access]] = {
     "/mission/rest/services/{mission}/delete": SIGNED_IN,
     _MISSION: SIGNED_IN,
     f"{_MISSION}/delete": SIGNED_IN,
+    f"{_MISSION}/addReport": SIGNED_IN,
+    f"{_MISSION}/connectionInfo": SIGNED_IN,
+    f"{_MISSION}/reports": SIGNED_IN,
+    f"{_MISSION}/reports/add": SIGNED_IN,
+    f"{_MISSION_ALIAS}/addReport": SIGNED_IN,
+    "/sharing/rest/content/items/{item}": SIGNED_IN,
+    "/sharing/rest/content/items/{item}/data": SIGNED_IN,
     _MISSION_ALIAS: SIGNED_IN,
     f"{_MISSION_ALIAS}/delete": SIGNED_IN,
     # Production

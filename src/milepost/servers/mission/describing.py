@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from milepost.servers.mission.records import Channel, LayerOfMission, Mission
+from milepost.servers.mission.records import Channel, LayerOfMission, Mission, item_id
 
 VERSION: Final = "11.0"
 """As the document prints it."""
@@ -52,6 +52,59 @@ def layer(about: LayerOfMission, base: str) -> dict[str, Any]:
         "name": about.name,
         "serviceUrl": f"{base}/rest/services/{about.service}/FeatureServer",
     }
+
+
+def reports(about: Mission, base: str) -> dict[str, Any]:
+    """The reports of a mission, as a channel."""
+    return {
+        "name": "REPORT",
+        "msgId": item_id(about.id, "REPORT"),
+        "items": [layer(each, base) for each in about.reports],
+    }
+
+
+def item(about: Mission, any_id: str, base: str) -> dict[str, Any]:
+    """The portal item of a mission, of its web map, or of its layers."""
+    kinds = {about.map_item: "Web Map", about.layers_item: "Feature Service"}
+    kind = kinds.get(any_id, "Mission")
+    urls = {
+        "Web Map": None,
+        "Feature Service": f"{base}/rest/services/{about.service}/FeatureServer",
+        "Mission": f"{base}/mission/rest/services/{about.id}/MissionServer",
+    }
+    plan = about.plan
+    west, south, east, north = plan.extent
+    return {
+        "id": any_id,
+        "owner": about.owner,
+        "created": about.created,
+        "modified": about.created,
+        "name": None,
+        "title": plan.title,
+        "type": kind,
+        "typeKeywords": [kind.replace(" ", "")],
+        "description": (plan.map_description if kind == "Web Map" else "") or plan.description or None,
+        "snippet": plan.summary or None,
+        "tags": list(plan.tags),
+        "thumbnail": None,
+        "extent": [[west, south], [east, north]],
+        "spatialReference": "4326",
+        "accessInformation": None,
+        "licenseInfo": plan.license or None,
+        "culture": plan.locale,
+        "url": urls[kind],
+        "access": "private",
+        "numComments": 0,
+        "numRatings": 0,
+        "avgRating": 0,
+        "numViews": 0,
+    }
+
+
+def web_map(content: dict[str, Any], base: str) -> dict[str, Any]:
+    """A kept web map as clients get it: with the URLs of this server."""
+    layers = [{**each, "url": f"{base}{each['url']}"} for each in content.get("operationalLayers", [])]
+    return {**content, "operationalLayers": layers}
 
 
 def catalog(missions: list[Mission], *, start: int, limit: int, total: int) -> dict[str, Any]:

@@ -20,6 +20,8 @@ from milepost.servers.mission.records import (
     item_id,
     service_name,
 )
+from milepost.servers.mission.reports import Report
+from milepost.servers.mission.reports import definition as report_definition
 
 MISSION: Final = Service(
     name="Mission.MissionServer",
@@ -167,3 +169,55 @@ def _withdraw(run: Run, missions: Missions, mission_id: str) -> list[str]:
 def _delete_services(data: Path, names: list[str]) -> None:
     for name in names:
         FeatureServices(data).delete(name)
+
+
+@operation(service=MISSION, retries=2)
+def add_report(run: Run, mission_id: str, report: str) -> str:
+    """Add a report to a mission: a layer of its own, whose fields are the questions.
+
+    Args:
+        run: of the job.
+        mission_id: of the mission.
+        report: what it is to be, as JSON.
+    """
+    data = site.data_folder()
+    wanted = msgspec.json.decode(report, type=Report)
+    with Missions(data) as missions:
+        mission = missions.get(mission_id)
+        if mission is None:
+            raise ValueError(f"there is no mission {mission_id} any more")
+        about = report_definition(wanted, mission.owner, mission.members)
+        draft = Draft(FeatureServices(data), wanted.service, about)
+        if not run.has_done("begun"):
+            run.plan_stages("layer", "report")
+            run.message("Started adding a report.", code=1700)
+            run.on_rollback(remove_report, str(data), mission_id, wanted.service)
+            run.step("begun", draft.begin)
+        with run.stage("layer"):
+            run.message("Creating the layer of the report.", code=1701)
+            draft.add_layer(0)
+            draft.publish()
+            run.message("Created the layer of the report.", code=1702)
+        with run.stage("report"):
+            layer = LayerOfMission(item_id(mission_id, wanted.service), wanted.service, 0, wanted.title)
+            if missions.change(mission_id, lambda each: _with_report(each, layer)) is None:
+                raise ValueError(f"there is no mission {mission_id} any more")
+        run.message(f"Finished adding report {wanted.title}.", code=1710)
+    return wanted.service
+
+
+def remove_report(data: str, mission_id: str, service: str) -> None:
+    """Let a report of a mission and its layer be gone; there need not be any."""
+    with Missions(Path(data)) as missions:
+        missions.change(mission_id, lambda each: _without_report(each, service))
+    delete_service(data, service)
+
+
+def _with_report(mission: Mission, layer: LayerOfMission) -> Mission:
+    kept = _without_report(mission, layer.service).reports
+    return msgspec.structs.replace(mission, reports=(*kept, layer))
+
+
+def _without_report(mission: Mission, service: str) -> Mission:
+    left = tuple(each for each in mission.reports if each.service != service)
+    return msgspec.structs.replace(mission, reports=left)

@@ -47,6 +47,15 @@ def create_fields() -> tuple[Field, ...]:
     )
 
 
+def report_fields() -> tuple[Field, ...]:
+    """The form that people add a report with."""
+    return (
+        Field("title", "Title", required=True),
+        Field("serviceName", "Name of the service", required=True, help="Letters, digits, _ and -"),
+        Field("questions", "Questions", kind="long", help="A JSON array; a subject and notes if empty"),
+    )
+
+
 def read_plan(given: Parameters) -> Plan:
     """What a mission is to be; the template of its map is looked up by others.
 

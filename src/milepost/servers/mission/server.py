@@ -5,11 +5,14 @@ from typing import Any, Final
 
 from starlette.routing import BaseRoute
 
+from milepost.features import FeatureServices
 from milepost.http import Answer, Call, Form, Resources
 from milepost.jobs import Job, JobFilter
 from milepost.manager import JobManager
+from milepost.security import Tokens
 from milepost.servers.jobs_of_type import PAGING, JobsOfType, following
 from milepost.servers.mission import wire
+from milepost.servers.mission.extras import MissionExtras
 from milepost.servers.mission.records import Missions
 from milepost.servers.mission.services import MissionResources
 from milepost.servers.mission.starting import ROOT
@@ -31,12 +34,24 @@ class Mission:
     def __init__(
         self,
         missions: Missions,
+        services: FeatureServices,
         manager: JobManager,
+        tokens: Tokens,
         resources: Resources,
         authentication: Callable[[Call], dict[str, Any]],
     ):
-        """With what all dialects share; ``authentication`` gives what clients must know to sign in."""
+        """The resources of a Mission Server.
+
+        Args:
+            missions: of the site.
+            services: with their layers.
+            manager: of the jobs.
+            tokens: for the channels of missions.
+            resources: what all dialects share.
+            authentication: gives what clients must know to sign in, for a call.
+        """
         self._missions = MissionResources(missions, manager, resources)
+        self._extras = MissionExtras(missions, self._missions, services, manager, resources, tokens)
         self._authentication = authentication
         self._jobs = JobsOfType(manager, TYPE)
         self._resources = resources
@@ -50,6 +65,7 @@ class Mission:
             *at(ROOT + "/jobs/{job}/cancel", self.cancel, acts=True),
             *at(ROOT + "/jobs/{job}", self.job, document="Mission job"),
             *at(ROOT + "/jobs", self.jobs, parameters=PAGING, document="Mission jobs"),
+            *self._extras.routes(),
             *self._missions.routes(),
         ]
 

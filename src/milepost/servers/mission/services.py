@@ -12,7 +12,7 @@ from milepost.http import Answer, Call, Form, Resources, ServiceError, not_found
 from milepost.manager import JobManager
 from milepost.security import Person, Role
 from milepost.servers.mission import describing
-from milepost.servers.mission.parameters import CREATE, create_fields, read_plan
+from milepost.servers.mission.parameters import CREATE, create_fields, read_plan, report_fields
 from milepost.servers.mission.records import Mission, Missions, Plan, new_id
 from milepost.servers.mission.starting import ROOT, Starter, accepted
 
@@ -97,17 +97,25 @@ class MissionResources:
         about = await self.find(call)
         forms = []
         if may_change(call.person, about):
+            forms.append(Form(f"{call.path}/addReport", "Add report", report_fields()))
             forms.append(Form(f"{call.path}/delete", "Delete mission"))
         layers = {
             f"{each.name} layer": f"{call.home}/rest/services/{each.service}/FeatureServer/{each.layer}"
             for channel in about.channels
             for each in channel.layers
         }
+        home = call.home
+        links = {
+            **layers,
+            "Reports": f"{home}{SERVICES}/{about.id}/MissionServer/reports",
+            "Connection": f"{home}{SERVICES}/{about.id}/MissionServer/connectionInfo",
+            "Web map": f"{home}/sharing/rest/content/items/{about.map_item}",
+        }
         return Answer(
             describing.mission(about, call.base),
             title=about.plan.title,
             crumbs=above(call),
-            links=layers,
+            links=links,
             forms=forms,
         )
 
