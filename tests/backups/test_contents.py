@@ -10,6 +10,7 @@ from milepost.backups import BackupError, listed, make, new_name, restore, usabl
 from milepost.backups.folder import backups_folder, discard_partial, partial_path
 from milepost.features import Definition, FeatureServices, Field, GeometryType, Layer, Selection
 from milepost.operations import Run, Stop
+from milepost.servers.mission.records import Mission, Missions, Plan, new_id
 from tests.backups.sites import back_up, make_site, tree
 
 
@@ -25,6 +26,17 @@ def test_a_feature_service_is_there_again_with_its_features(tmp_path: Path) -> N
     assert found.definition == definition
     rows = found.layer("tracks").features(Selection(where="who = 'ann'"), limit=10).rows
     assert len(rows) == 1
+
+
+def test_a_mission_is_there_again(tmp_path: Path) -> None:
+    make_site(tmp_path / "data")
+    mission = Mission(id=new_id(), owner="ann", created=1, plan=Plan(title="Flood"), channels=())
+    with Missions(tmp_path / "data") as missions:
+        missions.add(mission)
+        backup = back_up(tmp_path / "data", tmp_path / "backups")
+    restore(backup, tmp_path / "new")
+    with Missions(tmp_path / "new") as missions:
+        assert missions.get(mission.id) == mission
 
 
 def test_databases_are_copied_with_what_has_not_reached_their_file_yet(tmp_path: Path) -> None:

@@ -23,7 +23,17 @@ MANIFEST: Final = "manifest.json"
 DATA: Final = "data/"
 
 _ROOTS: Final = frozenset(
-    {"milepost.sqlite", "people.sqlite", "tls", "jobs", "scratch", "uploads", "features", "system"}
+    {
+        "milepost.sqlite",
+        "people.sqlite",
+        "missions.sqlite",
+        "tls",
+        "jobs",
+        "scratch",
+        "uploads",
+        "features",
+        "system",
+    }
 )
 """What may lie at the root of a data folder, beside files with keys."""
 

@@ -18,6 +18,7 @@ from milepost.jobs import ENDED, UNFINISHED, Status
 
 JOBS: Final = "milepost.sqlite"
 PEOPLE: Final = "people.sqlite"
+MISSIONS: Final = "missions.sqlite"
 
 _TRIES: Final = 50
 """Moments that are tried until one is found in which no job ends or is deleted while its files are linked."""
@@ -100,10 +101,10 @@ class Contents:
         assert self._jobs is not None, "only inside moment"
         databases.copy_from(self._jobs, self._data / JOBS, self.folder / JOBS, self._look)
 
-    def copy_people(self) -> None:
-        """Those who may sign in."""
-        if (self._data / PEOPLE).is_file():
-            databases.copy(self._data / PEOPLE, self.folder / PEOPLE, self._look)
+    def copy_database(self, name: str) -> None:
+        """A database of the site; nothing if it is not there."""
+        if (self._data / name).is_file():
+            databases.copy(self._data / name, self.folder / name, self._look)
 
     def copy_keys(self) -> None:
         """The signing key, and the certificate with its key."""

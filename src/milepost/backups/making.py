@@ -9,7 +9,7 @@ from typing import Final
 import milepost
 from milepost.backups import archive, folder
 from milepost.backups.archive import About, BackupError
-from milepost.backups.contents import Contents
+from milepost.backups.contents import MISSIONS, PEOPLE, Contents
 from milepost.backups.restoring import unpack
 from milepost.backups.site import SiteReport
 from milepost.operations import Run
@@ -131,13 +131,15 @@ def _collect(run: Run, contents: Contents, *, keys: bool) -> None:
         with run.stage("jobs_database"):
             contents.copy_jobs()
     with run.stage("people"):
-        contents.copy_people()
+        contents.copy_database(PEOPLE)
     with run.stage("keys"):
         if keys:
             contents.copy_keys()
         else:
             run.message("The keys are left out: everybody signs in again after a restore")
     with run.stage("feature_services"):
+        # Before their layers: a mission that is made meanwhile is better left out than without them.
+        contents.copy_database(MISSIONS)
         contents.copy_folder("features", keys=True)
     with run.stage("system_configuration"):
         contents.copy_folder("system", keys=keys)
