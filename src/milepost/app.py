@@ -209,7 +209,13 @@ class Server:
                 roots=_ROOTS,
             ).routes(),
             *mission.Mission(
-                self.missions, self.features, self.manager, self.tokens, resources, authentication_info
+                self.missions,
+                self.features,
+                self.manager,
+                self.tokens,
+                self.people,
+                resources,
+                authentication_info,
             ).routes(),
             *production.Production(self.manager, resources).routes(),
             *video.Video(self.manager, resources, authentication_info).routes(),

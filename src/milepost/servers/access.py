@@ -181,6 +181,11 @@ _COMMON: Final[dict[str, Access]] = {
     f"{_MISSION}/addReport": SIGNED_IN,
     f"{_MISSION}/connectionInfo": SIGNED_IN,
     f"{_MISSION}/reports": SIGNED_IN,
+    "/sharing/rest/community/groups/{group}": SIGNED_IN,
+    "/sharing/rest/community/groups/{group}/users": SIGNED_IN,
+    # These look further: a mission's owner and administrators.
+    "/sharing/rest/community/groups/{group}/addUsers": SIGNED_IN,
+    "/sharing/rest/community/groups/{group}/removeUsers": SIGNED_IN,
     f"{_MISSION}/reports/add": SIGNED_IN,
     f"{_MISSION_ALIAS}/addReport": SIGNED_IN,
     "/sharing/rest/content/items/{item}": SIGNED_IN,

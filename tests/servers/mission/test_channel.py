@@ -199,3 +199,52 @@ def test_the_server_stops_although_somebody_is_connected(tmp_path: Path) -> None
                 return ended
 
         assert asyncio.run(story())[0] in (1001, 1012)
+
+
+def test_members_see_the_mission_and_speak_in_its_channel_until_they_are_let_go(
+    server: RunningServer,
+) -> None:
+    flood = Flood(server)
+    group = flood.post(flood.path)["groupId"]
+    vera = server.sign_in("vera")
+
+    def as_vera(path: str) -> dict[str, Any]:
+        form = {"token": vera, **JSON}
+        answer: dict[str, Any] = httpx.post(
+            server.address + path, data=form, timeout=60, trust_env=False
+        ).json()
+        return answer
+
+    assert as_vera(flood.path)["error"]["code"] == 404
+    members = f"/sharing/rest/community/groups/{group}"
+    assert as_vera(f"{members}/users")["error"]["code"] == 404
+    assert flood.post(f"{members}/addUsers", users="VERA, nobody") == {"notAdded": ["nobody"]}
+    assert flood.post(f"{members}/addUsers", users="vera") == {"notAdded": []}
+    assert flood.post(f"{members}/users") == {"owner": "pat", "admins": ["pat"], "users": ["vera"]}
+    assert as_vera(flood.path)["groupId"] == group
+    assert as_vera(f"{flood.layers}/0/query?where=1=1")["features"] == []
+    assert as_vera(f"{members}/addUsers?users=vera")["error"]["code"] == 403
+
+    async def speaking() -> tuple[int, str]:
+        async with flood.join(vera) as channel:
+            flood.post(f"{members}/removeUsers", users="vera")
+            await channel.send('{"type": "position", "x": 1, "y": 2, "time": 1790000000000, "id": "1"}')
+            return await closing(channel)
+
+    async def listening() -> tuple[int, str]:
+        async with flood.join(vera) as channel, flood.join() as pat:
+            flood.post(f"{members}/removeUsers", users="vera")
+            end = asyncio.create_task(closing(channel))
+            while not end.done():
+                await pat.send('{"type": "position", "x": 1, "y": 2, "time": 1790000000000, "id": "1"}')
+                while (await said(pat))["type"] != "accepted":
+                    pass
+                await asyncio.wait({end}, timeout=0.1)  # no faster than clients may
+            return await end
+
+    assert asyncio.run(speaking()) == (1008, "there is no such mission")
+    flood.post(f"{members}/addUsers", users="vera")
+    assert asyncio.run(listening()) == (1008, "there is no such mission")
+    assert flood.post(f"{members}/removeUsers", users="vera") == {"notRemoved": ["vera"]}
+    assert as_vera(flood.path)["error"]["code"] == 404
+    assert as_vera(f"{flood.layers}/0/query?where=1=1")["error"]["code"] in (403, 404)

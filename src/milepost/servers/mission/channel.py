@@ -32,6 +32,8 @@ BURST: Final = 60
 """Messages that it may send at once."""
 PATIENCE: Final = 10.0
 """Seconds until a client must have said who it is."""
+RECHECK: Final = 1.0
+"""Seconds after which it is asked again whether somebody who listens still may."""
 _WAITING: Final = 256
 """Messages that may wait for a client; one that reads no faster is let go."""
 _MOST: Final = 500
@@ -119,7 +121,7 @@ class Channels:
         me.tell(_encoded({"type": "joined", "missionId": mission_id, "present": _names(there)}))
         try:
             async with asyncio.TaskGroup() as tasks:
-                sending = tasks.create_task(self._send(me))
+                sending = tasks.create_task(self._send(me, mission_id, token))
                 try:
                     await self._receive(me, mission_id, token)
                 finally:
@@ -162,11 +164,16 @@ class Channels:
             raise _Refusal("there is no such mission")
         return about.service
 
-    async def _send(self, me: _Connection) -> None:
+    async def _send(self, me: _Connection, mission_id: str, token: str) -> None:
+        checked = time.monotonic()
         while True:
             text = await me.waiting.get()
             if me.slow:
                 raise _Refusal("messages are not read as fast as they come", _TOO_MUCH)
+            # Who only listens may have been let go meanwhile.
+            if time.monotonic() - checked > RECHECK:
+                await asyncio.to_thread(self._check, mission_id, self._person(me.socket, token))
+                checked = time.monotonic()
             await me.socket.send_text(text)
 
     async def _receive(self, me: _Connection, mission_id: str, token: str) -> None:

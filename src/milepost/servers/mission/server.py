@@ -9,10 +9,11 @@ from milepost.features import FeatureServices
 from milepost.http import Answer, Call, Form, Resources
 from milepost.jobs import Job, JobFilter
 from milepost.manager import JobManager
-from milepost.security import Tokens
+from milepost.security import People, Tokens
 from milepost.servers.jobs_of_type import PAGING, JobsOfType, following
 from milepost.servers.mission import wire
 from milepost.servers.mission.extras import MissionExtras
+from milepost.servers.mission.members import MissionMembers
 from milepost.servers.mission.records import Missions
 from milepost.servers.mission.services import MissionResources
 from milepost.servers.mission.starting import ROOT
@@ -37,6 +38,7 @@ class Mission:
         services: FeatureServices,
         manager: JobManager,
         tokens: Tokens,
+        people: People,
         resources: Resources,
         authentication: Callable[[Call], dict[str, Any]],
     ):
@@ -47,11 +49,13 @@ class Mission:
             services: with their layers.
             manager: of the jobs.
             tokens: for the channels of missions.
+            people: who may become members.
             resources: what all dialects share.
             authentication: gives what clients must know to sign in, for a call.
         """
         self._missions = MissionResources(missions, manager, resources)
         self._extras = MissionExtras(missions, self._missions, services, manager, resources, tokens)
+        self._members = MissionMembers(missions, services, people, resources)
         self._authentication = authentication
         self._jobs = JobsOfType(manager, TYPE)
         self._resources = resources
@@ -66,6 +70,7 @@ class Mission:
             *at(ROOT + "/jobs/{job}", self.job, document="Mission job"),
             *at(ROOT + "/jobs", self.jobs, parameters=PAGING, document="Mission jobs"),
             *self._extras.routes(),
+            *self._members.routes(),
             *self._missions.routes(),
         ]
 

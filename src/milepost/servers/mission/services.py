@@ -107,6 +107,7 @@ class MissionResources:
         home = call.home
         links = {
             **layers,
+            "Members": f"{home}/sharing/rest/community/groups/{about.group_id}",
             "Reports": f"{home}{SERVICES}/{about.id}/MissionServer/reports",
             "Connection": f"{home}{SERVICES}/{about.id}/MissionServer/connectionInfo",
             "Web map": f"{home}/sharing/rest/content/items/{about.map_item}",
