@@ -9,7 +9,7 @@ from tests.clients.sites import ENVIRONMENT, NODE, OPERATIONS, TOOLS, Site, add_
 from tests.running import RunningServer
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A server with everything."""
     data = tmp_path_factory.mktemp("site") / "data"
@@ -19,7 +19,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield Site(server, jobs)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def arcgis_server_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A server that administers jobs as an ArcGIS Server does."""
     data = tmp_path_factory.mktemp("arcgis_server") / "data"
@@ -28,14 +28,14 @@ def arcgis_server_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sit
         yield Site(server, {})
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def python_client() -> None:
     """The package ``arcgis`` is there."""
     if not (ENVIRONMENT / "python.done").exists():
         pytest.skip(f"{ENVIRONMENT.name} is not installed; make test does it")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def node_client() -> None:
     """Node and its packages are there."""
     if not (ENVIRONMENT / "node.done").exists():
