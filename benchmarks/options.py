@@ -15,6 +15,8 @@ class Options:
     """Jobs whose latency is taken."""
     stored: int = 1_000_000
     """Jobs in the store that is called full."""
+    missions: int = 200
+    """Missions that are asked for at one instant."""
 
 
-QUICK = Options(rounds=3, seconds=0.2, jobs=15, stored=5_000)
+QUICK = Options(rounds=3, seconds=0.2, jobs=15, stored=5_000, missions=10)
