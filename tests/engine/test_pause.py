@@ -442,6 +442,18 @@ async def test_pausing_and_resuming_in_any_order_and_at_any_speed(house: House, 
     assert lines(place, "ticks") == [str(number) for number in range(await house.result(job))]
 
 
+async def test_a_pause_that_is_taken_back_in_the_same_moment(house: House, place: Path) -> None:
+    job = await house.submit("tick", place=str(place), how="grandchild")
+    await house.until(job.id, lambda job: job.status is Status.EXECUTING)
+    for _ in range(RACES):
+        await asyncio.gather(house.manager.pause(job.id, "ann"), house.manager.resume(job.id, "ann"))
+        await house.until(job.id, lambda job: job.status is Status.EXECUTING)
+    (place / "go").touch()
+    job = await house.manager.finished(job.id)
+    assert (job.status, job.attempt) == (Status.SUCCEEDED, 1), await statuses(house, job)
+    assert lines(place, "ticks") == [str(number) for number in range(await house.result(job))]
+
+
 async def test_pause_against_success(house: House) -> None:
     """A job that is paused in its last moments has ended, or ends once it is resumed."""
     seed = random.randrange(2**32)

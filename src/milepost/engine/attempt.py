@@ -42,6 +42,8 @@ class Orders:
         """Whether the server stops."""
         self.hold = False
         """Whether the work is to hold still."""
+        self.pausing = False
+        """Whether it was asked to, and the job does not say yet that it goes on."""
         self.version = 0
         """Another number after each change."""
         self._changed = asyncio.Event()
@@ -187,7 +189,8 @@ class Attempt:
         begun = time.monotonic()
         try:
             async with asyncio.timeout(limit - spent if limit else None):
-                await orders.until(lambda: orders.ending or orders.hold)
+                # Not only as long as it is to hold still: that may be over before anybody looks.
+                await orders.until(lambda: orders.ending or orders.pausing)
         except TimeoutError:
             orders.end("timed_out", f"the job ran longer than the {limit:g} s its service allows")
         return spent + time.monotonic() - begun
@@ -210,6 +213,9 @@ class Attempt:
             while not orders.ending:
                 seen = orders.version
                 status = (await self._store.get(self._job_id)).status
+                if status is Status.EXECUTING:
+                    orders.pausing = False
+                    return
                 with contextlib.suppress(IllegalMove):  # something else was asked for in this very moment
                     if status is Status.PAUSE_PENDING:
                         if await self._stand_still():
@@ -217,7 +223,6 @@ class Attempt:
                             place.give()
                     elif status is Status.RESUME_PENDING and place.taken:
                         await self._go_on()
-                        return
                     else:
                         await orders.after(seen)
         finally:
@@ -236,8 +241,7 @@ class Attempt:
     async def _go_on(self) -> None:
         await self._store.append(self._job_id, ev.Resumed(at=_now(), attempt=self._number))
         self._instance.go_on()
-        with contextlib.suppress(IllegalMove):  # to be paused again, or cancelled
-            await self._store.append(self._job_id, ev.Continued(at=_now(), attempt=self._number))
+        await self._store.append(self._job_id, ev.Continued(at=_now(), attempt=self._number))
 
 
 def time_spent(history: Sequence[Recorded]) -> float:

@@ -74,7 +74,7 @@ class Supervisor:
 
     def hold(self) -> None:
         """Ask the work to hold still."""
-        self._orders.hold = True
+        self._orders.hold = self._orders.pausing = True
         self._orders.changed()
 
     def resume(self) -> None:
