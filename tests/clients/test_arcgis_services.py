@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.clients.sites import Site, Told
+from tests.clients.sites import OPERATIONS, Site, Told
+from tests.running import RunningServer
 
 STARTED = {"configuredState": "STARTED", "realTimeState": "STARTED"}
 STOPPED = {"configuredState": "STOPPED", "realTimeState": "STOPPED"}
@@ -10,8 +11,11 @@ SUCCESS = {"status": "success"}
 
 
 @pytest.fixture(scope="module")
-def told(python_client: None, site: Site) -> Told:
-    return site.run("arcgis_services.py")
+def told(python_client: None, tmp_path_factory: pytest.TempPathFactory) -> Told:
+    """On a server of its own: others need the service that is deleted here."""
+    data = tmp_path_factory.mktemp("services") / "data"
+    with RunningServer(data, *OPERATIONS, options=("--tls",)) as server:
+        return Site(server, {}).run("arcgis_services.py")
 
 
 def test_services_are_listed(told: Told) -> None:
