@@ -10,8 +10,8 @@ CLIENTS := yes
 CLIENT_VENV := .venv-clients
 CLIENT_MODULES := tests/clients/node_modules
 
-# What else the tests speak with: Debian's container registry, and what makes its users.
-PEERS := docker-registry apache2-utils
+# What else the tests speak with: a container registry, a browser, and other readers of videos and maps.
+PEERS := apache2-utils chromium docker-registry ffmpeg gdal-bin poppler-utils qpdf
 
 .PHONY: help demo test check bench format clean
 
