@@ -1,0 +1,65 @@
+"""An order: all that one sheet is made from."""
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
+
+from milepost.servers.production.sheet.definition import Product
+
+OutputType = Literal["pdf", "tiff", "zip"]
+"""A PDF with layers, a GeoTIFF, or a package of the data, the style and the PDF."""
+
+
+class Source(Struct, frozen=True, kw_only=True):
+    """A file of the site that sheets are made from."""
+
+    path: str
+    """A GeoPackage or OpenStreetMap extract of features; a GeoTIFF, ``.hgt`` or ``.hgt.zip`` of heights."""
+    credit: str = ""
+    """Whom the sheet names for it, such as ``© OpenStreetMap contributors``."""
+    licence: str = ""
+    """Under what terms, such as ``ODbL 1.0``."""
+
+
+class Ancillary(Struct, frozen=True, kw_only=True):
+    """Features that the client adds to a layer of the product."""
+
+    path: str
+    """A GeoJSON file in longitude and latitude."""
+    layer: str
+    """The layer of the product whose rules and symbols they get."""
+
+
+class Output(Struct, frozen=True, kw_only=True):
+    """What is handed over."""
+
+    type: OutputType = "pdf"
+    dpi: Annotated[int, Meta(ge=72, le=600)] = 200
+    """Pixels an inch of a GeoTIFF."""
+    files: tuple[Literal["data", "style", "raster"], ...] = ("data", "style")
+    """What a package holds beside the PDF."""
+    jpeg_quality: Annotated[int, Meta(ge=50, le=100)] = 90
+    """Of the relief shading in the PDF."""
+
+
+class Order(Struct, frozen=True, kw_only=True):
+    """A sheet that is to be made."""
+
+    product: Product
+    version: str
+    """Name of the version of the product."""
+    area: dict[str, Any]
+    """A GeoJSON Polygon in longitude and latitude; the sheet shows the degrees that it spans."""
+    name: str = ""
+    """What the sheet is called, such as ``ANDORRA LA VELLA``."""
+    number: str = ""
+    """Its number in the series."""
+    output: Output = Output()
+    output_name: str = ""
+    """Of the file, without its suffix; the number or the name of the sheet when empty."""
+    excluded: tuple[str, ...] = ()
+    """Layers and themes of the product that are left out."""
+    ancillary: tuple[Ancillary, ...] = ()
+    vectors: tuple[Source, ...] = ()
+    elevation: tuple[Source, ...] = ()
+    """The former are preferred where several have heights."""
