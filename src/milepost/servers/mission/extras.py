@@ -24,7 +24,7 @@ from milepost.servers.mission.services import (
     may_see,
     require_owner,
 )
-from milepost.servers.mission.starting import Starter
+from milepost.servers.mission.starting import Starter, accepted
 
 ITEM: Final = "/sharing/rest/content/items/{item}"
 
@@ -96,7 +96,10 @@ class MissionExtras:
                 400, f"Parameter 'serviceName': there is a service {name!r}; choose another name"
             )
         values = {"mission_id": about.id, "report": msgspec.json.encode(report).decode()}
+        waits = not call.parameters.flag("async", False)
         job = await self._starter.start(call, "add_report", values, kind="addReport", mission_id=about.id)
+        if not waits:
+            return accepted(call, job)
         await self._starter.finished(job)
         found = await asyncio.to_thread(self._missions.get, about.id)
         said = [describing.layer(each, call.base) for each in (found or about).reports]
