@@ -9,15 +9,8 @@ import click
 from milepost import client
 from milepost.backups import backups_folder, make, new_name, unused
 from milepost.backups.folder import path_of
-from milepost.cli.options import (
-    EXIT_CODES,
-    Connection,
-    connection_options,
-    display_for,
-    option,
-    pace_of,
-    print_line,
-)
+from milepost.cli.common import option, print_line
+from milepost.cli.options import EXIT_CODES, Connection, connection_options, display_for, pace_of
 from milepost.cli.site_options import Telling, explained, require_site, running_server_option
 from milepost.cli.user import data_option
 from milepost.client import Address, BadAnswerError
