@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.running import RunningServer
+from tests.running import RunningServer, plain_client
 from tests.servers.stumbling import STILL
 from tests.servers.talking import json_of
 
@@ -35,13 +35,11 @@ class Field:
             folder / "data", STUMBLING, environment={"MILEPOST_TEST_STUMBLE": str(self.places)}
         ).start()
         self.token = self.server.sign_in()
+        self.http = plain_client(headers={"X-Esri-Authorization": f"Bearer {self.token}"})
 
     def post(self, path: str, **form: str) -> dict[str, Any]:
-        headers = {"X-Esri-Authorization": f"Bearer {self.token}"}
         url = f"{self.server.address}{REST}/{path}"
-        said: dict[str, Any] = json_of(
-            httpx.post(url, data={**form, **JSON}, headers=headers, timeout=60, trust_env=False)
-        )
+        said: dict[str, Any] = json_of(self.http.post(url, data={**form, **JSON}))
         return said
 
     def start(self, path: str, place: str, **form: str) -> str:
@@ -79,9 +77,8 @@ class Field:
         root = self.server.data / "features"
         files = frozenset(str(path.relative_to(root)) for path in root.glob("*/*"))
         catalog = frozenset(each["name"] for each in self.post("services")["services"])
-        headers = {"X-Esri-Authorization": f"Bearer {self.token}"}
         url = f"{self.server.address}/rest/services/Missions"
-        listed = httpx.get(url, params=JSON, headers=headers, timeout=60, trust_env=False).json()
+        listed = self.http.get(url, params=JSON).json()
         return files, catalog, frozenset(each["name"] for each in listed.get("services", ()))
 
     def check_whole(self, mission_id: str, before: tuple[frozenset[str], ...]) -> None:
@@ -94,12 +91,8 @@ class Field:
         mission = self.post(f"missions/{mission_id}")
         for number, channel in enumerate(mission["channels"]):
             url = channel["items"][0]["serviceUrl"]
-            answer = httpx.post(
-                f"{url}/{number}/query",
-                data={"where": "1=1", "returnCountOnly": "true", "token": self.token, **JSON},
-                timeout=60,
-                trust_env=False,
-            )
+            form = {"where": "1=1", "returnCountOnly": "true", **JSON}
+            answer = self.http.post(f"{url}/{number}/query", data=form)
             assert json_of(answer) == {"count": 0}
 
 
@@ -107,6 +100,7 @@ class Field:
 def field(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Field]:
     field = Field(tmp_path_factory.mktemp("stumbling"))
     yield field
+    field.http.close()
     field.server.stop()
 
 
