@@ -157,13 +157,9 @@ def render(
         error=None,
     )
     response = Response(page, media_type="text/html", headers=_PAGE_HEADERS)
-    policy = _POLICY
-    if answer.leads_to:
-        # Browsers hold forms to it also when the answer to one redirects.
-        policy = f"{policy} {answer.leads_to}"
-    if answer.exhibit is not None:
-        policy = f"{_EXHIBIT_POLICY}; {policy}"
-    response.headers["Content-Security-Policy"] = policy
+    policy = _POLICY if answer.exhibit is None else f"{_EXHIBIT_POLICY}; {_ALWAYS}"
+    # Browsers hold forms to it also when the answer to one redirects.
+    response.headers["Content-Security-Policy"] = f"{policy} {answer.leads_to}".rstrip()
     return response
 
 
@@ -243,11 +239,13 @@ class _Excerpt:
 # Answers are about this moment, and often nobody else's business.
 JSON_HEADERS: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
-_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; form-action 'self'"
-
-# Of a directive that is given twice the first counts. What plays a video fetches it piece by piece and
-# puts the pieces together itself.
-_EXHIBIT_POLICY: Final = "script-src 'self'; style-src 'self' 'unsafe-inline'; connect-src 'self'; img-src 'self'; media-src 'self' blob:"
+_ALWAYS: Final = "default-src 'none'; frame-ancestors 'none'; form-action 'self'"
+_POLICY: Final = f"style-src 'unsafe-inline'; {_ALWAYS}"
+# What plays a video fetches it piece by piece, puts the pieces together itself, and makes a track for cues.
+_EXHIBIT_POLICY: Final = (
+    "script-src 'self'; style-src 'self' 'unsafe-inline'; connect-src 'self'; img-src 'self'; "
+    "media-src 'self' blob: data:"
+)
 
 _PAGE_HEADERS: Final = {
     **JSON_HEADERS,

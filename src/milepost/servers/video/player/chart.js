@@ -71,6 +71,7 @@ export class Chart {
     for (const latitude of lines(this.middle[1] - dy, this.middle[1] + dy)) {
       const [, y] = this.point([0, latitude]);
       element("line", { class: "grid", x1: 0, y1: y, x2: WIDTH, y2: y }, this.svg);
+      if (y < 12) continue; // its label would be cut off
       const label = element("text", { x: 2, y: y - 3 }, this.svg);
       label.textContent = `${Math.abs(latitude).toFixed(digits)}°${latitude < 0 ? "S" : "N"}`;
     }
