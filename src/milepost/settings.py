@@ -56,3 +56,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """The context as a path, such as ``/arcgis``; empty for the root."""
         name = self.context.strip("/")
         return f"/{name}" if name else ""
+
+    @property
+    def certificate_file(self) -> Path | None:
+        """The certificate that the server shows; None without TLS."""
+        return (self.certificate or self.data / "tls" / "certificate.pem") if self.tls else None

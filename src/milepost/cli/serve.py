@@ -113,8 +113,8 @@ def serve(
     if (certificate is None) != (key is None):
         raise click.UsageError("--certificate and --key belong together; give both or neither")
     # Loaded here because the other commands need none of it.
-    from milepost.app import StartupError
-    from milepost.app import serve as run
+    from milepost.serving import StartupError
+    from milepost.serving import serve as run
     from milepost.settings import Settings
 
     settings = Settings(

@@ -10,6 +10,7 @@ from milepost.http import Answer, Call, Endpoint, Resources, ServiceError, not_f
 from milepost.jobs import IllegalMove, Job, JobPage
 from milepost.manager import JobManager
 from milepost.operations import Service
+from milepost.servers.crumbs import above_service
 from milepost.servers.jobs_of_type import PAGING, JobsOfType, following, sees_all
 from milepost.servers.production import pages, query, wire
 
@@ -83,7 +84,7 @@ class Production:
                 "resources": ["jobs"],
             },
             title=f"{about.title} ({TYPE})",
-            crumbs=pages.above_service(call, about),
+            crumbs=above_service(call, about.name),
             links={"Jobs": f"{call.path}/jobs"},
         )
 

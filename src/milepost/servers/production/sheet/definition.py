@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from milepost.servers.production.sheet.symbols import Color, Label, Line, Marker, Share, Symbol, Data
+from milepost.servers.production.sheet.symbols import Color, Data, Label, Line, Marker, Share, Symbol
 
 Geometry = Literal["point", "line", "polygon", "outline"]
 """What kind of geometry a layer draws; ``outline`` takes polygons and lines and draws lines."""
@@ -15,7 +15,7 @@ Wanted = bool | str | float | tuple[str, ...]
 """What a column must hold: true for anything, false for nothing, a value, or one of several."""
 
 
-class Rule(Data):
+class Rule(Data, frozen=True, kw_only=True):
     """Which features of a layer are drawn with which symbols."""
 
     where: tuple[dict[str, Wanted], ...] = ({},)
@@ -26,7 +26,7 @@ class Rule(Data):
     """What the legend calls it; nothing leaves it out."""
 
 
-class Generalisation(Data):
+class Generalisation(Data, frozen=True, kw_only=True):
     """How a layer is made fit for the scale. Lengths are millimetres on paper."""
 
     simplify: Annotated[float, Meta(ge=0, le=2)] = 0.08
@@ -49,7 +49,7 @@ class Generalisation(Data):
     """Lines: how far bends may be moved outwards, so that the arms of hairpins do not touch."""
 
 
-class Structures(Data):
+class Structures(Data, frozen=True, kw_only=True):
     """How bridges and tunnels of a layer of lines are told from the ground, by OpenStreetMap's columns."""
 
     tunnel_dash: tuple[float, ...] = (0.8, 0.5)
@@ -59,7 +59,7 @@ class Structures(Data):
     """Width of the lines at both sides of a bridge."""
 
 
-class Layer(Data):
+class Layer(Data, frozen=True, kw_only=True):
     """Features of one kind, from the tables of the sources that have such geometry."""
 
     name: str
@@ -74,7 +74,7 @@ class Layer(Data):
     structures: Structures | None = None
 
 
-class Light(Data):
+class Light(Data, frozen=True, kw_only=True):
     """One source of light of the relief shading."""
 
     azimuth: float
@@ -82,7 +82,7 @@ class Light(Data):
     weight: float
 
 
-class Shading(Data):
+class Shading(Data, frozen=True, kw_only=True):
     """Relief shading below everything else."""
 
     lights: tuple[Light, ...] = (
@@ -102,7 +102,7 @@ class Shading(Data):
     """Colour of the paper on the heights."""
 
 
-class Contours(Data):
+class Contours(Data, frozen=True, kw_only=True):
     """Lines of equal height."""
 
     interval: Annotated[float, Meta(gt=0)]
@@ -122,7 +122,7 @@ class Contours(Data):
     """Layers of polygons which contours do not cross."""
 
 
-class SpotHeights(Data):
+class SpotHeights(Data, frozen=True, kw_only=True):
     """Heights at summits and saddles that the elevation model has and no layer names."""
 
     marker: Marker
@@ -133,7 +133,7 @@ class SpotHeights(Data):
     """Metres by which a summit must rise above its surroundings."""
 
 
-class Relief(Data):
+class Relief(Data, frozen=True, kw_only=True):
     """What is drawn of the ground."""
 
     shading: Shading | None = Shading()
@@ -143,7 +143,7 @@ class Relief(Data):
     """The switchable layer of contours and depressions; spot heights go with the names."""
 
 
-class Grid(Data):
+class Grid(Data, frozen=True, kw_only=True):
     """The grid of the projection on the sheet."""
 
     interval: Annotated[int, Meta(gt=0)] = 1000
@@ -154,7 +154,7 @@ class Grid(Data):
     """Every so many lines are thicker."""
 
 
-class Frame(Data):
+class Frame(Data, frozen=True, kw_only=True):
     """What surrounds the map."""
 
     graticule: float = 5.0
@@ -163,7 +163,7 @@ class Frame(Data):
     """Whether the diagram of adjoining sheets is drawn."""
 
 
-class Product(Data):
+class Product(Data, frozen=True, kw_only=True):
     """A series of map sheets."""
 
     name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.-]{0,63}$")]

@@ -23,7 +23,7 @@ class Data(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_d
     """Part of a product: immutable, its JSON in camel case, unknown names refused."""
 
 
-class Casing(Data):
+class Casing(Data, frozen=True, kw_only=True):
     """A border on both sides of a line."""
 
     color: Color
@@ -31,7 +31,7 @@ class Casing(Data):
     """Of each side, beyond the width of the line."""
 
 
-class Line(Data, tag="line"):
+class Line(Data, frozen=True, kw_only=True, tag="line"):
     """A line along lines, or along the outlines of polygons.
 
     Symbols of one rule are drawn one upon the other. The casings of all rules of a layer lie below all
@@ -49,7 +49,7 @@ class Line(Data, tag="line"):
     """To the right of the line, seen in its direction."""
 
 
-class Pattern(Data):
+class Pattern(Data, frozen=True, kw_only=True):
     """Marks all over a polygon."""
 
     kind: Literal["hatch", "dots", "marsh", "trees"]
@@ -61,7 +61,7 @@ class Pattern(Data):
     """Of a hatch, in degrees anticlockwise from east."""
 
 
-class Fill(Data, tag="fill"):
+class Fill(Data, frozen=True, kw_only=True, tag="fill"):
     """The inside of polygons."""
 
     color: Color | None = None
@@ -71,7 +71,7 @@ class Fill(Data, tag="fill"):
     pattern: Pattern | None = None
 
 
-class Marker(Data, tag="marker"):
+class Marker(Data, frozen=True, kw_only=True, tag="marker"):
     """A mark at points, or in the middle of lines and polygons."""
 
     shape: Literal["circle", "square", "triangle", "cross", "saddle", "chapel", "tower", "spring", "mast"]
@@ -82,7 +82,7 @@ class Marker(Data, tag="marker"):
     """Along lines: millimetres from one mark to the next; 0 for one mark in the middle."""
 
 
-class Label(Data, tag="label"):
+class Label(Data, frozen=True, kw_only=True, tag="label"):
     """Text at a point, along a line or within a polygon.
 
     All labels of a sheet share one space: the more important one is placed first, and no label covers
