@@ -12,7 +12,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from milepost.security import People, Role
-from tests.running import PASSWORD, RunningServer
+from tests.running import PASSWORD, RunningServer, plain_client
 
 pytestmark = pytest.mark.timeout(120)
 
