@@ -46,13 +46,17 @@ class RunningServer:
         self.token = ""
         self.process: subprocess.Popen[str]
 
+    def command(self) -> list[str]:
+        """What is started."""
+        return [sys.executable, "-m", self._program, "serve", *self._options]
+
     def start(self) -> Self:
         """Start it, on a new port each time; returns once it answers."""
         self.output = []
         lines: queue.Queue[str | None] = queue.Queue()
         with self.errors.open("a") as errors:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", self._program, "serve", *self._options],
+                self.command(),
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,
