@@ -333,7 +333,7 @@ def _cause(error: Exception) -> str:
         case Hung():
             return f"FFmpeg was stopped, since {error}; try again, or send the file in another format"
         case Died():
-            return f"FFmpeg gave up: {str(error).splitlines()[-1]}"
+            return f"FFmpeg gave up: {error}"
         case ValueError() | RuntimeError():
             return str(error)
     return f"{type(error).__name__}: {error}"
