@@ -28,6 +28,9 @@ PLAYLIST: Final = "ffmpeg.m3u8"
 AUDIO_KILOBITS: Final = 128
 AUDIO_RATE: Final = 48000
 
+_TELLING: Final = 0.03
+"""The share of the work after which it can be told how long the rest takes."""
+
 _DAMAGE: Final = re.compile(r"error|corrupt|invalid|conceal|missing|non-existing", re.IGNORECASE)
 
 
@@ -217,7 +220,8 @@ class _Progress:
         if got_on and frames:
             share = min(frames / self._frames, 0.999)
             left = (time.monotonic() - self._begun) * (1 - share) / share
-            self._report(share, _in_words(left))
+            # The first frames tell nothing of those to come: the encoders are being filled.
+            self._report(share, _in_words(left) if share > _TELLING else "")
         return got_on
 
 
