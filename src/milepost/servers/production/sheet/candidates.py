@@ -14,6 +14,8 @@ from milepost.servers.production.sheet.geometry import MM
 from milepost.servers.production.sheet.paths import Path
 from milepost.servers.production.sheet.symbols import Label
 
+Numbers = NDArray[np.float64]
+
 LEADING: Final = 1.12
 """From the foot of a line to that of the next, as a share of the size."""
 ASCENT: Final = 0.76
@@ -151,74 +153,85 @@ class Setter:
     def _upon(self, text: str, width: float, line: Any) -> Iterator[Candidate]:
         """Straight places with the middle of the letters on the line; level ones on a plate."""
         path = Path.of(line)
-        for middle in _steps(path.length, 0 if self.label.box else width / 2, _STEP * self.millimetre):
-            x, y = path.at(middle)
-            if self.label.box:
-                yield self._straight(text, width, x, y, 0.0, 0.0)
-                continue
-            (ax, ay), (bx, by) = path.at(middle - width / 2), path.at(middle + width / 2)
-            chord = math.hypot(bx - ax, by - ay)
-            # The line must not swerve out of the gap that the text leaves in it.
-            aside = abs((x - ax) * (by - ay) - (y - ay) * (bx - ax)) / max(chord, 1e-9)
-            if chord < 0.97 * width or aside > 0.3 * self.size:
-                continue
-            angle = _upright(math.atan2(by - ay, bx - ax))
-            cost = 2 * (1 - chord / width) + aside / self.size + 0.4 * abs(math.sin(angle))
-            yield self._straight(text, width, (ax + bx) / 2, (ay + by) / 2, angle, cost)
+        middles = _steps(path.length, 0 if self.label.box else width / 2, _STEP * self.millimetre)
+        if not len(middles):
+            return
+        x, y = path.many(middles).T
+        if self.label.box:
+            yield from self._straight(text, width, x, y, np.zeros(len(x)), np.zeros(len(x)))
+            return
+        a, b = path.many(middles - width / 2), path.many(middles + width / 2)
+        run, rise = (b - a).T
+        chord = np.maximum(np.hypot(run, rise), 1e-9)
+        # The line must not swerve out of the gap that the text leaves in it.
+        aside = np.abs((x - a[:, 0]) * rise - (y - a[:, 1]) * run) / chord
+        fits = (chord >= 0.97 * width) & (aside <= 0.3 * self.size)
+        angle = _upright(np.arctan2(rise, run))
+        cost = 2 * (1 - chord / width) + aside / self.size + 0.4 * np.abs(np.sin(angle))
+        middle = (a + b)[fits].T / 2
+        yield from self._straight(text, width, *middle, angle[fits], cost[fits])
 
-    def _straight(self, text: str, width: float, x: float, y: float, angle: float, cost: float) -> Candidate:
+    def _straight(
+        self, text: str, width: float, x: Numbers, y: Numbers, angle: Numbers, cost: Numbers
+    ) -> Iterator[Candidate]:
         rise = 0.36 * self.size
-        cos, sin = math.cos(angle), math.sin(angle)
-        foot = (x - width / 2 * cos + rise * sin, y - width / 2 * sin - rise * cos)
+        cos, sin = np.cos(angle), np.sin(angle)
+        foot_x = x - width / 2 * cos + rise * sin
+        foot_y = y - width / 2 * sin - rise * cos
         pad = 0.25 * self.size
-        shape = _turned(x, y, width / 2 + pad, 0.36 * self.size + pad * 0.8, angle)
-        return Candidate((Piece(text, *foot, angle),), shape, cost, (x, y))
+        shapes = _turned(x, y, width / 2 + pad, 0.36 * self.size + pad * 0.8, angle)
+        for number, shape in enumerate(shapes):
+            piece = Piece(text, float(foot_x[number]), float(foot_y[number]), float(angle[number]))
+            yield Candidate((piece,), shape, float(cost[number]), (float(x[number]), float(y[number])))
 
     def _beside(self, text: str, width: float, path: Path) -> Iterator[Candidate]:
         """Places where letters stand beside the line and turn with it."""
-        widths = [self.width(letter) for letter in text]
-        for start in _steps(path.length - width, 0.0, _STEP * self.millimetre):
-            ax, ay = path.at(start)
-            bx, by = path.at(start + width)
-            forward = bx >= ax if abs(bx - ax) > 0.05 * width else by >= ay
-            found = self._letters(text, widths, path, start, width, forward)
+        widths = np.array([self.width(letter) for letter in text])
+        widths *= width / widths.sum()
+        for middle in _steps(path.length, width / 2, _STEP * self.millimetre):
+            found = self._letters(text, widths, path, float(middle))
             if found is not None:
                 yield found
 
-    def _letters(
-        self, text: str, widths: Sequence[float], path: Path, start: float, width: float, forward: bool
-    ) -> Candidate | None:
+    def _letters(self, text: str, widths: Numbers, path: Path, middle: float) -> Candidate | None:
+        """The letters around a place on a line, each turned as the line is there."""
+        ends = np.concatenate([[0.0], np.cumsum(widths)]) - widths.sum() / 2
+        feet = path.many(middle + ends)
+        run, rise = feet[-1] - feet[0]
+        if run < 0 or (abs(run) < 0.05 * widths.sum() and rise < 0):
+            feet = path.many(middle - ends)
+        angles = np.arctan2(*np.diff(feet, axis=0).T[::-1])
+        turns, bend = _difference(np.diff(angles)), _difference(angles - angles[0])
+        if np.abs(turns).max(initial=0) > _MOST_TURN or np.abs(bend).max() > _MOST_BEND:
+            return None
+        if np.cos(angles).min() < -0.2:
+            return None
         gap = self.label.distance * self.millimetre
-        pieces, boxes, angles = [], [], []
-        at = start if forward else start + width
-        for letter, wide in zip(text, widths, strict=True):
-            step = wide if forward else -wide
-            (ax, ay), (bx, by) = path.at(at), path.at(at + step)
-            angle = math.atan2(by - ay, bx - ax)
-            cos, sin = math.cos(angle), math.sin(angle)
-            pieces.append(Piece(letter, ax - gap * sin, ay + gap * cos, angle))
-            rise = gap + (ASCENT - DESCENT) / 2 * self.size
-            middle = ((ax + bx) / 2 - rise * sin, (ay + by) / 2 + rise * cos)
-            half = (ASCENT + DESCENT) / 2 * self.size
-            boxes.append(_turned(*middle, wide / 2 + 0.05 * self.size, half, angle))
-            angles.append(angle)
-            at += step
-        turns = [abs(_wrapped_angle(b - a)) for a, b in zip(angles, angles[1:], strict=False)]
-        bend = max((abs(_wrapped_angle(each - angles[0])) for each in angles), default=0.0)
-        if max(turns, default=0.0) > _MOST_TURN or bend > _MOST_BEND:
-            return None
-        if any(math.cos(each) < -0.2 for each in angles):
-            return None
-        shape = shapely.union_all(boxes)
-        middle = path.at(start + width / 2)
-        return Candidate(tuple(pieces), shape, bend * 0.8 + sum(turns) * 0.3, middle)
+        cos, sin = np.cos(angles), np.sin(angles)
+        x, y = feet[:-1, 0] - gap * sin, feet[:-1, 1] + gap * cos
+        pieces = tuple(
+            Piece(letter, float(x[number]), float(y[number]), float(angles[number]))
+            for number, letter in enumerate(text)
+        )
+        up = gap + (ASCENT - DESCENT) / 2 * self.size
+        middles = (feet[:-1] + feet[1:]) / 2 + np.column_stack([-up * sin, up * cos])
+        half = (ASCENT + DESCENT) / 2 * self.size
+        boxes = _turned(*middles.T, widths / 2 + 0.05 * self.size, half, angles)
+        cost = np.abs(bend).max() * 0.8 + np.abs(turns).sum() * 0.3
+        return Candidate(pieces, shapely.union_all(boxes), float(cost), path.at(middle))
 
     def _block(self, lines: Sequence[str]) -> tuple[float, float]:
         height = self.size * (LEADING * (len(lines) - 1) + ASCENT + DESCENT)
         return max(self.width(line) for line in lines), height
 
     def _standing(
-        self, lines: Sequence[str], left: float, bottom: float, cost: float, align: int, at: tuple[float, float]
+        self,
+        lines: Sequence[str],
+        left: float,
+        bottom: float,
+        cost: float,
+        align: int,
+        at: tuple[float, float],
     ) -> Candidate:
         """Level lines in a block; ``align`` is -1 for left, 0 for the middle, 1 for right."""
         width, height = self._block(lines)
@@ -241,41 +254,33 @@ def _even(line: Any, window: float) -> NDArray[np.float64]:
     return xy
 
 
-def _steps(length: float, margin: float, step: float) -> Iterator[float]:
-    """Lengths along a line, from its middle outwards."""
+def _steps(length: float, margin: float, step: float) -> Numbers:
+    """Lengths along a line that are a step apart, around its middle and away from its ends."""
     reach = length / 2 - margin
     if reach < 0:
-        return
-    yield length / 2
-    for number in range(1, int(reach / step) + 1):
-        yield length / 2 + number * step
-        yield length / 2 - number * step
+        return np.empty(0)
+    count = int(reach / step)
+    return length / 2 + step * np.arange(-count, count + 1)
 
 
-def _turned(x: float, y: float, half_width: float, half_height: float, angle: float) -> Any:
-    cos, sin = math.cos(angle), math.sin(angle)
-    corners = [(-1, -1), (1, -1), (1, 1), (-1, 1)]
-    return shapely.Polygon(
-        [
-            (
-                x + a * half_width * cos - b * half_height * sin,
-                y + a * half_width * sin + b * half_height * cos,
-            )
-            for a, b in corners
-        ]
-    )
+def _turned(x: Numbers, y: Numbers, half_width: Any, half_height: Any, angle: Numbers) -> Any:
+    """Rectangles around places, turned by angles."""
+    cos, sin = np.cos(angle), np.sin(angle)
+    corners = [
+        (x + a * half_width * cos - b * half_height * sin, y + a * half_width * sin + b * half_height * cos)
+        for a, b in ((-1, -1), (1, -1), (1, 1), (-1, 1))
+    ]
+    return shapely.polygons(np.stack([np.column_stack(each) for each in corners], axis=1))
 
 
-def _upright(angle: float) -> float:
-    """An angle at which text is not upside down."""
-    angle = _wrapped_angle(angle)
-    if angle > math.pi / 2:
-        return angle - math.pi
-    return angle + math.pi if angle <= -math.pi / 2 else angle
+def _upright(angles: Numbers) -> Numbers:
+    """Angles at which text is not upside down, from those of its foot either way."""
+    return np.pi / 2 - (np.pi / 2 - angles) % np.pi
 
 
-def _wrapped_angle(angle: float) -> float:
-    return (angle + math.pi) % math.tau - math.pi
+def _difference(angles: Numbers) -> Numbers:
+    """Differences of angles, from half a turn backwards to half a turn forwards."""
+    return (angles + np.pi) % (2 * np.pi) - np.pi
 
 
 def _wrapped(text: str, most: int) -> list[str]:

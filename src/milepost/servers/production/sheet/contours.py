@@ -50,7 +50,7 @@ def contour_lines(heights: Heights, contours: Contours, scale: int) -> gpd.GeoDa
         {name: [row[number] for row in rows] for number, name in enumerate(names)},
         geometry=[row[3] for row in rows],
     )
-    return found.set_geometry(found.geometry.simplify(_EXACT * millimetre))
+    return found.set_geometry(found.geometry.simplify(_EXACT * millimetre, preserve_topology=False))
 
 
 def depression_ticks(lines: gpd.GeoDataFrame, length: float, scale: int) -> gpd.GeoDataFrame:

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import numpy as np
-
 
 def displaced(lines: Any, most: float, apart: float) -> Any:
     """Lines whose bends do not touch; see below."""

@@ -58,7 +58,8 @@ def style_of(drawn: Iterable[Drawn]) -> str:
     styles, layers = [], []
     for number, each in enumerate(drawn):
         rules = "".join(
-            f"<Rule><Filter>{expression}</Filter>{''.join(symbols)}</Rule>" for expression, symbols in each.rules
+            f"<Rule><Filter>{expression}</Filter>{''.join(symbols)}</Rule>"
+            for expression, symbols in each.rules
         )
         styles.append(f'<Style name="s{number}">{rules}</Style>')
         layers.append(
@@ -149,7 +150,9 @@ def _line(line: Line) -> str:
 
 def _fill(fill: Fill) -> list[str]:
     inside = (
-        [f'<PolygonSymbolizer fill="{fill.color}" fill-opacity="{fill.opacity}" gamma="0.7"/>'] if fill.color else []
+        [f'<PolygonSymbolizer fill="{fill.color}" fill-opacity="{fill.opacity}" gamma="0.7"/>']
+        if fill.color
+        else []
     )
     return inside + ([_line(fill.outline)] if fill.outline else [])
 
@@ -170,7 +173,9 @@ def _marks(layer: Layer, frame: gpd.GeoDataFrame, folder: Path, scale: int) -> l
                 found = pattern_shapes(shapes, symbol.pattern, scale)
                 pattern = symbol.pattern
                 hatch = pattern.kind == "hatch"
-                strokes = (_line(Line(color=pattern.color, width=pattern.width)) if hatch else _plain(pattern.color),)
+                strokes = (
+                    _line(Line(color=pattern.color, width=pattern.width)) if hatch else _plain(pattern.color),
+                )
             else:
                 continue
             if write_features(gpd.GeoDataFrame({"rule": [0] * len(found)}, geometry=found), path):

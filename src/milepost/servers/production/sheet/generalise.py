@@ -65,7 +65,9 @@ def _lines(numbers: Generalisation, frame: gpd.GeoDataFrame, scale: int) -> gpd.
     frame = frame[frame.geometry.length >= numbers.least_length * millimetre]
     if numbers.displace and len(frame):
         frame = frame.set_geometry(
-            displaced(np.asarray(frame.geometry.array), numbers.displace * millimetre, numbers.apart * millimetre)
+            displaced(
+                np.asarray(frame.geometry.array), numbers.displace * millimetre, numbers.apart * millimetre
+            )
         )
     shapes = frame.geometry.simplify(numbers.simplify * millimetre)
     if numbers.smooth:

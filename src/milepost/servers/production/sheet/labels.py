@@ -99,19 +99,24 @@ class Space:
             self.ink[rows[there], columns[there]] = np.maximum(cells, weight)
         self._sums = None
 
-    def crowded(self, shape: Any) -> float:
-        """How much is written over by a label: about the millimetres of lines of weight 1."""
+    def crowded(self, shapes: Sequence[Any]) -> NDArray[np.float64]:
+        """How much is written over by labels: about the millimetres of lines of weight 1."""
         if self._sums is None:
             sums = np.zeros((self.ink.shape[0] + 1, self.ink.shape[1] + 1))
             sums[1:, 1:] = self.ink.cumsum(0, dtype=np.float64).cumsum(1)
             self._sums = sums
-        left, bottom, right, top = shape.bounds
         rows, columns = self.ink.shape
-        r0, r1 = (min(max(int((y - self.bottom) / self.cell), 0), rows) for y in (bottom, top))
-        c0, c1 = (min(max(int((x - self.left) / self.cell), 0), columns) for x in (left, right))
+        bounds = shapely.bounds(shapes).reshape(-1, 4)
+        c0, c1 = (
+            np.clip((bounds[:, each] - self.left) // self.cell, 0, columns).astype(int) for each in (0, 2)
+        )
+        r0, r1 = (
+            np.clip((bounds[:, each] - self.bottom) // self.cell, 0, rows).astype(int) for each in (1, 3)
+        )
         total = self._sums[r1, c1] - self._sums[r0, c1] - self._sums[r1, c0] + self._sums[r0, c0]
-        box = max((right - left) * (top - bottom), 1e-9)
-        return float(total) * _CELL * shape.area / box
+        boxes = np.maximum((bounds[:, 2] - bounds[:, 0]) * (bounds[:, 3] - bounds[:, 1]), 1e-9)
+        # A box around a turned text holds more than what the text covers.
+        return np.asarray(total * _CELL * shapely.area(shapes) / boxes)
 
     def take(self, shape: Any) -> None:
         """Let nothing else stand where a shape is."""
@@ -176,7 +181,8 @@ def place_labels(
         _count_signs(space, layer, frame)
         _take_markers(space, layer, frame, scale)
     wanted = sorted(
-        (each for layer, frame in layers for each in _texts(layer, frame, heights)), key=lambda each: each.rank
+        (each for layer, frame in layers for each in _texts(layer, frame, heights)),
+        key=lambda each: each.rank,
     )
     placed: list[Placed] = []
     unplaced: dict[str, list[int]] = {}
@@ -264,7 +270,8 @@ def _place(
         candidates = list(setter.at_point(wanted.text, point.x, point.y, clear))
         if wanted.marker is None:
             candidates.insert(0, setter.at_middle(wanted.text, point.x, point.y, 0.3))
-    costs = [(each.cost + space.crowded(each.shape) / 2, number) for number, each in enumerate(candidates)]
+    crowded = space.crowded([each.shape for each in candidates])
+    costs = [(each.cost + crowded[number] / 2, number) for number, each in enumerate(candidates)]
     count = 0
     for cost, number in sorted(costs):
         candidate: Candidate = candidates[number]

@@ -68,7 +68,9 @@ def _plate(canvas: Canvas, placed: Placed, geometry: SheetGeometry) -> None:
     canvas.setFillColor(HexColor(label.box))
     canvas.setStrokeColor(HexColor(label.color))
     canvas.setLineWidth(0.1 * MM)
-    canvas.roundRect(x - pad, y - pad * 0.8, width + 2 * pad, 0.73 * label.size + 1.6 * pad, 0.2 * label.size, fill=1)
+    canvas.roundRect(
+        x - pad, y - pad * 0.8, width + 2 * pad, 0.73 * label.size + 1.6 * pad, 0.2 * label.size, fill=1
+    )
     canvas.restoreState()
 
 

@@ -127,8 +127,8 @@ class _Maker:
         ground = self._stage("Prepare Elevation", self._ground)
         self._stage("Generalize Features", self._generalise)
         shading = self._stage("Shade Relief", self._shade)
-        contours = self._stage("Draw Contours", self._contours)
-        spots = self._stage("Find Spot Heights", self._spots)
+        contours = self._stage("Generate Contours", self._contours)
+        spots = self._stage("Generate Spot Heights", self._spots)
         relief = [*contours, *spots]
         lettered = self._stage("Place Labels", self._label, relief)
         drawn = [self._stage(f"Draw {theme}", self._draw, theme, relief) for theme in self.themes]
@@ -188,7 +188,9 @@ class _Maker:
             f"{' and '.join(repr(each) for each in wanted)}"
         )
         if not self.order.elevation:
-            raise ValueError(f"product {self.product.name} shows relief, but there is no elevation model: {cure}")
+            raise ValueError(
+                f"product {self.product.name} shows relief, but there is no elevation model: {cure}"
+            )
         geometry = self.shop.geometry
         heights = read_heights(self.order.elevation, geometry, self.shop.path("elevation"))
         xx, yy = np.meshgrid(heights.x[::4], heights.y[::4])
@@ -207,7 +209,9 @@ class _Maker:
             notes.append(f"{_percent(unknown)} of the sheet has no elevation data and is hatched.")
             self.run.message(notes[-1], level="warning")
         if heights.filled > WORTH_TELLING:
-            notes.append(f"Voids of the elevation model, {_percent(heights.filled)} of the sheet, were interpolated.")
+            notes.append(
+                f"Voids of the elevation model, {_percent(heights.filled)} of the sheet, were interpolated."
+            )
             self.run.message(notes[-1])
         return Ground(lowest=float(np.nanmin(known)), highest=float(np.nanmax(known)), notes=tuple(notes))
 
@@ -259,7 +263,9 @@ class _Maker:
             self.shop.keep(FINAL, layer, kept)
         left = sum(len(each) for each in unplaced.values())
         if left:
-            self.run.message(f"{len(placed)} labels were placed; {left} points were left out for want of room.")
+            self.run.message(
+                f"{len(placed)} labels were placed; {left} points were left out for want of room."
+            )
         return Lettered(count=len(placed), sample=self._sample(placed))
 
     def _draw(self, theme: str, relief: Sequence[Layer]) -> Theme | None:
@@ -367,9 +373,7 @@ class _Maker:
             if not name[:1].isalpha():
                 continue
             x, y = each.at
-            marked = any(
-                isinstance(symbol, Marker) for rule in rules[each.layer] for symbol in rule.symbols
-            )
+            marked = any(isinstance(symbol, Marker) for rule in rules[each.layer] for symbol in rule.symbols)
             key = (not marked, x * x + y * y)
             if best is None or key < best[0]:
                 longitude, latitude = self.shop.geometry.lonlat_of_sheet(x, y)

@@ -78,11 +78,12 @@ def pattern_shapes(polygons: Sequence[Any], pattern: Pattern, scale: int) -> lis
         return [each for each in shapely.get_parts(shapely.intersection(lines, area)) if each.length]
     rings = {"dots": (_circle(0.5),), "trees": (_TREE,), "marsh": _MARSH}[pattern.kind]
     size = {"dots": max(pattern.width * 2, 0.2), "trees": 0.9, "marsh": 1.6}[pattern.kind] * scale / 1000
-    x, y = _staggered(area.bounds, spacing)
     shapely.prepare(area)
-    places = [(a, b) for a, b in zip(x, y, strict=True) if shapely.contains_xy(area, a, b)]
-    shapes = [_placed(rings, a, b, size) for a, b in places]
-    return [shape for shape in shapes if area.contains(shape)]
+    places = np.column_stack(_staggered(area.bounds, spacing))
+    places = places[shapely.contains_xy(area, *places.T)]
+    groups = [shapely.polygons(places[:, None] + size * np.array(ring)) for ring in rings]
+    whole = np.all([shapely.contains(area, shapes) for shapes in groups], axis=0)
+    return [shape for shapes in groups for shape in shapes[whole]]
 
 
 def _placed(rings: Sequence[Ring], x: float, y: float, size: float) -> Any:

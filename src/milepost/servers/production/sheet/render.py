@@ -45,7 +45,10 @@ def render(run: Run, drawn: Iterable[Drawn], geometry: SheetGeometry, path: Path
     with (
         asked.open("rb") as given,
         subprocess.Popen(  # noqa: S603 - our own program, and no argument of a client
-            [sys.executable, "-P", str(PROGRAM)], stdin=given, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
+            [sys.executable, "-P", str(PROGRAM)],
+            stdin=given,
+            stderr=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
         ) as process,
     ):
         try:

@@ -82,9 +82,7 @@ def read_layers(order: Order, geometry: SheetGeometry) -> Iterator[tuple[Layer, 
     _check_ancillary(order.ancillary, order.product)
     reader = _Reader(geometry, sorted({name for layer in wanted for name in columns_of(layer)}))
     for layer in wanted:
-        frames = [
-            frame for source in order.vectors for frame in reader.tables(Path(source.path), layer)
-        ]
+        frames = [frame for source in order.vectors for frame in reader.tables(Path(source.path), layer)]
         frames += [
             frame
             for added in order.ancillary
@@ -131,7 +129,9 @@ class _Reader:
     def _tables_of(self, path: Path) -> list[tuple[str, str]]:
         if path not in self._listed:
             if not path.is_file():
-                raise ValueError(f"there is no file {path.name}; see to the sources in the settings of the server")
+                raise ValueError(
+                    f"there is no file {path.name}; see to the sources in the settings of the server"
+                )
             try:
                 self._listed[path] = [(str(n), str(k)) for n, k in pyogrio.list_layers(path)]
             except pyogrio.errors.DataSourceError as error:
@@ -211,9 +211,7 @@ def _heights(values: "pd.Series[Any]") -> "pd.Series[Any]":
     return numbers.round().map(lambda each: None if pd.isna(each) else str(int(each)))
 
 
-def _selected(
-    layer: Layer, frames: Sequence[gpd.GeoDataFrame], geometry: SheetGeometry
-) -> gpd.GeoDataFrame:
+def _selected(layer: Layer, frames: Sequence[gpd.GeoDataFrame], geometry: SheetGeometry) -> gpd.GeoDataFrame:
     """The features that a rule takes, projected."""
     columns = list(columns_of(layer))
     parts = []
@@ -250,7 +248,9 @@ def _rules_of(layer: Layer, frame: gpd.GeoDataFrame) -> NDArray[np.int64]:
 def _holds(values: "pd.Series[Any]", wanted: Wanted) -> NDArray[np.bool_]:
     """Which values of a column are as a rule wants them."""
     if isinstance(wanted, bool):
-        there = values.notna() & ~values.astype("string").isin(["", "no", "0", "False", "false"]).fillna(False)
+        there = values.notna() & ~values.astype("string").isin(["", "no", "0", "False", "false"]).fillna(
+            False
+        )
         return np.asarray(there if wanted else ~there, dtype=bool)
     if isinstance(wanted, int | float):
         return np.asarray(pd.to_numeric(values, errors="coerce") == wanted, dtype=bool)

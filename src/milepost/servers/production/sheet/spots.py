@@ -14,7 +14,9 @@ _AROUND: Final = 12
 """Directions in which the ground around a summit is looked at."""
 
 
-def spot_heights(heights: Heights, spots: SpotHeights, neatline: Any, known: Any, scale: int) -> gpd.GeoDataFrame:
+def spot_heights(
+    heights: Heights, spots: SpotHeights, neatline: Any, known: Any, scale: int
+) -> gpd.GeoDataFrame:
     """Points at summits, the highest first, that keep their distance from each other and from known heights.
 
     Args:

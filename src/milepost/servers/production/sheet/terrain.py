@@ -16,8 +16,10 @@ from milepost.servers.production.sheet.order import Source
 
 Grid = NDArray[np.float32]
 
-STEP: Final = 0.25
-"""Millimetres on paper from one height to the next."""
+STEPS: Final = (0.25, 0.5)
+"""Millimetres on paper from one height to the next: the least, and the most."""
+FINER: Final = 5
+"""How many steps there are to a cell of the elevation model, between these."""
 MARGIN: Final = 3.0
 """Millimetres around the sheet that have heights too, so that contours run over the neatline."""
 
@@ -109,20 +111,22 @@ def read_heights(sources: Sequence[Source], geometry: SheetGeometry, folder: Pat
     Raises:
         ValueError: a source cannot be read.
     """
-    step = geometry.scale * STEP / 1000
+    least, most = (geometry.scale * each / 1000 for each in STEPS)
+    folder.mkdir(parents=True, exist_ok=True)
+    mosaics = list(_mosaics(sources, geometry, least, folder))
+    cell = min((mosaic.cell for mosaic in mosaics), default=most)
+    step = min(most, max(least, cell / FINER))
     left, bottom, right, top = geometry.frame
-    margin = max(2, round(MARGIN / STEP))
+    margin = int(np.ceil(MARGIN * geometry.scale / 1000 / step))
     left, top = left - margin * step, top + margin * step
     columns = int(np.ceil((right - left) / step)) + margin + 1
     rows = int(np.ceil((top - bottom) / step)) + margin + 1
     values = np.full((rows, columns), np.nan, dtype=np.float32)
-    cell, filled = np.inf, 0.0
-    folder.mkdir(parents=True, exist_ok=True)
-    for mosaic in _mosaics(sources, geometry, step, folder):
+    filled = 0.0
+    for mosaic in mosaics:
         if np.isnan(values).any():
-            cell = min(cell, mosaic.cell)
             filled += _sample(mosaic, geometry, values, (left, top, step)) / values.size
-    return Heights(values, left, top, step, cell if np.isfinite(cell) else step, filled)
+    return Heights(values, left, top, step, cell, filled)
 
 
 @dataclass
@@ -170,13 +174,17 @@ def _rasters(sources: Sequence[Source], folder: Path) -> Iterator[Path]:
     for source in sources:
         path = Path(source.path)
         if not path.is_file():
-            raise ValueError(f"there is no file {path.name}; see to the sources in the settings of the server")
+            raise ValueError(
+                f"there is no file {path.name}; see to the sources in the settings of the server"
+            )
         if path.suffix.lower() != ".zip":
             yield path
             continue
         try:
             with zipfile.ZipFile(path) as archive:
-                members = [m for m in archive.infolist() if Path(m.filename).suffix.lower() in (".hgt", ".tif")]
+                members = [
+                    m for m in archive.infolist() if Path(m.filename).suffix.lower() in (".hgt", ".tif")
+                ]
                 for member in members:
                     target = folder / Path(member.filename).name
                     target.write_bytes(archive.read(member))
@@ -187,9 +195,7 @@ def _rasters(sources: Sequence[Source], folder: Path) -> Iterator[Path]:
             raise ValueError(f"{path.name} holds no .hgt and no .tif file with heights")
 
 
-def _windows(
-    raster: OpenRaster, path: Path, geometry: SheetGeometry, step: float
-) -> Iterator[_Tile]:
+def _windows(raster: OpenRaster, path: Path, geometry: SheetGeometry, step: float) -> Iterator[_Tile]:
     """What a raster has of the sheet; in degrees it may lie whole turns away from it."""
     crs, transform = raster.crs, raster.transform
     if crs is None or transform is None:
@@ -259,9 +265,10 @@ def _fits(one: _Tile, other: _Tile) -> bool:
     """Whether two tiles have the same cells, so that they can be joined without interpolation."""
     if one.crs != other.crs or not np.allclose(one.transform[1::4], other.transform[1::4], rtol=1e-6, atol=0):
         return False
-    offsets = (other.transform[0] - one.transform[0]) / one.transform[1], (
-        other.transform[3] - one.transform[3]
-    ) / one.transform[5]
+    offsets = (
+        (other.transform[0] - one.transform[0]) / one.transform[1],
+        (other.transform[3] - one.transform[3]) / one.transform[5],
+    )
     return all(abs(each - round(each)) < 0.02 for each in offsets)
 
 
@@ -271,7 +278,8 @@ def _joined(tiles: Sequence[_Tile], folder: Path) -> _Mosaic:
     left = min(tile.transform[0] for tile in tiles) if width > 0 else max(tile.transform[0] for tile in tiles)
     top = max(tile.transform[3] for tile in tiles) if height < 0 else min(tile.transform[3] for tile in tiles)
     places = [
-        (round((tile.transform[3] - top) / height), round((tile.transform[0] - left) / width)) for tile in tiles
+        (round((tile.transform[3] - top) / height), round((tile.transform[0] - left) / width))
+        for tile in tiles
     ]
     rows = max(row + tile.heights.shape[0] for (row, _), tile in zip(places, tiles, strict=True))
     columns = max(column + tile.heights.shape[1] for (_, column), tile in zip(places, tiles, strict=True))
@@ -296,16 +304,20 @@ def _without_voids(heights: Grid, transform: Transform, crs: pyproj.CRS, folder:
     with open_raster(given) as raster:
         run_algorithm(
             "raster fill-nodata",
-            {"input": raster, "output": done, "overwrite": True, "max-distance": FILLED, "smoothing-iterations": 2},
+            {
+                "input": raster,
+                "output": done,
+                "overwrite": True,
+                "max-distance": FILLED,
+                "smoothing-iterations": 2,
+            },
         )
     with open_raster(done) as raster:
         filled = raster.read()
     return np.where(filled == nodata, np.float32(np.nan), filled)
 
 
-def _sample(
-    mosaic: _Mosaic, geometry: SheetGeometry, values: Grid, place: tuple[float, float, float]
-) -> int:
+def _sample(mosaic: _Mosaic, geometry: SheetGeometry, values: Grid, place: tuple[float, float, float]) -> int:
     """Interpolate a mosaic at the nodes of a grid that are not known yet; how many of them lie in voids."""
     left, top, step = place
     rows, columns = values.shape
@@ -351,7 +363,9 @@ def _cubic(
         for b in range(4):
             total += v[a] * u[b] * heights[ia, np.clip(j + b - 1, 0, columns - 1)]
     found[inside] = total
-    void[inside] = mosaic.void[np.clip(np.round(r).astype(int), 0, rows - 1), np.clip(np.round(c).astype(int), 0, columns - 1)]
+    void[inside] = mosaic.void[
+        np.clip(np.round(r).astype(int), 0, rows - 1), np.clip(np.round(c).astype(int), 0, columns - 1)
+    ]
     return found, void
 
 

@@ -53,8 +53,6 @@ class Workshop:
             return gpd.GeoDataFrame({"rule": [], "level": []}, geometry=[])
         return pyogrio.read_dataframe(path)
 
-    def all_features(
-        self, stage: str, layers: Sequence[Layer]
-    ) -> list[tuple[Layer, gpd.GeoDataFrame]]:
+    def all_features(self, stage: str, layers: Sequence[Layer]) -> list[tuple[Layer, gpd.GeoDataFrame]]:
         """The features of layers as a stage left them."""
         return [(layer, self.features(stage, layer)) for layer in layers]
