@@ -36,7 +36,9 @@ class Sheet:
         self._neatline = _clip(page)
         self._drawing: list[str] = []
 
-    def add_page(self, name: str, path: Path, number: int, box: tuple[float, float, float, float], *, clip: bool) -> None:
+    def add_page(
+        self, name: str, path: Path, number: int, box: tuple[float, float, float, float], *, clip: bool
+    ) -> None:
         """Add a page of another PDF to a layer.
 
         Args:
@@ -90,7 +92,11 @@ class Sheet:
         self.pdf.Root.OCProperties = Dictionary(
             OCGs=Array(layers),
             D=Dictionary(
-                Name=String("Layers"), BaseState=Name.ON, ON=Array(layers), Order=Array(layers[::-1]), ListMode=Name.AllPages
+                Name=String("Layers"),
+                BaseState=Name.ON,
+                ON=Array(layers),
+                Order=Array(layers[::-1]),
+                ListMode=Name.AllPages,
             ),
         )
         self.pdf.Root.PageMode = Name.UseOC
@@ -120,7 +126,9 @@ class Sheet:
 
     def _describe(self, title: str, order: Order, made: datetime) -> None:
         """Title, rights and dates, for catalogues of documents."""
-        rights = "; ".join(text for text in (sources_text(order.vectors), sources_text(order.elevation)) if text)
+        rights = "; ".join(
+            text for text in (sources_text(order.vectors), sources_text(order.elevation)) if text
+        )
         with self.pdf.open_metadata(set_pikepdf_as_editor=False, update_docinfo=True) as about:
             about["dc:title"] = title
             about["dc:description"] = order.product.description or order.product.title
@@ -166,7 +174,9 @@ def _clip(page: Page) -> str:
     """Operators that cut off what lies beyond the neatline."""
     ring = np.asarray(page.sheet.neatline.exterior.coords)[:-1]
     x, y = page.point(ring[:, 0], ring[:, 1])
-    steps = [f"{a:.3f} {b:.3f} {'l' if number else 'm'}" for number, (a, b) in enumerate(zip(x, y, strict=True))]
+    steps = [
+        f"{a:.3f} {b:.3f} {'l' if number else 'm'}" for number, (a, b) in enumerate(zip(x, y, strict=True))
+    ]
     return " ".join(steps) + " h W n"
 
 

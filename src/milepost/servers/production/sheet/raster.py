@@ -41,7 +41,9 @@ def write_geotiff(
     """
     sheet = page.sheet
     pixel = 72 / dpi / sheet.points_per_metre
-    x, y = page.sheet_of_point(np.array([0, page.width, page.width, 0]), np.array([0, 0, page.height, page.height]))
+    x, y = page.sheet_of_point(
+        np.array([0, page.width, page.width, 0]), np.array([0, 0, page.height, page.height])
+    )
     east, north = sheet.grid_of_sheet(x, y)
     # Whole pixels from the origin of the grid, so that neighbouring sheets fit each other.
     left, top = math.floor(east.min() / pixel) * pixel, math.ceil(north.max() / pixel) * pixel
@@ -68,7 +70,13 @@ def write_geotiff(
         document.close()
     options = ["COMPRESS=DEFLATE", "PREDICTOR=YES", "BLOCKSIZE=512", "OVERVIEW_RESAMPLING=AVERAGE"]
     with open_raster(raw) as raster:
-        arguments = {"input": raster, "output": path, "output-format": "COG", "creation-option": options, "overwrite": True}
+        arguments = {
+            "input": raster,
+            "output": path,
+            "output-format": "COG",
+            "creation-option": options,
+            "overwrite": True,
+        }
         run_algorithm("raster convert", arguments, lambda share: told(0.7 + 0.3 * share))
     raw.unlink()
 
@@ -90,7 +98,9 @@ def _draw(
     """
     columns, rows = size
     # Where the upper left of the page, and what lies a point to the right of and below it, are in pixels.
-    x, y = page.sheet_of_point(np.array([0.0, 1.0, 0.0]), np.array([page.height, page.height, page.height - 1]))
+    x, y = page.sheet_of_point(
+        np.array([0.0, 1.0, 0.0]), np.array([page.height, page.height, page.height - 1])
+    )
     east, north = page.sheet.grid_of_sheet(x, y)
     across, down = (east - corner[0]) / pixel, (corner[1] - north) / pixel
     matrix = pdfium.FS_MATRIX(

@@ -110,7 +110,9 @@ class Frame:
         sheet, sample, interval = self.sheet, self.contents.sample, self.order.product.grid.interval
         if sample is not None:
             name, longitude, latitude = sample.name, sample.longitude, sample.latitude
-        if sample is None or not shapely.contains_xy(sheet.neatline, *sheet.sheet_of_lonlat(longitude, latitude)):
+        if sample is None or not shapely.contains_xy(
+            sheet.neatline, *sheet.sheet_of_lonlat(longitude, latitude)
+        ):
             longitude, latitude = sheet.longitude, sheet.latitude
             name = f"middle of the sheet, {degrees(latitude, 'NS')} {degrees(longitude, 'EW')}"
         example = worked_example(sheet, longitude, latitude, interval)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -89,13 +90,17 @@ class Border:
         """Draw the lines of the grid and the crosses of the graticule."""
         with pen.clipped(list(self.neatline.exterior.coords)):
             for line in self.grid_lines():
-                thick = self.product.grid.emphasis and (line.value // self.product.grid.interval) % self.product.grid.emphasis == 0
+                thick = (
+                    self.product.grid.emphasis
+                    and (line.value // self.product.grid.interval) % self.product.grid.emphasis == 0
+                )
                 width = self.product.grid.width * MM * (2 if thick else 1)
                 pen.line([line.ends[0][0], line.ends[1][0]], width, color=self.product.grid.color)
             self._crosses(pen)
 
     def draw(self, pen: Pen) -> None:
         """Draw the neatline and what is around it."""
+        self.strip = Strip()
         self._ticks(pen)
         self._outline(pen)
         self._corners(pen)
@@ -141,7 +146,9 @@ class Border:
         for side in SIDES:
             axis = 0 if side in ("bottom", "top") else 1
             full = True
-            for _, point, line in sorted((each for each in found if each[0] == side), key=lambda each: each[1][axis]):
+            for _, point, line in sorted(
+                (each for each in found if each[0] == side), key=lambda each: each[1][axis]
+            ):
                 figure = grid_figure(line.value, self.product.grid.interval)
                 letter = "E" if line.easting else "N"
                 if self._grid_figure(pen, side, point, figure, letter if full else ""):
@@ -175,7 +182,13 @@ class Border:
         if rest and side in ("bottom", "top"):
             pen.text(start + before + large + after + 0.4, y, rest, SMALL)
         elif rest:
-            pen.text(x + width if side == "left" else x, y - below, rest, SMALL, align="right" if side == "left" else "left")
+            pen.text(
+                x + width if side == "left" else x,
+                y - below,
+                rest,
+                SMALL,
+                align="right" if side == "left" else "left",
+            )
         return True
 
     # --- the graticule ---
@@ -183,14 +196,22 @@ class Border:
     @property
     def _tick(self) -> float:
         """Minutes between ticks: those of the product, or more where they would stand too close."""
-        minute = self.sheet.points_per_metre * 1852 * min(1.0, np.cos(np.radians(max(abs(self.sheet.south), abs(self.sheet.north)))))
+        minute = (
+            self.sheet.points_per_metre
+            * 1852
+            * min(1.0, np.cos(np.radians(max(abs(self.sheet.south), abs(self.sheet.north)))))
+        )
         wanted = [step for step in TICKS if step >= self.product.frame.ticks and step * minute >= 2.5 * MM]
         return wanted[0] if wanted else TICKS[-1]
 
     @property
     def _figure(self) -> float:
         """Minutes between figures: those of the product, or more where they would stand too close."""
-        minute = self.sheet.points_per_metre * 1852 * np.cos(np.radians(max(abs(self.sheet.south), abs(self.sheet.north))))
+        minute = (
+            self.sheet.points_per_metre
+            * 1852
+            * np.cos(np.radians(max(abs(self.sheet.south), abs(self.sheet.north))))
+        )
         wanted = [step for step in TICKS if step >= self.product.frame.graticule and step * minute >= 20 * MM]
         return wanted[0] if wanted else TICKS[-1]
 
@@ -234,7 +255,8 @@ class Border:
         for longitude in self._values(*self._range("bottom"), self._figure):
             for latitude in self._values(*self._range("left"), self._figure):
                 xs, ys = self.sheet.sheet_of_lonlat(
-                    [longitude - tick, longitude + tick, longitude, longitude], [latitude, latitude, latitude - tick, latitude + tick]
+                    [longitude - tick, longitude + tick, longitude, longitude],
+                    [latitude, latitude, latitude - tick, latitude + tick],
                 )
                 px, py = self.page.point(xs, ys)
                 for a, b in ((0, 1), (2, 3)):
@@ -276,7 +298,11 @@ class Border:
                 width = max(text_width(text, "sans-bold", CORNER) for text in texts)
                 edge = x - STRIP + 3 if side == "left" else x + STRIP - 3
                 y0 = y + 3.2 if level == "top" else y - 3.2 - 2 * CORNER - 0.6
-                box = (edge, y0, edge + width, y0 + 2 * CORNER) if side == "left" else (edge - width, y0, edge, y0 + 2 * CORNER)
+                box = (
+                    (edge, y0, edge + width, y0 + 2 * CORNER)
+                    if side == "left"
+                    else (edge - width, y0, edge, y0 + 2 * CORNER)
+                )
                 self.strip.take(box)
                 aligned: Align = "left" if align == "left" else "right"
                 pen.text(edge, y0 + CORNER + 1, texts[0], CORNER, face="sans-bold", align=aligned)
@@ -298,7 +324,7 @@ class Border:
         low, high = self._range(side)
         step = self._tick / 60
         breaks = [low, *self._values(low, high, self._tick), high]
-        for start, end in zip(breaks, breaks[1:], strict=False):
+        for start, end in pairwise(breaks):
             if int(np.floor((start + end) / 2 / step)) % 2:
                 continue
             values = np.linspace(start, end, 9)

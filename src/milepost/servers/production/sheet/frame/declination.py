@@ -7,17 +7,23 @@ from typing import Final
 
 import pygeomag
 
-from milepost.servers.production.sheet.frame.figures import minutes
-from milepost.servers.production.sheet.frame.pen import INK, Pen
-from milepost.servers.production.sheet.frame.type import BODY, HEAD, LEADING, heading, table, table_height, Paragraph
+from milepost.servers.production.sheet.frame.figures import MINUTE, minutes
+from milepost.servers.production.sheet.frame.pen import INK, Align, Pen
+from milepost.servers.production.sheet.frame.type import (
+    HEAD,
+    Paragraph,
+    heading,
+    table,
+    table_height,
+)
 from milepost.servers.production.sheet.geometry import SheetGeometry
 
 MILS: Final = 6400 / 360
 APART: Final = 11.0
 """Degrees between two arrows of the diagram at least, so that each can be seen."""
 
-STEEP: Final = 60.0
-"""Degrees beyond which an arrow is not turned: the diagram is no longer legible."""
+STEEP: Final = 50.0
+"""Degrees beyond which an arrow is not turned, but for what sets it apart: a flat diagram is hard to read."""
 
 DIAGRAM: Final = 62.0
 """Points of the diagram's width."""
@@ -70,7 +76,11 @@ class North:
 
         def calculated(when: float) -> pygeomag.geomag.GeoMagResult:
             return model.calculate(
-                glat=sheet.latitude, glon=longitude, alt=height / 1000, time=when, allow_date_outside_lifespan=True
+                glat=sheet.latitude,
+                glon=longitude,
+                alt=height / 1000,
+                time=when,
+                allow_date_outside_lifespan=True,
             )
 
         now = calculated(year)
@@ -99,7 +109,7 @@ def turned(grid: float, magnetic: float) -> dict[str, float]:
                 drawn[name] = 0.0
             elif angle * sign > 0:
                 if round(angle * 60) != round(last * 60):
-                    last_drawn = sign * min(STEEP, max(abs(angle), abs(last_drawn) + APART))
+                    last_drawn = sign * max(min(abs(angle), STEEP), abs(last_drawn) + APART)
                 last = angle
                 drawn[name] = last_drawn
     return drawn
@@ -114,11 +124,13 @@ class DeclinationBlock:
     def rows(self) -> list[tuple[str, str]]:
         """The values beside the diagram."""
         north = self.north
+        change = abs(north.change) * 60
+        annual = f"{change:.1f}{MINUTE}{side(north.change) if change >= 0.05 else ''}"
         return [
             ("Grid convergence", _angle(north.grid)),
             ("Declination", _angle(north.magnetic)),
             ("G-M angle", f"{_angle(north.grid_magnetic)} ({abs(round(north.grid_magnetic * MILS))} mils)"),
-            ("Annual change", f"{abs(north.change) * 60:.1f}′{side(north.change) if abs(north.change) * 60 >= 0.05 else ''}"),
+            ("Annual change", annual),
         ]
 
     def rules(self) -> list[Paragraph]:
@@ -160,15 +172,17 @@ class DeclinationBlock:
     def _diagram(self, pen: Pen, left: float, top: float) -> None:
         angles = turned(self.north.grid, self.north.magnetic)
         # The foot moves away from the side to which the arrows lean.
-        lean = [math.sin(math.radians(angle)) * ARROW * 0.78 for angle in angles.values()]
-        foot = left + (DIAGRAM - 10) / 2 - (max(lean) + min(lean)) / 2
+        lean = [math.sin(math.radians(angle)) for angle in angles.values()]
+        spread = max(lean) - min(lean)
+        shorter = min(ARROW * 0.78, (DIAGRAM - 24) / spread) if spread else ARROW * 0.78
+        foot = left + (DIAGRAM - 6) / 2 - (max(lean) + min(lean)) / 2 * shorter
         base = top - ARROW - 8
         names: dict[float, list[str]] = {}
         for name, angle in angles.items():
             names.setdefault(angle, []).append(name)
         for angle, sharing in names.items():
             dx, dy = math.sin(math.radians(angle)), math.cos(math.radians(angle))
-            length = ARROW if "true" in sharing else ARROW * 0.78
+            length = ARROW if "true" in sharing else shorter
             x, y = foot + dx * length, base + dy * length
             pen.line([(foot, base), (x, y)], 0.6)
             if "true" in sharing:
@@ -180,7 +194,7 @@ class DeclinationBlock:
                 pen.area([(x, y), (bx + out * dy * 2.6, by - out * dx * 2.6), (bx, by)], fill=INK)
             labels = [text for name, text in (("grid", "GN"), ("magnetic", "MN")) if name in sharing]
             if labels:
-                align = "centre" if "true" not in sharing else "left"
+                align: Align = "centre" if "true" not in sharing else "left"
                 place = (x + dx * 3, y + dy * 3) if "true" not in sharing else (x + 5, y - 2)
                 pen.text(place[0], place[1], " ".join(labels), 5.8, face="sans-bold", align=align)
         pen.circle(foot, base, 0.9, fill=INK)

@@ -2,16 +2,20 @@
 
 import math
 from dataclasses import dataclass
+from typing import Final
+
+MINUTE: Final = "\N{PRIME}"
+SECOND: Final = "\N{DOUBLE PRIME}"
 
 
 def minutes(angle: float) -> str:
-    """Degrees and whole minutes of an angle's size, such as ``1°04′``."""
+    """Degrees and whole minutes of an angle's size, such as one degree and four minutes."""
     total = round(abs(angle) * 60)
-    return f"{total // 60}°{total % 60:02d}′"
+    return f"{total // 60}°{total % 60:02d}{MINUTE}"
 
 
 def degrees(value: float, letters: str, *, seconds: bool = True) -> str:
-    """A longitude or latitude, such as ``42°27′00″N``.
+    """A longitude or latitude, in degrees, minutes and seconds.
 
     Args:
         value: in degrees; longitudes beyond 180 are those west of the antimeridian.
@@ -23,8 +27,8 @@ def degrees(value: float, letters: str, *, seconds: bool = True) -> str:
     letter = letters[0] if value >= 0 else letters[1]
     total = round(abs(value) * 3600)
     whole, rest = divmod(total, 3600)
-    text = f"{whole}°{rest // 60:02d}′"
-    return f"{text}{rest % 60:02d}″{letter}" if seconds else text + letter
+    text = f"{whole}°{rest // 60:02d}{MINUTE}"
+    return f"{text}{rest % 60:02d}{SECOND}{letter}" if seconds else text + letter
 
 
 def thousands(number: float) -> str:

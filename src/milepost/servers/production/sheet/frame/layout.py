@@ -99,7 +99,9 @@ class Columns:
         return Stack(tuple(blocks), left, span * self.width + (span - 1) * GUTTER)
 
 
-def arrange(columns: Columns, first: Sequence[Block], middle: Sequence[Block], last: Sequence[Block]) -> list[Stack]:
+def arrange(
+    columns: Columns, first: Sequence[Block], middle: Sequence[Block], last: Sequence[Block]
+) -> list[Stack]:
     """The blocks in columns, as low as possible.
 
     Where there is room, the first blocks (the legend) stand at the left, the middle ones (scale and heights) in the

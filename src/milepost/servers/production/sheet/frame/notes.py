@@ -35,7 +35,9 @@ class DatumBlock:
         sheet, grid = self.sheet, self.sheet.grid
         factors = pyproj.Proj(sheet.crs).get_factors(sheet.longitude, sheet.latitude)
         if grid.name == "UTM":
-            projection = f"Transverse Mercator, central meridian {degrees(grid.central_meridian, 'EW', seconds=False)}"
+            projection = (
+                f"Transverse Mercator, central meridian {degrees(grid.central_meridian, 'EW', seconds=False)}"
+            )
         else:
             projection = "Polar stereographic"
         rows = [
@@ -47,7 +49,9 @@ class DatumBlock:
         zones = {grid_at(side, sheet.latitude).zone for side in (sheet.west, sheet.east - 1e-9)} - {grid.zone}
         if zones and grid.zone:
             other = ", ".join(str(zone) for zone in sorted(zones))
-            rows.append(("Zone edge", f"The sheet reaches into zone {other}; its grid is that of zone {grid.zone}"))
+            rows.append(
+                ("Zone edge", f"The sheet reaches into zone {other}; its grid is that of zone {grid.zone}")
+            )
         return rows
 
     def height(self, width: float) -> float:
@@ -79,10 +83,10 @@ class NoteBlock:
 
 def sources_text(sources: Sequence[Source]) -> str:
     """Whom a sheet credits, and under what terms; each only once."""
-    credits = dict.fromkeys(
+    found = dict.fromkeys(
         ", ".join(part for part in (source.credit, source.licence) if part) for source in sources
     )
-    return "; ".join(credit for credit in credits if credit)
+    return "; ".join(credit for credit in found if credit)
 
 
 def notes(order: Order, contents: Contents, made: datetime) -> list[NoteBlock]:
@@ -91,9 +95,7 @@ def notes(order: Order, contents: Contents, made: datetime) -> list[NoteBlock]:
     sources = [Paragraph(f"{features}.", "Features", size=SMALL)] if features else []
     sources += [Paragraph(f"{heights}.", "Heights", size=SMALL)] if heights else []
     limits = " ".join([*(f"{note.rstrip('.')}." for note in contents.notes), NOT_AUTHORITATIVE])
-    production = (
-        f"{made:%Y-%m-%d %H:%M} UTC by Milepost {__version__}, product {order.product.name}, version {order.version}."
-    )
+    production = f"{made:%Y-%m-%d %H:%M} UTC by Milepost {__version__}, product {order.product.name}, version {order.version}."
     blocks = [NoteBlock(sources)] if sources else []
     return [
         *blocks,

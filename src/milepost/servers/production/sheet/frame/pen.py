@@ -2,6 +2,7 @@
 
 import importlib.util
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -52,6 +53,7 @@ def load_fonts() -> None:
             pdfmetrics.registerFont(TTFont(face, fonts_folder() / file))
 
 
+@lru_cache(maxsize=20_000)  # laying out a page measures the same words again and again
 def text_width(text: str, face: Face, size: float) -> float:
     """Points that a text is wide."""
     return float(pdfmetrics.stringWidth(text, face, size))
@@ -100,7 +102,8 @@ class Pen:
         """Write a line.
 
         Args:
-            x, y: of the left end, middle or right end of its foot, by ``align``.
+            x: of the left end, middle or right end of its foot, by ``align``.
+            y: of its foot.
             text: what to write.
             size: in points.
             face: of the type.
@@ -113,6 +116,8 @@ class Pen:
         Returns:
             How wide it is, in points.
         """
+        if not text:
+            return 0.0
         width = text_width(text, face, size) + spaced * max(0, len(text) - 1)
         before = {"left": 0.0, "centre": width / 2, "right": width}[align]
         for mode in (1, 0) if halo else (0,):
@@ -145,7 +150,9 @@ class Pen:
         opacity: float = 1.0,
     ) -> None:
         """Draw a line through points."""
-        self._path(points, closed=False, stroke=color, fill=None, width=width, dash=dash, cap=cap, opacity=opacity)
+        self._path(
+            points, closed=False, stroke=color, fill=None, width=width, dash=dash, cap=cap, opacity=opacity
+        )
 
     def area(
         self,
@@ -158,7 +165,9 @@ class Pen:
         opacity: float = 1.0,
     ) -> None:
         """Draw a closed shape, filled, outlined or both."""
-        self._path(points, closed=True, stroke=stroke, fill=fill, width=width, dash=dash, cap="butt", opacity=opacity)
+        self._path(
+            points, closed=True, stroke=stroke, fill=fill, width=width, dash=dash, cap="butt", opacity=opacity
+        )
 
     def box(
         self,
@@ -228,7 +237,9 @@ class Pen:
                 canvas.setLineJoin(1 if cap == "round" else 0)
                 if dash:
                     canvas.setDash(list(dash))
-            canvas.drawPath(_shape(canvas, points, closed), stroke=int(stroke is not None), fill=int(fill is not None))
+            canvas.drawPath(
+                _shape(canvas, points, closed), stroke=int(stroke is not None), fill=int(fill is not None)
+            )
 
 
 class _Kept:

@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import shapely
 
 from milepost.servers.production.sheet.frame.pen import INK, Pen, text_width, wrap
 from milepost.servers.production.sheet.frame.references import Example, Square
 from milepost.servers.production.sheet.frame.type import BODY, HEAD, LEADING, heading
 from milepost.servers.production.sheet.geometry import SheetGeometry
+from milepost.servers.production.sheet.symbols import Face
 
 TOP: Final = 38.0
 """Points of the upper part, with the letters."""
@@ -66,7 +68,9 @@ class ReferenceBlock:
         pen.line([(left, below - TOP), (right, below - TOP)], 0.35)
         pen.text(left + PAD, below - 8, "Grid zone designation", 5.4)
         self._letters(pen, " ".join(self.zones), left + PAD, below - 30, middle - left - 2 * PAD)
-        pen.text(middle + PAD, below - 8, "100 000 m squares" if len(self.squares) > 1 else "100 000 m square", 5.4)
+        pen.text(
+            middle + PAD, below - 8, "100 000 m squares" if len(self.squares) > 1 else "100 000 m square", 5.4
+        )
         if len(self.squares) > 1:
             self._map(pen, middle + PAD, below - TOP + 3, right - PAD, below - 10.5)
         else:
@@ -74,8 +78,8 @@ class ReferenceBlock:
             self._letters(pen, text, middle + PAD, below - 30, right - middle - 2 * PAD)
         y = below - TOP - PAD
         for number, line in enumerate(self._sample(width)):
-            face = "sans-bold" if number == 0 else "sans"
-            pen.text(left + PAD, y - BODY * 0.85, line, BODY, face=face)  # type: ignore[arg-type]
+            face: Face = "sans-bold" if number == 0 else "sans"
+            pen.text(left + PAD, y - BODY * 0.85, line, BODY, face=face)
             y -= LEADING
         y -= 2
         for number, (text, found) in enumerate(self.steps(), 1):
@@ -87,7 +91,9 @@ class ReferenceBlock:
             y -= height
         pen.line([(left + PAD, y - 1), (right - PAD, y - 1)], 0.35)
         pen.text(left + PAD, y - 12, "Reference", BODY, face="sans-bold")
-        pen.text(right - PAD, y - 12.6, self.example.reference, PRINCIPAL + 1, face="sans-bold", align="right")
+        pen.text(
+            right - PAD, y - 12.6, self.example.reference, PRINCIPAL + 1, face="sans-bold", align="right"
+        )
         y -= 18
         for line in self._note(width):
             pen.text(left + PAD, y - BODY * 0.85, line, BODY, face="sans-italic")
@@ -122,9 +128,11 @@ class ReferenceBlock:
 
         for square in self.squares:
             pen.area(small(square.part.exterior.coords), stroke=INK, width=0.35)
-            at = square.part.representative_point()
-            w, s, e, n = (value * k for value in square.part.bounds)
-            size = min(9.0, (n - s) * 0.7, (e - w) / 1.5)
-            if size >= 4:
-                x, y = small([(square.part.centroid.x, at.y)])[0]
-                pen.text(x, y - size * 0.36, square.letters, size, face="sans-bold", align="centre")
+            # Largest first, until the letters lie within their square.
+            inside = shapely.Polygon(small(square.part.exterior.coords))
+            x, y = inside.centroid.x, inside.centroid.y
+            for size in (9.0, 8.0, 7.0, 6.0, 5.0):
+                half = text_width(square.letters, "sans-bold", size) / 2 + 0.5
+                if inside.contains(shapely.box(x - half, y - size * 0.42, x + half, y + size * 0.42)):
+                    pen.text(x, y - size * 0.36, square.letters, size, face="sans-bold", align="centre")
+                    break

@@ -82,7 +82,9 @@ def zone_designations(sheet: SheetGeometry) -> list[str]:
         halves = "AB" if sheet.grid.south else "YZ"
         east, west = sheet.east > 0 or sheet.east > 180, sheet.west < 0
         return [letter for letter, there in zip(halves, (west, east), strict=True) if there]
-    bands = [min(19, max(0, math.floor((latitude + 80) / 8))) for latitude in (sheet.south, sheet.north - 1e-9)]
+    bands = [
+        min(19, max(0, math.floor((latitude + 80) / 8))) for latitude in (sheet.south, sheet.north - 1e-9)
+    ]
     return [f"{sheet.grid.zone}{BANDS[band]}" for band in range(bands[0], bands[1] + 1)]
 
 
@@ -94,7 +96,8 @@ def squares(sheet: SheetGeometry) -> list[Square]:
     for column in range(math.floor(east.min() / SQUARE), math.floor(east.max() / SQUARE) + 1):
         for row in range(math.floor(north.min() / SQUARE), math.floor(north.max() / SQUARE) + 1):
             x, y = sheet.sheet_of_grid(
-                np.array([column, column + 1, column + 1, column]) * SQUARE, np.array([row, row, row + 1, row + 1]) * SQUARE
+                np.array([column, column + 1, column + 1, column]) * SQUARE,
+                np.array([row, row, row + 1, row + 1]) * SQUARE,
             )
             part = shapely.Polygon(np.column_stack([x, y])) & sheet.neatline
             letters = letters_at(sheet.grid, (column + 0.5) * SQUARE, (row + 0.5) * SQUARE)

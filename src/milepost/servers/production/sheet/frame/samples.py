@@ -6,7 +6,7 @@ from typing import Final
 import shapely
 
 from milepost.servers.production.sheet.definition import Geometry
-from milepost.servers.production.sheet.frame.pen import Pen, text_width
+from milepost.servers.production.sheet.frame.pen import Align, Pen, text_width
 from milepost.servers.production.sheet.geometry import MM, Box
 from milepost.servers.production.sheet.marks import marker_shapes, pattern_shapes
 from milepost.servers.production.sheet.symbols import Fill, Label, Line, Marker, Pattern, Symbol
@@ -42,7 +42,9 @@ def _line(pen: Pen, box: Box, symbols: Sequence[Symbol]) -> None:
     for line in lines:
         at = y - line.offset * MM
         dash = [length * MM for length in line.dash]
-        pen.line([(left, at), (right, at)], line.width * MM, color=line.color, dash=dash, opacity=line.opacity)
+        pen.line(
+            [(left, at), (right, at)], line.width * MM, color=line.color, dash=dash, opacity=line.opacity
+        )
     for symbol in symbols:
         if isinstance(symbol, Marker):
             every = symbol.spacing * MM
@@ -52,9 +54,24 @@ def _line(pen: Pen, box: Box, symbols: Sequence[Symbol]) -> None:
         elif isinstance(symbol, Label):
             text = _example(symbol)
             half = text_width(text, symbol.face, symbol.size) / 2
-            if text and half < WIDTH / 2 and symbol.placement == "line" and ("{height}" in symbol.text or "{ele" in symbol.text):
-                pen.box((left + right) / 2 - half - 1, bottom, (left + right) / 2 + half + 1, top, fill="#ffffff")
-                pen.text((left + right) / 2, y - symbol.size * 0.36, text, symbol.size, face=symbol.face, color=symbol.color, align="centre")
+            if (
+                text
+                and half < WIDTH / 2
+                and symbol.placement == "line"
+                and ("{height}" in symbol.text or "{ele" in symbol.text)
+            ):
+                pen.box(
+                    (left + right) / 2 - half - 1, bottom, (left + right) / 2 + half + 1, top, fill="#ffffff"
+                )
+                pen.text(
+                    (left + right) / 2,
+                    y - symbol.size * 0.36,
+                    text,
+                    symbol.size,
+                    face=symbol.face,
+                    color=symbol.color,
+                    align="centre",
+                )
 
 
 def _polygon(pen: Pen, box: Box, symbols: Sequence[Symbol]) -> None:
@@ -93,8 +110,16 @@ def _point(pen: Pen, x: float, y: float, symbols: Sequence[Symbol]) -> None:
         draw_marker(pen, x, y, marker)
     size = max([marker.size * MM / 2 for marker in markers], default=0)
     for label, text in texts:
-        align = "left" if markers else "centre"
-        pen.text(x + (size + 1.5 if markers else 0), y - label.size * 0.36, text, label.size, face=label.face, color=label.color, align=align)  # type: ignore[arg-type]
+        align: Align = "left" if markers else "centre"
+        pen.text(
+            x + (size + 1.5 if markers else 0),
+            y - label.size * 0.36,
+            text,
+            label.size,
+            face=label.face,
+            color=label.color,
+            align=align,
+        )
 
 
 def _example(label: Label) -> str:

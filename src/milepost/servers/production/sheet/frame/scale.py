@@ -1,6 +1,7 @@
 """The block of the scale: its figure, bars in three units, and what contours and heights mean."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Final
 
 from milepost.servers.production.sheet.definition import Contours, Product
@@ -9,7 +10,11 @@ from milepost.servers.production.sheet.frame.pen import INK, Pen, text_width, wr
 from milepost.servers.production.sheet.frame.type import BODY, LEADING
 from milepost.servers.production.sheet.geometry import MM, POINTS_PER_METRE
 
-UNITS: Final = (("kilometres", 1000.0, "metres", 1.0), ("statute miles", 1609.344, "yards", 0.9144), ("nautical miles", 1852.0, "", 0.0))
+UNITS: Final = (
+    ("kilometres", 1000.0, "metres", 1.0),
+    ("statute miles", 1609.344, "yards", 0.9144),
+    ("nautical miles", 1852.0, "", 0.0),
+)
 """Large unit and its metres, and the unit that is used where the large one is too long for the paper."""
 
 TITLE: Final = 11.0
@@ -51,8 +56,26 @@ def bar_within(width: float, scale: int, unit: tuple[str, float, str, float]) ->
     step = nice(free / one / 4)
     length = step * one
     count = max(1, min(6, int(free / length) - 1))
-    parts = 10 if length > 50 and str(step).lstrip("0.")[0] != "2" else 4 if str(step).lstrip("0.")[0] == "2" else 5
+    parts = (
+        10
+        if length > 50 and str(step).lstrip("0.")[0] != "2"
+        else 4
+        if str(step).lstrip("0.")[0] == "2"
+        else 5
+    )
     return Bar(name, step, count, parts, length)
+
+
+def bars_within(width: float, scale: int) -> tuple[list[Bar], float, float]:
+    """The bars of all units, whose zeros stand one below the other, and what they need to the left and right of it."""
+    bars = [bar_within(width, scale, unit) for unit in UNITS]
+    before = max(bar.length for bar in bars)
+    while True:
+        ends = [bar.count * bar.length + _tail(bar) for bar in bars]
+        longest = ends.index(max(ends))
+        if before + ends[longest] <= width or bars[longest].count == 1:
+            return bars, before, ends[longest]
+        bars[longest] = replace(bars[longest], count=bars[longest].count - 1)
 
 
 @dataclass(frozen=True)
@@ -69,15 +92,22 @@ class ScaleBlock:
 
     def height(self, width: float) -> float:
         """Points that it needs at a width."""
-        return TITLE + 7 + ROW * len(UNITS) + (6 + LEADING * (1 + len(self._note(width))) if self.heights else 0)
+        return (
+            TITLE + 7 + ROW * len(UNITS) + (6 + LEADING * (1 + len(self._note(width))) if self.heights else 0)
+        )
 
     def draw(self, pen: Pen, left: float, top: float, width: float) -> None:
         """Draw it below and to the right of a corner."""
         middle = left + width / 2
-        pen.text(middle, top - TITLE * 0.8, f"Scale 1:{thousands(self.product.scale)}", TITLE, face="sans-bold", align="centre")
-        bars = [bar_within(width, self.product.scale, unit) for unit in UNITS]
-        before = max(bar.length for bar in bars)
-        after = max(bar.count * bar.length + _tail(bar) for bar in bars)
+        pen.text(
+            middle,
+            top - TITLE * 0.8,
+            f"Scale 1:{thousands(self.product.scale)}",
+            TITLE,
+            face="sans-bold",
+            align="centre",
+        )
+        bars, before, after = bars_within(width, self.product.scale)
         zero = middle - (before + after) / 2 + before
         y = top - TITLE - 7
         for bar in bars:
@@ -87,7 +117,11 @@ class ScaleBlock:
         if not self.heights:
             return
         y -= 6
-        title = f"Contour interval {contours.interval:g} metres".upper() if contours else "Heights in metres".upper()
+        title = (
+            f"Contour interval {contours.interval:g} metres".upper()
+            if contours
+            else "Heights in metres".upper()
+        )
         pen.text(middle, y - BODY * 0.85, title, 7, face="sans-bold", align="centre", spaced=0.3)
         y -= LEADING + 1
         for line in self._note(width):
@@ -121,7 +155,7 @@ def _draw_bar(pen: Pen, zero: float, y: float, bar: Bar) -> None:
     """Draw a bar whose zero is at a place."""
     ends = [zero - bar.length + bar.length * part / bar.parts for part in range(bar.parts + 1)]
     ends += [zero + bar.length * part for part in range(1, bar.count + 1)]
-    for number, (start, end) in enumerate(zip(ends, ends[1:], strict=False)):
+    for number, (start, end) in enumerate(pairwise(ends)):
         # Counted from zero outwards, so that the parts beside it always differ.
         dark = (number - bar.parts) % 2 == 0
         pen.box(start, y, end, y + BAR, fill=INK if dark else "#ffffff", stroke=INK, width=0.3)

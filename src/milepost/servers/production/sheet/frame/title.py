@@ -68,7 +68,10 @@ class TitleBlock:
     def _sides(self, width: float) -> tuple[list[str], list[str]]:
         """The lines at both sides, broken where the sheet is narrow."""
         room = (width - GAP) / 2
-        return tuple([part for line in lines for part in wrap(line, "sans-bold", SIDE, room)] for lines in (self.left_lines, self.right_lines))  # type: ignore[return-value]
+        return tuple(
+            [part for line in lines for part in wrap(line, "sans-bold", SIDE, room)]
+            for lines in (self.left_lines, self.right_lines)
+        )  # type: ignore[return-value]
 
     def _name(self, width: float) -> tuple[list[str], float, bool]:
         """The lines of the name, their size, and whether the other two are beside it."""

@@ -88,7 +88,9 @@ def table_height(rows: Sequence[tuple[str, str]], width: float, share: float = 0
     return sum(_row(row, width, share)[1] for row in rows)
 
 
-def table(pen: Pen, left: float, top: float, width: float, rows: Sequence[tuple[str, str]], share: float = 0.38) -> float:
+def table(
+    pen: Pen, left: float, top: float, width: float, rows: Sequence[tuple[str, str]], share: float = 0.38
+) -> float:
     """Write a table of two columns; returns where its last row ends.
 
     Args:
