@@ -9,6 +9,7 @@ import shapely
 from numpy.typing import NDArray
 
 from milepost.servers.production.sheet.definition import Contours
+from milepost.servers.production.sheet.paths import Path
 from milepost.servers.production.sheet.terrain import Heights
 
 _TICK_EVERY: Final = 1.5
@@ -61,19 +62,17 @@ def depression_ticks(lines: gpd.GeoDataFrame, length: float, scale: int) -> gpd.
         scale: of the sheet, the denominator.
     """
     millimetre = scale / 1000
-    ticks = []
+    ticks: list[Any] = []
     for ring in lines.geometry[lines["depression"] == 1]:
         inward = 1.0 if shapely.is_ccw(shapely.LinearRing(ring.coords)) else -1.0
-        count = max(4, round(ring.length / (_TICK_EVERY * millimetre)))
-        for at in (np.arange(count) + 0.5) / count * ring.length:
-            a, b = (ring.interpolate((at + d) % ring.length) for d in (-0.1 * millimetre, 0.1 * millimetre))
-            dx, dy = b.x - a.x, b.y - a.y
-            reach = np.hypot(dx, dy)
-            if reach == 0:
-                continue
-            foot = ring.interpolate(at)
-            k = inward * length * millimetre / reach
-            ticks.append(shapely.LineString([(foot.x, foot.y), (foot.x - dy * k, foot.y + dx * k)]))
+        path = Path.of(ring)
+        count = max(4, round(path.length / (_TICK_EVERY * millimetre)))
+        at = (np.arange(count) + 0.5) / count * path.length
+        feet, near = path.many(at), 0.1 * millimetre
+        along = path.many((at + near) % path.length) - path.many((at - near) % path.length)
+        reach = np.maximum(np.hypot(*along.T), 1e-9)[:, None]
+        ends = feet + along[:, ::-1] * (-1, 1) / reach * inward * length * millimetre
+        ticks += list(shapely.linestrings(np.stack([feet, ends], axis=1)))
     return gpd.GeoDataFrame(geometry=ticks)
 
 

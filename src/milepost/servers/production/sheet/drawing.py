@@ -1,6 +1,7 @@
 """Mapnik's style of a theme, made from the product: which file is drawn with which strokes and fills."""
 
 import re
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,8 +45,11 @@ def write_features(frame: gpd.GeoDataFrame, path: Path) -> bool:
     path.unlink(missing_ok=True)
     if frame.empty:
         return False
-    # Without an index the features stay in their order, in which they are drawn.
-    pyogrio.write_dataframe(frame, path, driver="FlatGeobuf", SPATIAL_INDEX="NO", geometry_type="Unknown")
+    with warnings.catch_warnings():
+        # Sheet metres are no system that others know.
+        warnings.filterwarnings("ignore", "'crs' was not provided")
+        # Without an index the features stay in their order, in which they are drawn.
+        pyogrio.write_dataframe(frame, path, driver="FlatGeobuf", SPATIAL_INDEX="NO", geometry_type="Unknown")
     return True
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from milepost.servers.production.sheet.paths import Path
 from milepost.servers.production.sheet.symbols import Marker, Pattern
 
 Ring = tuple[tuple[float, float], ...]
@@ -57,7 +58,8 @@ def points_along(lines: Iterable[Any], spacing: float) -> list[Any]:
     found = []
     for line in lines:
         count = max(1, int(line.length / spacing)) if spacing else 1
-        found += [line.interpolate((each + 0.5) / count, normalized=True) for each in range(count)]
+        path = Path.of(line)
+        found += list(shapely.points(path.many((np.arange(count) + 0.5) / count * path.length)))
     return found
 
 

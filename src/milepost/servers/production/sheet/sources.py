@@ -162,6 +162,8 @@ class _Reader:
         for column in self._columns:
             if column not in frame:
                 frame[column] = _tag(frame[TAGS], column) if TAGS in frame else None
+        for column in self._columns:
+            frame[column] = _sound(frame[column])
         if "ele" in frame:
             frame["ele"] = _heights(frame["ele"])
         return frame[[*self._columns, "geometry"]]
@@ -197,6 +199,12 @@ def _tag(tags: "pd.Series[Any]", key: str) -> "pd.Series[Any]":
     return found.str.replace(r"\\(.)", r"\1", regex=True)
 
 
+def _sound(values: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Values without those that only say that none is known."""
+    said = values.astype("string").str.strip().str.lower()
+    return values.where(~said.isin(["", "?", "fixme", "unknown", "null", "none"]).fillna(True), None)
+
+
 def _heights(values: "pd.Series[Any]") -> "pd.Series[Any]":
     """Heights as whole metres in text, whatever follows the number; None where there is none."""
     numbers = pd.to_numeric(values.astype("string").str.extract(r"^\s*(-?\d+(?:\.\d+)?)")[0], errors="coerce")
@@ -217,9 +225,9 @@ def _selected(
         parts.append(part)
     if not parts:
         return gpd.GeoDataFrame({name: [] for name in [*columns, "rule", "level"]}, geometry=[])
-    whole = gpd.GeoDataFrame(pd.concat(parts, ignore_index=True), geometry="geometry", crs=None)
-    shapes = geometry.on_sheet(np.asarray(whole.geometry.array))
-    whole = whole.set_geometry(gpd.GeoSeries(shapes, index=whole.index)).explode(ignore_index=True)
+    whole = pd.concat(parts, ignore_index=True)
+    shapes = geometry.on_sheet(np.asarray(whole["geometry"].array))
+    whole = gpd.GeoDataFrame(whole.drop(columns="geometry"), geometry=shapes).explode(ignore_index=True)
     kinds = {"outline": ("LineString", "Polygon")}.get(layer.geometry, TYPES[layer.geometry][:1])
     whole = whole[whole.geom_type.isin(kinds) & ~whole.geometry.is_empty]
     return whole.reset_index(drop=True)
@@ -257,4 +265,4 @@ def _levels(frame: gpd.GeoDataFrame) -> NDArray[np.int64]:
 
 
 def _there(value: Any) -> bool:
-    return value is not None and value == value and str(value) != ""
+    return not pd.isna(value) and str(value) != ""
