@@ -1,7 +1,7 @@
 """Labels: every text of a sheet gets a place where it covers no other, the important ones first."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -42,6 +42,7 @@ class Placed:
         label: how it is written.
         pieces: what is written where.
         shape: what it covers, in sheet metres.
+        at: the place that it names, in sheet metres.
     """
 
     layer: str
@@ -49,6 +50,7 @@ class Placed:
     label: Label
     pieces: tuple[Piece, ...]
     shape: Any
+    at: tuple[float, float]
 
     @property
     def text(self) -> str:
@@ -151,6 +153,7 @@ def place_labels(
     scale: int,
     heights: Heights | None = None,
     taken: Sequence[Any] = (),
+    told: Callable[[float], None] = lambda _: None,
 ) -> tuple[list[Placed], dict[str, list[int]]]:
     """Find a place for the texts of all layers.
 
@@ -160,6 +163,7 @@ def place_labels(
         scale: of the sheet, the denominator.
         heights: of the ground, for texts that name its height.
         taken: shapes in sheet metres that are to stay free of labels.
+        told: the share of the work that is done, now and then.
 
     Returns:
         What was placed; and by name of layer the numbers of the features whose text found no place though
@@ -177,7 +181,8 @@ def place_labels(
     placed: list[Placed] = []
     unplaced: dict[str, list[int]] = {}
     said: dict[tuple[str, str], list[tuple[float, float]]] = {}
-    for each in wanted:
+    for number, each in enumerate(wanted):
+        told(number / len(wanted))
         box = _marker_box(each.geometry, each.marker, scale) if each.marker and each.label.required else None
         found = list(_place(space, each, scale, said)) if box is None or space.free(box) else []
         placed += found
@@ -275,7 +280,7 @@ def _place(
         space.take(candidate.shape)
         same.append(candidate.at)
         others.append(candidate.at)
-        yield Placed(wanted.layer, wanted.feature, label, candidate.pieces, candidate.shape)
+        yield Placed(wanted.layer, wanted.feature, label, candidate.pieces, candidate.shape, candidate.at)
         count += 1
         if not along or not label.spacing:
             break

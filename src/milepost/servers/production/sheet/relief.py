@@ -7,7 +7,7 @@ import geopandas as gpd
 import shapely
 
 from milepost.servers.production.sheet.contours import contour_lines, depression_ticks, unknown_ground
-from milepost.servers.production.sheet.definition import Contours, Layer, Product, Rule
+from milepost.servers.production.sheet.definition import SHADING, Contours, Layer, Product, Rule
 from milepost.servers.production.sheet.geometry import SheetGeometry
 from milepost.servers.production.sheet.order import Order
 from milepost.servers.production.sheet.spots import spot_heights
@@ -31,37 +31,66 @@ def evened(heights: Heights, contours: Contours | None, scale: int) -> Heights:
     return heights.smoothed(max(smooth, _COARSE * heights.cell))
 
 
-def relief_layers(
+def contour_layers(
     order: Order,
     heights: Heights,
     geometry: SheetGeometry,
-    features: dict[str, gpd.GeoDataFrame],
+    lakes: list[gpd.GeoDataFrame],
 ) -> Iterator[tuple[Layer, gpd.GeoDataFrame]]:
-    """The layers of the relief that the product has and the order does not leave out, each with its features.
+    """The layers of unknown ground and of contours, unless the order leaves them out, each with its features.
 
     Args:
         order: of the sheet.
         heights: of the ground, as they were read.
         geometry: of the sheet.
-        features: of the layers of the product, by name.
+        lakes: polygons that contours do not cross.
     """
     product, scale = order.product, order.product.scale
-    relief, neatline = product.relief, geometry.neatline
-    unknown = unknown_ground(heights).intersection(neatline)
+    unknown = unknown_ground(heights).intersection(geometry.neatline)
     if not unknown.is_empty and UNKNOWN not in order.excluded:
         yield _unknown_layer(product), _frame([unknown], 0)
-    ground = evened(heights, relief.contours, scale)
-    if relief.contours and not {CONTOURS, relief.theme} & set(order.excluded):
-        lakes = [features[name] for name in relief.contours.not_over if name in features]
-        yield contour_layer(product, relief.contours), _contours(ground, relief.contours, scale, lakes)
-    if relief.spot_heights and not {SPOT_HEIGHTS, relief.spot_heights.theme} & set(order.excluded):
-        spots = relief.spot_heights
-        known = [point for frame in features.values() for point in _heights_in(frame)]
-        inner = neatline.buffer(-2 * scale / 1000)
-        found = spot_heights(heights, spots, inner, known, scale)
+    contours = product.relief.contours
+    if contours and wants_contours(order):
+        ground = evened(heights, contours, scale)
+        yield contour_layer(product, contours), _contours(ground, contours, scale, lakes)
+
+
+def spot_layers(
+    order: Order, heights: Heights, geometry: SheetGeometry, known: list[gpd.GeoDataFrame]
+) -> Iterator[tuple[Layer, gpd.GeoDataFrame]]:
+    """The layer of spot heights, unless the order leaves it out, with its features.
+
+    Args:
+        order: of the sheet.
+        heights: of the ground, as they were read.
+        geometry: of the sheet.
+        known: features of other layers; near those that tell a height there is no other.
+    """
+    spots, scale = order.product.relief.spot_heights, order.product.scale
+    if spots and wants_spots(order):
+        points = [point for frame in known for point in _heights_in(frame)]
+        inner = geometry.neatline.buffer(-2 * scale / 1000)
+        found = spot_heights(heights, spots, inner, points, scale)
         found[["rule", "level"]] = 0
         rule = Rule(symbols=(spots.marker, spots.label), legend="Spot height")
         yield Layer(name=SPOT_HEIGHTS, theme=spots.theme, geometry="point", rules=(rule,)), found
+
+
+def wants_shading(order: Order) -> bool:
+    """Whether a sheet is to have relief shading."""
+    return order.product.relief.shading is not None and SHADING not in order.excluded
+
+
+def wants_contours(order: Order) -> bool:
+    """Whether a sheet is to have contours."""
+    relief = order.product.relief
+    return relief.contours is not None and not {CONTOURS, relief.theme} & set(order.excluded)
+
+
+def wants_spots(order: Order) -> bool:
+    """Whether a sheet is to have spot heights of the elevation model."""
+    spots = order.product.relief.spot_heights
+    return spots is not None and not {SPOT_HEIGHTS, spots.theme} & set(order.excluded)
 
 
 def contour_layer(product: Product, contours: Contours) -> Layer:
