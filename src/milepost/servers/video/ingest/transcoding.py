@@ -28,6 +28,9 @@ PLAYLIST: Final = "ffmpeg.m3u8"
 AUDIO_KILOBITS: Final = 128
 AUDIO_RATE: Final = 48000
 
+_TELLING: Final = 0.03
+"""The share of the work after which it can be told how long the rest takes."""
+
 _DAMAGE: Final = re.compile(r"error|corrupt|invalid|conceal|missing|non-existing", re.IGNORECASE)
 
 
@@ -71,22 +74,23 @@ def transcode(
     if audio:
         (folder / AUDIO).mkdir(parents=True)
     rate = frame_rate(source.video.rate)
-    said = watch(
-        command(source, rungs, ffmpeg=ffmpeg, encoder=encoder, audio=audio, limits=limits),
-        line=_Progress(max(1.0, source.duration * float(rate)), progress),
-        check=check,
-        patience=limits.patience,
-        folder=folder,
-    )
+    try:
+        said = watch(
+            command(source, rungs, ffmpeg=ffmpeg, encoder=encoder, audio=audio, limits=limits),
+            line=_Progress(max(1.0, source.duration * float(rate)), progress),
+            check=check,
+            patience=limits.patience,
+            folder=folder,
+        )
+    except Died as error:
+        raise Died(_last_word(str(error), source)) from None
     for rung in rungs:
         for init in (folder / rung.name).glob("init*.mp4"):  # FFmpeg numbers them when there are several
             init.rename(init.with_name(INIT))
     _check_whole(source, [measure(folder / each.name) for each in rungs], limits)
     if audio and not any((folder / AUDIO).glob("*.m4s")):
         shutil.rmtree(folder / AUDIO)
-    return (said.splitlines()[-1] if _DAMAGE.search(said) else "").replace(
-        source.path, Path(source.path).name
-    )
+    return _last_word(said, source) if _DAMAGE.search(said) else ""
 
 
 def command(
@@ -135,12 +139,6 @@ def command(
     return line
 
 
-def aligned(renditions: Sequence[Rendition]) -> bool:
-    """Whether the segments of all begin at the same times, so that a player may change between them."""
-    starts = [[round(each.start, 3) for each in rendition.segments] for rendition in renditions]
-    return all(each == starts[0] for each in starts)
-
-
 def _filters(source: Source, rungs: Sequence[Rung], rate: Fraction, encoder: Encoder) -> str:
     first = ["bwdif=mode=send_frame:deint=interlaced"] if source.video.interlaced else []
     first.append(f"fps={rate.numerator}/{rate.denominator}:start_time=0")
@@ -170,14 +168,17 @@ def _microseconds(seconds: Fraction) -> str:
 
 
 def _check_whole(source: Source, made: Sequence[Rendition], limits: Limits) -> None:
-    """See that all rungs begin their segments together, and end where the source does.
+    """See that all segments begin where they should, and the last one ends where the source does.
 
     Raises:
         Died: the encoder did not put key frames where it was told to.
         ValueError: the source ends before it says, or not at all.
     """
-    if not aligned(made):
-        raise Died("the segments of its resolutions do not begin at the same frames")
+    # Only so do those of all rungs begin together, and a player may change between them.
+    whole = SEGMENT_GOPS * gop_of(frame_rate(source.video.rate))
+    lengths = {tuple(each.frames for each in rung.segments) for rung in made}
+    if len(lengths) > 1 or any(each != whole for each in lengths.pop()[:-1]):
+        raise Died("it did not put its key frames where it was told to")
     lasted = min(each.duration for each in made)
     if lasted < source.duration - max(2.0, 0.02 * source.duration):
         raise ValueError(
@@ -186,6 +187,13 @@ def _check_whole(source: Source, made: Sequence[Rendition], limits: Limits) -> N
         )
     if lasted > limits.longest - 1:
         raise ValueError(f"the video goes on for more than {limits.longest / 3600:g} hours; send it in parts")
+
+
+def _last_word(said: str, source: Source) -> str:
+    """The last telling line of what FFmpeg said, without addresses in memory and the place of the file."""
+    lines = [each for each in said.splitlines() if each.strip() and each != "Conversion failed!"]
+    line = re.sub(r"\[[^]]* @ 0x[0-9a-f]+\] ?", "", lines[-1] if lines else said)
+    return line.replace(f"file:{os.path.abspath(source.path)}", Path(source.path).name)
 
 
 class _Progress:
@@ -209,7 +217,8 @@ class _Progress:
         if got_on and frames:
             share = min(frames / self._frames, 0.999)
             left = (time.monotonic() - self._begun) * (1 - share) / share
-            self._report(share, _in_words(left))
+            # The first frames tell nothing of those to come: the encoders are being filled.
+            self._report(share, _in_words(left) if share > _TELLING else "")
         return got_on
 
 
