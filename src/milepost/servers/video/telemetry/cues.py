@@ -98,7 +98,7 @@ class CueFiles:
         """Show a sample from its time until the next one."""
         time = max(0.0, time)
         if self._last is not None:
-            if self._last[0] > 0 and time - self._last[0] < SHORTEST:
+            if 0 < time - self._last[0] < SHORTEST:
                 return
             self._show(*self._last, min(time, self._last[0] + self._hold))
         self._last = (time, cue_text(sample, utc))
