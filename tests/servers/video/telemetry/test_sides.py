@@ -46,16 +46,17 @@ def beside(film, read, tmp_path):
     ids=["semicolons", "commas", "tabs", "dates", "milliseconds", "other names"],
 )
 def test_tables_are_read_however_they_are_written(beside, content):
-    found, samples = beside("flight.txt", content)
-    assert found.source == "flight.txt"
+    found, samples = beside("flight", content)
+    assert found.source == "flight"
     assert (found.start, found.end) == (1780304400000, 1780304401000)
     assert [each.time for each in samples] == [0, 1]
     assert samples[0].sensor == (1.5, 42.5, 3000.0)
     assert samples[1].sensor[:2] == (1.51, 42.51)
 
 
-def test_a_gpx_is_read(beside):
-    found, samples = beside("Flight.GPX", GPX)
+@pytest.mark.parametrize("name", ["flight.gpx", "Flight.txt", "upload"])
+def test_a_gpx_is_read(beside, name):
+    found, samples = beside(name, GPX)
     assert [each.time for each in samples] == [0, 1.5]
     assert samples[0].sensor == (1.5, 42.5, 1200.5)
     assert found.extent == (1.5, 42.5, 1.5, 42.6)
@@ -74,6 +75,7 @@ def test_rows_that_cannot_be_read_are_counted(beside):
         ("a.csv", "", "no column 'Precision Timestamp'"),
         ("a.csv", "TimeStamp,Sensor Latitude\n1,2\n", "no column 'Sensor Longitude'"),
         ("a.csv", "x" * 100_000, "more than 65536 characters"),
+        ("a.gpx", "", "no column"),
         ("a.gpx", "<gpx><trk>", "no sound GPX"),
         ("a.gpx", "<gpx/>", "no point of a track"),
         ("a.gpx", '<!DOCTYPE a [<!ENTITY b "c">]><gpx>&b;</gpx>', "declares entities"),
