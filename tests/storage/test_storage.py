@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from milepost.storage import Storage, StorageError, check_place, open_storage
+from milepost.storage import Storage, StorageError, read_place, open_storage
 from tests.storage.conftest import SECRET, keys, store_of
 
 pytestmark = pytest.mark.anyio
@@ -200,7 +200,7 @@ async def test_objects_lie_below_the_prefix(bucket: str, s3: str, tmp_path: Path
 @pytest.mark.parametrize("place", ["ftp://host/x", "s3://", "s3://B", "s3://bucket/../x", "https://host/b"])
 def test_what_names_no_storage_is_refused(place: str) -> None:
     with pytest.raises(StorageError, match="names no storage"):
-        check_place(place)
+        read_place(place)
 
 
 async def test_errors_name_the_place_and_no_secret(

@@ -16,7 +16,7 @@ What cannot be done is a ``StorageError``, whose text names the place and never 
 """
 
 from milepost.storage.local import LocalStorage
-from milepost.storage.opening import check_place, open_storage
+from milepost.storage.opening import open_storage, read_place
 from milepost.storage.protocol import Entry, Storage, StorageError, Tick
 
-__all__ = ["Entry", "LocalStorage", "Storage", "StorageError", "Tick", "check_place", "open_storage"]
+__all__ = ["Entry", "LocalStorage", "Storage", "StorageError", "Tick", "open_storage", "read_place"]

@@ -12,8 +12,8 @@ from milepost.storage.protocol import Storage, StorageError
 _S3: Final = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])((?:/[\w-][\w.-]*)*)/?", re.ASCII)
 
 
-def check_place(place: str) -> None:
-    """Nothing, if a place makes sense as the setting of a storage.
+def read_place(place: str) -> str:
+    """A place as it is configured, in the one way of writing it that is the same in every process.
 
     Raises:
         StorageError: says how it must look.
@@ -23,6 +23,7 @@ def check_place(place: str) -> None:
             f"{place!r} names no storage; give a folder, or s3://BUCKET or s3://BUCKET/PREFIX, and the"
             " credentials in the environment"
         )
+    return place if "://" in place or not place else str(Path(place).expanduser().absolute())
 
 
 @lru_cache(maxsize=16)
@@ -36,8 +37,8 @@ def open_storage(place: str, default: Path) -> Storage:
     Raises:
         StorageError: there is no such kind of storage, or what it needs is missing.
     """
-    check_place(place)
+    place = read_place(place)
     found = _S3.fullmatch(place)
     if found:
         return ObjectStorage(found[1], found[2].strip("/"), place)
-    return LocalStorage(Path(place).expanduser().absolute() if place else default.absolute(), place)
+    return LocalStorage(Path(place) if place else default.absolute(), place)

@@ -104,6 +104,9 @@ class Upload(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """``i`` and 32 hexadecimal digits, as the jobs of the site know it."""
     owner: str
     name: str
+    """As it was sent."""
+    file: str
+    """The name of the file in its folder."""
     date: int
     """UTC milliseconds since 1970."""
     description: str = ""
@@ -242,9 +245,7 @@ class Videos:
                 kept = connection.execute("SELECT id FROM layers WHERE key = ?", (key,)).fetchone()
                 if kept is not None:
                     return int(kept[0])
-                row = connection.execute(
-                    "SELECT next_layer FROM services WHERE item = ?", (item,)
-                ).fetchone()
+                row = connection.execute("SELECT next_layer FROM services WHERE item = ?", (item,)).fetchone()
                 if row is None:
                     raise RecordError("the video service was deleted")
                 number = row[0] if wanted is None else wanted
@@ -286,9 +287,7 @@ class Videos:
             if layer is None:
                 return None
             changed = change(layer)
-            connection.execute(
-                "UPDATE layers SET record = ? WHERE key = ?", (_encoded(changed), layer.key)
-            )
+            connection.execute("UPDATE layers SET record = ? WHERE key = ?", (_encoded(changed), layer.key))
         return changed
 
     def remove_layer(self, item: str, number: int) -> bool:
