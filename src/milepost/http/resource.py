@@ -292,7 +292,8 @@ class Resources:
                 answer = await function(call)
                 response = answer if isinstance(answer, Response) else self._page(scope, answer, form)
             except ServiceError as error:
-                if media and scope["method"] in ("GET", "HEAD") and "f" not in given:
+                asked = given.get("f") if parameters is None else parameters.get("f")
+                if media and scope["method"] in ("GET", "HEAD") and not asked:
                     response = render_status(error, self._write_error)
                 elif form == "html" and error.code in (498, 499) and scope["method"] == "GET":
                     response = RedirectResponse(self.sign_in_url(scope), 303)

@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute
 from milepost.http import Answer, Call, Field, Form, ServiceError, not_found
 from milepost.servers.video import describing
 from milepost.servers.video.extending import Extension
-from milepost.servers.video.facts import COVERAGE
+from milepost.servers.video.facts import COVERAGE, MASTER, PREVIEW
 from milepost.servers.video.library import (
     LAYER,
     Library,
@@ -25,6 +25,7 @@ from milepost.servers.video.library import (
     unreadable,
 )
 from milepost.servers.video.parameters import CHANGE, LayerChange, change_fields, read_change
+from milepost.servers.video.playing import Playable, exhibit
 from milepost.servers.video.query import QUERY, answer_query, query_fields
 from milepost.servers.video.records import Layer
 from milepost.storage import StorageError
@@ -81,8 +82,6 @@ class LayerResources:
         forms = []
         if layer.facts.telemetry:
             links |= {"Coverage": f"{home}/coverage", "Telemetry": f"{home}/telemetry"}
-            links |= {"Footprints (GeoJSON)": f"{home}/content/telemetry.geojson"}
-            links |= {"Telemetry (CSV)": f"{home}/content/telemetry.csv"}
             forms.append(Form(f"{home}/query", "Query", query_fields(), method="get"))
         if layer.facts.previews:
             links["Previews"] = f"{home}/content/preview/preview.json"
@@ -95,7 +94,14 @@ class LayerResources:
             picture = (Field("file", "Picture", kind="file", help="JPEG or PNG"), Field("url", "Or its URL"))
             forms.append(Form(f"{home}/update/poster", "Update poster", picture))
             forms.append(Form(f"{home}/delete", "Delete layer"))
-        return Answer(said, title=layer.name, crumbs=above_layer(call, service), links=links, forms=forms)
+        return Answer(
+            said,
+            title=layer.name,
+            crumbs=above_layer(call, service),
+            links=links,
+            forms=forms,
+            exhibit=exhibit(call.home, _playable(layer, home)),
+        )
 
     async def coverage(self, call: Call) -> Answer:
         """What the camera saw, and where it was."""
@@ -188,6 +194,27 @@ class LayerResources:
         except StorageError as error:
             raise unreadable(error) from None
         return path
+
+
+def _playable(layer: Layer, home: str) -> Playable:
+    """What the player on the page of a layer must know; ``home`` is the path of the layer."""
+    facts = layer.facts
+    return Playable(
+        title=layer.name,
+        master=f"{home}/content/{MASTER}",
+        poster=describing.poster(layer, home),
+        original=f"{home}/original",
+        duration=facts.duration,
+        previews=f"{home}/content/{PREVIEW}" if facts.previews else "",
+        coverage=f"{home}/coverage" if facts.telemetry else "",
+        telemetry={
+            "GeoJSON": f"{home}/content/telemetry.geojson",
+            "CSV": f"{home}/content/telemetry.csv",
+        }
+        if facts.telemetry
+        else {},
+        extent=facts.extent,
+    )
 
 
 def _changed(layer: Layer, wanted: LayerChange) -> Layer:
