@@ -1,12 +1,13 @@
 """Folders go into a storage whole, are read in ranges, and go away whole, wherever they lie."""
 
 import os
+import tempfile
 import threading
 from pathlib import Path
 
 import pytest
 
-from milepost.storage import Storage, StorageError, read_place, open_storage
+from milepost.storage import Storage, StorageError, open_storage, read_place
 from tests.storage.conftest import SECRET, keys, store_of
 
 pytestmark = pytest.mark.anyio
@@ -173,13 +174,10 @@ async def test_a_put_that_is_stopped_is_not_there_and_can_be_done_again(
     storage.delete(NAME)
 
 
-async def test_from_another_disk_it_is_copied(tmp_path: Path) -> None:
-    disk = Path("/dev/shm")
-    if not disk.is_dir() or disk.stat().st_dev == tmp_path.stat().st_dev:
+def test_from_another_disk_it_is_copied(tmp_path: Path) -> None:
+    if not os.path.ismount(disk := "/dev/shm") or os.stat(disk).st_dev == os.stat(tmp_path).st_dev:
         pytest.skip("there is no other disk")
     storage = open_storage(str(tmp_path / "elsewhere"), tmp_path / "videos")
-    import tempfile
-
     with tempfile.TemporaryDirectory(dir=disk) as other:
         storage.put(folder(Path(other)), NAME, Count())
     assert storage.paths(NAME) == ["ABR.m3u8", "hd/0.m4s"]

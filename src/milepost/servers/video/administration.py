@@ -167,7 +167,7 @@ class Administration:
         """Everybody's uploads, newest first."""
         found = await self._uploads.present()
         links = {
-            f"{each.name} ({each.owner})": f"{call.path}/item/{describing.upload_id(each.id)}"
+            f"{each.name} ({each.id[:9]}, {each.owner})": f"{call.path}/item/{describing.upload_id(each.id)}"
             for each in found
         }
         return Answer(

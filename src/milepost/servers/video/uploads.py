@@ -79,7 +79,9 @@ class Uploads:
     async def mine(self, call: Call) -> Answer:
         """One's uploads, newest first."""
         found = await self.present(call.person.username)
-        links = {each.name: f"{call.path}/{describing.upload_id(each.id)}" for each in found}
+        links = {
+            f"{each.name} ({each.id[:9]})": f"{call.path}/{describing.upload_id(each.id)}" for each in found
+        }
         forms = []
         if call.person.may_use(self._library.resources.access[f"{UPLOADS}/upload"]):
             forms = [
