@@ -12,6 +12,7 @@ from milepost.app import Server
 from milepost.servers.video.facts import COVERAGE, MASTER, POSTER, PREVIEW, TELEMETRY, Facts
 from milepost.servers.video.library import storage_at
 from milepost.servers.video.records import Layer, Service, Source, Upload
+from milepost.servers.video.telemetry.track import Track, as_geojson, encode
 
 START = 1_348_087_416_000
 SEGMENT = bytes(range(256)) * 8
@@ -37,6 +38,7 @@ FACTS = Facts(
     extent=(1.0, 42.0, 2.0, 43.0),
 )
 
+CORNERS = (1.0, 43.0, 2.0, 43.0, 2.0, 42.0, 1.0, 42.0)
 BOX = [[1.0, 42.0], [1.0, 43.0], [2.0, 43.0], [2.0, 42.0], [1.0, 42.0]]
 
 
@@ -52,17 +54,30 @@ def contents() -> dict[str, bytes]:
         "sensorPoints": {"hasZ": True, "hasM": True, "points": [[1, 42, 900, 0]]},
         "telemetry": {"start": frame, "framCenter": frame["frameCenter"]},
     }
-    footprints = {
-        "type": "FeatureCollection",
-        "features": [
-            {
-                "type": "Feature",
-                "geometry": {"type": "Polygon", "coordinates": [[[x + n / 10, y] for x, y in BOX]]},
-                "properties": {"time": START + 1000 * n},
-            }
+    track = Track(
+        source="made",
+        time_system="UTC",
+        start=START,
+        end=START + 4000,
+        extent=FACTS.extent,
+        sets=5,
+        every=1,
+        hold=1.0,
+        # From one second to the next it sees a tenth of a degree further east.
+        samples=[
+            [
+                1000 * n,
+                1,
+                42,
+                900,
+                1.5,
+                42.5,
+                0,
+                *(x + n / 10 if at % 2 == 0 else x for at, x in enumerate(CORNERS)),
+            ]
             for n in range(5)
         ],
-    }
+    )
     texts = {
         MASTER: '#EXTM3U\n#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="a",URI="audio/index.m3u8"\n'
         "#EXT-X-STREAM-INF:BANDWIDTH=1\nhd/index.m3u8\n",
@@ -70,8 +85,8 @@ def contents() -> dict[str, bytes]:
         TELEMETRY: "#EXTM3U\n",
         PREVIEW: json.dumps({"preview": "preview.jpg"}),
         COVERAGE: json.dumps(coverage),
-        "telemetry.json": json.dumps({"samples": []}),
-        "telemetry.geojson": json.dumps(footprints),
+        "telemetry.json": encode(track).decode(),
+        "telemetry.geojson": json.dumps(as_geojson(track)),
         "telemetry.csv": "time\n",
     }
     return {name: text.encode() for name, text in texts.items()} | {

@@ -28,6 +28,7 @@ from milepost.servers.video.parameters import CHANGE, LayerChange, change_fields
 from milepost.servers.video.playing import Playable, exhibit
 from milepost.servers.video.query import QUERY, answer_query, query_fields
 from milepost.servers.video.records import Layer
+from milepost.servers.video.telemetry import Track, part_of_coverage
 from milepost.storage import StorageError
 
 log = structlog.get_logger("milepost.video")
@@ -106,15 +107,13 @@ class LayerResources:
     async def coverage(self, call: Call) -> Answer:
         """What the camera saw, and where it was."""
         service, layer = await self._library.layer(call)
-        said = await self._coverage(layer)
-        kind = call.parameters.get("type").strip()
-        if kind:
-            known = {each.lower(): each for each in said}
-            if kind.lower() not in known:
-                raise ServiceError(
-                    400, f"Parameter 'type': {kind[:40]!r} is none of {', '.join(sorted(said))}"
-                )
-            said = {known[kind.lower()]: said[known[kind.lower()]]}
+        content = await self._library.content(layer, COVERAGE) if layer.facts.telemetry else None
+        if content is None:
+            raise not_found(f"Coverage of {layer.name[:60]}")
+        try:
+            said = part_of_coverage(msgspec.json.decode(content), call.parameters.get("type").strip())
+        except ValueError as error:
+            raise ServiceError(400, f"Parameter 'type': {error}") from None
         return Answer(said, title="Coverage", crumbs=below_layer(call, service, layer))
 
     async def telemetry(self, call: Call) -> Answer:
@@ -128,10 +127,13 @@ class LayerResources:
     async def query(self, call: Call) -> Answer:
         """Whether and when a layer shows a place."""
         service, layer = await self._library.layer(call)
-        content = None
-        if layer.facts.telemetry:
-            content = await self._library.content(layer, "telemetry.geojson")
-        said = await asyncio.to_thread(answer_query, call.parameters, service, layer, content)
+        content = await self._library.content(layer, TELEMETRY_FILE) if layer.facts.telemetry else None
+
+        def answer() -> dict[str, Any]:
+            track = None if content is None else msgspec.json.decode(content, type=Track)
+            return answer_query(call.parameters, service, layer, track)
+
+        said = await asyncio.to_thread(answer)
         return Answer(said, title="Query", crumbs=below_layer(call, service, layer))
 
     async def update(self, call: Call) -> Answer:
@@ -172,12 +174,6 @@ class LayerResources:
         log.info("layer deleted", service=service.name, layer=layer.id, by=call.person.username)
         await self._library.sweep()
         return Answer({"success": True}, title="Delete layer", crumbs=above_layer(call, service))
-
-    async def _coverage(self, layer: Layer) -> dict[str, Any]:
-        content = await self._library.content(layer, COVERAGE) if layer.facts.telemetry else None
-        if content is None:
-            raise not_found(f"Coverage of {layer.name[:60]}")
-        return msgspec.json.decode(content, type=dict[str, Any])
 
     async def _keep_picture(self, layer: Layer, sent: UploadFile) -> str:
         """The path of a picture that was sent, once it is in the folder of the layer."""

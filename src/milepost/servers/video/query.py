@@ -1,6 +1,5 @@
 """Whether and when a layer shows a place: a query over what the camera saw."""
 
-from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
@@ -9,6 +8,7 @@ import shapely
 from milepost.features import shapes
 from milepost.http import Field, Parameters, ServiceError
 from milepost.servers.video.records import Layer, Service
+from milepost.servers.video.telemetry import Interval, Track, seen
 
 QUERY: Final = ("id", "layerId", "geometryType", "geometry", "spatialRel", "time")
 
@@ -20,8 +20,6 @@ _TYPES: Final = (
     "esriGeometryPolygon",
     "esriGeometryEnvelope",
 )
-_GAP: Final = 2000
-"""Milliseconds between two looks at a place that count as one."""
 
 
 def query_fields() -> tuple[Field, ...]:
@@ -33,16 +31,14 @@ def query_fields() -> tuple[Field, ...]:
     )
 
 
-def answer_query(
-    given: Parameters, service: Service, layer: Layer, footprints: bytes | None
-) -> dict[str, Any]:
+def answer_query(given: Parameters, service: Service, layer: Layer, track: Track | None) -> dict[str, Any]:
     """When a layer shows a place within a time.
 
     Args:
         given: the parameters.
         service: whose layer it is.
         layer: the layer.
-        footprints: what the camera saw, as GeoJSON; None when nobody knows.
+        track: its telemetry; None when there is none.
 
     Raises:
         ServiceError: 400, a parameter does not fit.
@@ -56,30 +52,26 @@ def answer_query(
     relation = given.get("spatialRel", _INTERSECTS).strip()
     if relation != _INTERSECTS:
         raise ServiceError(400, f"Parameter 'spatialRel': {relation[:40]!r} is not {_INTERSECTS}")
-    place = _geometry(given)
-    begin, end = _time(given)
-    ranges: list[list[int]] = []
-    for moment, seen in _footprints(footprints):
-        if begin <= moment <= end and (place is None or seen.intersects(place)):
-            if ranges and moment - ranges[-1][1] <= _GAP:
-                ranges[-1][1] = moment
-            else:
-                ranges.append([moment, moment])
-    first = layer.facts.start or 0
+    place, times = _geometry(given), _time(given)
+    try:
+        stretches = seen(track, place, times) if track is not None else []
+    except ValueError as error:
+        raise ServiceError(400, f"Parameter 'time': {error}") from None
     return {
         "serviceName": service.name,
         "layerId": layer.id,
-        "intersects": bool(ranges),
-        "timeRanges": [
-            {
-                "start": start,
-                "end": stop,
-                "startOffset": round((start - first) / 1000, 3),
-                "endOffset": round((stop - first) / 1000, 3),
-            }
-            for start, stop in ranges
-        ],
+        "intersects": bool(stretches),
+        "timeRanges": [_told(each, track) for each in stretches if track is not None],
     }
+
+
+def _told(stretch: Interval, track: Track) -> dict[str, Any]:
+    """A stretch of a video, in seconds since its beginning and, if that is known, in times of day."""
+    said: dict[str, Any] = {"startOffset": round(stretch.start, 3), "endOffset": round(stretch.end, 3)}
+    if track.start is not None and track.samples:
+        zero = track.start - (track.samples[0][0] or 0)
+        said |= {"start": round(zero + stretch.start * 1000), "end": round(zero + stretch.end * 1000)}
+    return said
 
 
 def _geometry(given: Parameters) -> shapely.Geometry | None:
@@ -105,30 +97,16 @@ def _geometry(given: Parameters) -> shapely.Geometry | None:
     return found
 
 
-def _time(given: Parameters) -> tuple[float, float]:
-    """The first and the last moment, in milliseconds since 1970 UTC."""
+def _time(given: Parameters) -> tuple[float | None, float | None]:
+    """The first and the last moment, in milliseconds since 1970 UTC; None for no bound."""
     text = given.get("time").strip()
     if not text:
-        return float("-inf"), float("inf")
-    parts = [each.strip() for each in text.split(",")]
+        return None, None
+    parts = [each.strip().lower() for each in text.split(",")]
     try:
-        if len(parts) > 2:
-            raise ValueError
-        bounds = [
-            ends if each.lower() in ("", "null") else float(int(each))
-            for each, ends in zip(parts, (float("-inf"), float("inf")), strict=False)
-        ]
+        bounds = [None if each in ("", "null") else float(int(each)) for each in parts]
     except (ValueError, OverflowError):
-        raise ServiceError(
-            400, "Parameter 'time': it must be start,end in milliseconds since 1970 UTC"
-        ) from None
+        bounds = []
+    if not 1 <= len(bounds) <= 2:
+        raise ServiceError(400, "Parameter 'time': it must be start,end in milliseconds since 1970 UTC")
     return bounds[0], bounds[-1]
-
-
-def _footprints(content: bytes | None) -> Iterator[tuple[int, shapely.Geometry]]:
-    """What the camera saw, by the time in milliseconds since 1970 UTC."""
-    features = msgspec.json.decode(content).get("features", ()) if content else ()
-    for each in features:
-        form, moment = each.get("geometry"), each.get("properties", {}).get("time")
-        if form and form["type"].endswith("Polygon") and isinstance(moment, int | float):
-            yield int(moment), shapely.from_geojson(msgspec.json.encode(form))

@@ -157,7 +157,8 @@ class ServiceResources:
         layers = await asyncio.to_thread(self._library.videos.layers, service.item)
         url = SERVICE.format(service=service.name)
         links = {
-            f"{each.id}: {each.name}": f"{call.home}{LAYER.format(service=service.name, layer=each.id)}" for each in layers
+            f"{each.id}: {each.name}": f"{call.home}{LAYER.format(service=service.name, layer=each.id)}"
+            for each in layers
         }
         forms = []
         if may_change(call.person, service):
