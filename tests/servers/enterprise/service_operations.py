@@ -38,6 +38,25 @@ def need(run: Run, megabytes: int) -> int:
     return len(bytearray(megabytes * 2**20))
 
 
+@operation(service=CHANGED)
+def sit(run: Run) -> None:
+    """Works and never asks whether it is to stop."""
+    run.message("at work")
+    threading.Event().wait()
+
+
+def wait_long() -> None:
+    """Undoes nothing, for a long time."""
+    threading.Event().wait()
+
+
+@operation(service=CHANGED)
+def regret(run: Run) -> None:
+    """Fails after something that takes too long to undo."""
+    run.on_rollback(wait_long)
+    raise ValueError("it was in vain")
+
+
 @operation(service=PLAIN)
 def say(run: Run, words: str = "hello") -> str:
     """Says what it is told."""

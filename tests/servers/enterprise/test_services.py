@@ -298,6 +298,77 @@ def test_the_memory_limit_is_in_force_for_the_next_job(client, changed) -> None:
     assert any("more memory than its service allows" in each["description"] for each in job["messages"])
 
 
+def test_an_instance_that_takes_too_long_to_start_is_given_up(client, changed) -> None:
+    text = msgspec.json.encode({**changed, "maxStartupTime": 1e-6, "description": "too fast"}).decode()
+    job = begin(client, f"{CHANGED}/edit", service=text)
+    state = ended(client, job)
+    assert state["status"] == "FAILED"
+    assert any("the service allows an instance to start" in each for each in state["messages"])
+    assert read(client) == changed
+    # Where none is kept ready, the next job finds out.
+    edit(client, changed, minInstancesPerNode=0, maxStartupTime=1e-6)
+    job = wait_for_job(client, submit(client, "nap"))
+    assert job["jobStatus"] == "esriJobFailed"
+    assert any("the service allows an instance to start" in each["description"] for each in job["messages"])
+
+
+def test_an_operation_that_does_not_stop_has_the_grace_time_that_was_edited(client, changed) -> None:
+    edit(client, changed, properties={"graceTime": 0.1})
+    job = submit(client, "sit")
+    at_work(client, job)
+    client.post(f"{job}/cancel", data=JSON)
+    state = wait_for_job(client, job)
+    assert state["jobStatus"] == "esriJobCancelled"
+    assert any("0.1 s" in each["description"] for each in state["messages"]), state["messages"]
+
+
+def test_what_takes_too_long_to_undo_is_told(client, changed) -> None:
+    edit(client, changed, properties={"rollbackTime": 0.2})
+    job = wait_for_job(client, submit(client, "regret"))
+    assert job["jobStatus"] == "esriJobFailed"
+    assert any("0.2 s" in each["description"] for each in job["messages"]), job["messages"]
+
+
+def test_the_memory_of_the_scaling_is_the_memory_limit(client, changed) -> None:
+    [spec] = json_of(client.get(f"{CHANGED}/scaling", params=JSON))["scalingSpec"]
+    spec["resources"]["memoryMax"] = "200Mi"
+    text = msgspec.json.encode({"scalingSpec": [spec]}).decode()
+    succeeded(client.post(f"{CHANGED}/scaling/edit", data={**JSON, "serviceScalingSpec": text}))
+    assert read(client)["properties"]["memoryLimit"] == str(200 * 2**20)
+    job = wait_for_job(client, submit(client, "need", megabytes=300))
+    assert job["jobStatus"] == "esriJobFailed"
+
+
+# -- what is as it is ----------------------------------------------------------------------------
+
+
+def test_types_and_defaults_are_told(client) -> None:
+    types = json_of(client.get("/admin/services/types", params=JSON))["types"]
+    assert {each["Name"] for each in types} >= {"GPServer", "MissionServer"}
+    assert json_of(client.get("/admin/services/types/extensions", params=JSON)) == {"extensions": []}
+    assert json_of(client.get("/admin/services/types/providers", params=JSON)) == {
+        "providers": [{"Name": "Milepost"}]
+    }
+    assert json_of(client.get("/admin/services/properties", params=JSON)) == {}
+    assert json_of(client.get("/admin/system/properties", params=JSON)) == {}
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/admin/services/createService", "--operations"),
+        ("/admin/services/Tests/createService", "--operations"),
+        (f"{CHANGED}/changeProvider", "Milepost"),
+        ("/admin/services/properties", "edit those of the service"),
+        ("/admin/system/properties/update", "milepost serve"),
+    ],
+)
+def test_what_is_made_in_another_way_is_told(client, path, said) -> None:
+    error = error_of(client.post(path, data={**JSON, "properties": "{}"}))
+    assert error["code"] == 400
+    assert said in " ".join([error["message"], *error["details"]])
+
+
 # -- starting, stopping, deleting ----------------------------------------------------------------
 
 
