@@ -8,9 +8,10 @@ import uvicorn
 import uvloop
 
 from benchmarks.processes import OPERATIONS, PASSWORD
-from milepost.app import Server, web_config
+from milepost.app import Server
 from milepost.log import configure_log
 from milepost.operations import load_catalog
+from milepost.serving import web_config
 from milepost.settings import Settings
 
 

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from milepost.app import web_config
+from milepost.serving import web_config
 
 
 def application(size: int) -> Starlette:

@@ -44,6 +44,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     may all be led to, or whole URIs."""
     registry_networks: tuple[str, ...] = ()
     """Networks, such as ``10.0.0.0/8``, where the container registry may have private addresses and speak plain HTTP."""
+    sheet_sources: Path | None = None
+    """File of settings that names what map sheets are made from; without one, the sample of an installed package."""
     log_format: str = "text"
     """``text`` for people or ``json`` for programs."""
     administrator: str = "admin"
@@ -56,3 +58,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """The context as a path, such as ``/arcgis``; empty for the root."""
         name = self.context.strip("/")
         return f"/{name}" if name else ""
+
+    @property
+    def certificate_file(self) -> Path | None:
+        """The certificate that the server shows; None without TLS."""
+        return (self.certificate or self.data / "tls" / "certificate.pem") if self.tls else None

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Route
 
-from milepost import app
+from milepost import app, serving
 from milepost.cli import main
 from milepost.jobs import UNFINISHED, IllegalMove, JobFilter, Page
 
@@ -43,5 +43,5 @@ class PausingServer(app.Server):
 
 
 if __name__ == "__main__":
-    app.Server = PausingServer  # type: ignore[misc]
+    serving.Server = PausingServer  # type: ignore[misc]
     main()

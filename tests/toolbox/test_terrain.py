@@ -7,8 +7,8 @@ import shapely
 from pyproj import CRS, Geod
 
 from milepost import Notebook, Run, Stop
+from milepost.gdal.rasters import create_raster, open_raster
 from milepost.jobs import events
-from milepost.servers.geoprocessing.toolbox.gdal import create_raster, open_raster
 from milepost.servers.geoprocessing.toolbox.terrain import contour, hillshade, slope, viewshed
 from milepost.types import FeatureSet, LinearUnit, Raster
 

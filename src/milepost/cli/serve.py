@@ -79,6 +79,12 @@ from milepost.cli.user import data_option
     " public, and may speak plain HTTP; may be repeated.",
 )
 @option(
+    "--sheet-sources",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="A TOML file that names the maps and heights that map sheets are made from.",
+)
+@option(
     "--log-format",
     type=click.Choice(["text", "json"]),
     default="text",
@@ -102,6 +108,7 @@ def serve(
     strict_referer: bool,
     redirect_uri: tuple[str, ...],
     registry_network: tuple[str, ...],
+    sheet_sources: Path | None,
     log_format: str,
     toolbox: bool,
 ) -> None:
@@ -113,8 +120,8 @@ def serve(
     if (certificate is None) != (key is None):
         raise click.UsageError("--certificate and --key belong together; give both or neither")
     # Loaded here because the other commands need none of it.
-    from milepost.app import StartupError
-    from milepost.app import serve as run
+    from milepost.serving import StartupError
+    from milepost.serving import serve as run
     from milepost.settings import Settings
 
     settings = Settings(
@@ -135,6 +142,7 @@ def serve(
         strict_referer=strict_referer,
         redirect_uris=redirect_uri,
         registry_networks=registry_network,
+        sheet_sources=sheet_sources,
         log_format=log_format,
         administrator=os.environ.get("MILEPOST_ADMIN_USERNAME") or "admin",
         # Taken out, since operations and what they start inherit the environment.

@@ -174,7 +174,8 @@ def render_error(
         variables={},
         error=error,
     )
-    status = {498: 401, 499: 401}.get(error.code, error.code)
+    # Some clients know errors by codes of their own, which are none of HTTP.
+    status = {498: 401, 499: 401}.get(error.code, error.code) if error.code > 0 else 400
     return Response(page, status_code=status, media_type="text/html", headers=_PAGE_HEADERS)
 
 

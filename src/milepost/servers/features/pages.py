@@ -2,34 +2,26 @@
 
 from milepost.features import FeatureLayer, FeatureService, Relation
 from milepost.http import Call, Field, Form
+from milepost.servers.crumbs import Crumbs, above_service, service_path
 
-_SERVICES = "/rest/services"
 _YES_OR_NO = ("true", "false")
 
 
-def service_path(call: Call, service: FeatureService) -> str:
-    """Path of a service."""
-    return f"{_services(call)}/{service.name}/FeatureServer"
+def full_name(service: FeatureService) -> str:
+    """The name of a service with folder and type."""
+    return f"{service.name}.FeatureServer"
 
 
-def above_service(call: Call, service: FeatureService) -> list[tuple[str, str]]:
-    """The pages above a service."""
-    crumbs = [("Services", _services(call))]
-    if service.folder:
-        crumbs.append((service.folder, f"{_services(call)}/{service.folder}"))
-    return crumbs
-
-
-def above_layer(call: Call, service: FeatureService) -> list[tuple[str, str]]:
+def above_layer(call: Call, service: FeatureService) -> Crumbs:
     """The pages above a layer."""
     name = f"{service.name.rpartition('/')[2]} (FeatureServer)"
-    return [*above_service(call, service), (name, service_path(call, service))]
+    return [*above_service(call, full_name(service)), (name, service_path(call, full_name(service)))]
 
 
-def below_layer(call: Call, service: FeatureService, layer: FeatureLayer) -> list[tuple[str, str]]:
+def below_layer(call: Call, service: FeatureService, layer: FeatureLayer) -> Crumbs:
     """The pages above what is done with a layer."""
     title = layer.definition.title or layer.definition.name
-    return [*above_layer(call, service), (title, f"{service_path(call, service)}/{layer.id}")]
+    return [*above_layer(call, service), (title, f"{service_path(call, full_name(service))}/{layer.id}")]
 
 
 def query_form(path: str, layer: FeatureLayer) -> Form:
@@ -145,7 +137,3 @@ _ROLLBACK = Field(
     choices=_YES_OR_NO,
     help="Whether nothing is changed when one feature cannot be; it is so if empty.",
 )
-
-
-def _services(call: Call) -> str:
-    return call.path[: call.path.index(_SERVICES)] + _SERVICES

@@ -20,6 +20,7 @@ from milepost.features import (
 )
 from milepost.http import JSON_HEADERS, Answer, Call, Resources, ServiceError, not_found
 from milepost.security import Role
+from milepost.servers.crumbs import above_service, service_path
 from milepost.servers.features import changes, pages, queries, shaping, wire
 
 log = structlog.get_logger("milepost.features")
@@ -123,7 +124,7 @@ class FeatureDialect:
         return Answer(
             wire.service(service, contents),
             title=f"{service.name.rpartition('/')[2]} (FeatureServer)",
-            crumbs=pages.above_service(call, service),
+            crumbs=above_service(call, pages.full_name(service)),
             links={
                 "All layers and tables": f"{call.path}/layers",
                 **{
@@ -191,7 +192,7 @@ class FeatureDialect:
         """Features of several layers."""
         service = await self._service(call)
         body = await _work(lambda: queries.answer_layers(service, call.parameters))
-        form = pages.service_query_form(pages.service_path(call, service))
+        form = pages.service_query_form(service_path(call, pages.full_name(service)))
         return Answer(msgspec.Raw(body), title="Query", crumbs=pages.above_layer(call, service), forms=[form])
 
     async def add(self, call: Call) -> Answer:

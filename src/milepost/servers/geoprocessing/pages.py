@@ -7,26 +7,7 @@ import msgspec
 from milepost.http import Call, Field, Form
 from milepost.jobs import Job
 from milepost.operations import Operation, Service
-
-Crumbs = list[tuple[str, str]]
-
-
-def _services(call: Call) -> str:
-    return call.path[: call.path.index("/rest/services")] + "/rest/services"
-
-
-def service_path(call: Call, about: Service) -> str:
-    """Path of a service on this server."""
-    folder = f"/{about.folder}" if about.folder else ""
-    return f"{_services(call)}{folder}/{about.title}/{about.type}"
-
-
-def above_service(call: Call, about: Service) -> Crumbs:
-    """The pages above a service."""
-    crumbs = [("Services", _services(call))]
-    if about.folder:
-        crumbs.append((about.folder, f"{_services(call)}/{about.folder}"))
-    return crumbs
+from milepost.servers.crumbs import Crumbs, above_service, service_path
 
 
 def above_task(call: Call, operation: Operation[..., Any]) -> Crumbs:
@@ -36,19 +17,19 @@ def above_task(call: Call, operation: Operation[..., Any]) -> Crumbs:
 
 def below_service(call: Call, about: Service) -> Crumbs:
     """The pages above what belongs to a service."""
-    return [*above_service(call, about), (about.title, service_path(call, about))]
+    return [*above_service(call, about.name), (about.title, service_path(call, about.name))]
 
 
 def above_job(call: Call, operation: Operation[..., Any]) -> Crumbs:
     """The pages above a job."""
-    path = f"{service_path(call, operation.service)}/{operation.name}"
+    path = f"{service_path(call, operation.service.name)}/{operation.name}"
     return [*above_task(call, operation), (operation.name, path)]
 
 
 def below_job(call: Call, operation: Operation[..., Any]) -> Crumbs:
     """The pages above what belongs to a job."""
     job = call.part("job")
-    path = f"{service_path(call, operation.service)}/{operation.name}/jobs/{job}"
+    path = f"{service_path(call, operation.service.name)}/{operation.name}/jobs/{job}"
     return [*above_job(call, operation), (f"Job {job}", path)]
 
 

@@ -12,6 +12,7 @@ from milepost.http import Answer, Call, ClientGone, Resources, ServiceError, Sho
 from milepost.jobs import IllegalMove, Job, Status
 from milepost.manager import JobManager
 from milepost.operations import InputError, Parameter
+from milepost.servers.crumbs import above_service
 from milepost.servers.geoprocessing import pages, wire
 from milepost.servers.geoprocessing.access import TYPE, belongs, find_job, find_service, find_task
 from milepost.servers.geoprocessing.environment import environment_of
@@ -99,7 +100,7 @@ class Geoprocessing:
         return Answer(
             wire.service(about, tasks),
             title=f"{about.title} ({about.type})",
-            crumbs=pages.above_service(call, about),
+            crumbs=above_service(call, about.name),
             links={each.name: f"{call.path}/{each.name}" for each in tasks},
             forms=[pages.upload_form(call.path)],
         )

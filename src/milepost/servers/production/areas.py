@@ -6,6 +6,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
+import numpy as np
 import shapely
 
 from milepost.features import (
@@ -18,7 +19,7 @@ from milepost.features import (
     number_of,
     transform,
 )
-from milepost.operations.geometries import from_esri
+from milepost.operations.geometries import Geometries, from_esri
 
 _LAYER: Final = re.compile(r"/rest/services/((?:[\w-]+/)?[\w-]+)/FeatureServer/(\d{1,6})/?", re.ASCII)
 
@@ -39,7 +40,7 @@ class Area(msgspec.Struct, frozen=True):
     """An area that a sheet is to show, with what is known of it."""
 
     geometry: dict[str, Any]
-    """A GeoJSON Polygon in longitude and latitude."""
+    """A GeoJSON Polygon or MultiPolygon in longitude and latitude."""
     attributes: dict[str, Any] = {}
 
 
@@ -125,9 +126,7 @@ def area_drawn(feature: dict[str, Any]) -> Area:
     wkid = number_of(reference) if reference else _WGS84
     [shape] = transform(shapes, wkid, _WGS84)
     attributes = feature.get("attributes")
-    return _area(
-        shape, attributes if isinstance(attributes, dict) else {}, "The polygon in 'customAoi'"
-    )
+    return _area(shape, attributes if isinstance(attributes, dict) else {}, "The polygon in 'customAoi'")
 
 
 def _area(shape: shapely.Geometry | None, attributes: dict[str, Any], what: str) -> Area:
@@ -139,12 +138,6 @@ def _area(shape: shapely.Geometry | None, attributes: dict[str, Any], what: str)
     if not shape.is_valid:
         reason = shapely.is_valid_reason(shape)
         raise ValueError(f"The outline of an area must not cross itself. {what}: {reason}; draw it anew")
-    west, south, east, north = shape.bounds
-    if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
-        raise ValueError(f"{what} lies outside the world; see that its spatial reference is right")
-    if shape.geom_type == "MultiPolygon":
-        # A sheet shows the degrees that an area spans, whatever its parts are.
-        shape = shapely.convex_hull(shape)
     return Area(msgspec.json.decode(shapely.to_geojson(shape)), attributes)
 
 
@@ -169,11 +162,11 @@ def write_features(
         FeatureError, ValueError: they cannot be read, or are too many.
     """
     wkid = service.definition.wkid
-    [window] = transform(_array(shapely.segmentize(shapely.box(*bounds), 0.1)), _WGS84, wkid)
+    [window] = transform(array_of(shapely.segmentize(shapely.box(*bounds), 0.1)), _WGS84, wkid)
     found = layer.features(Selection(geometry=window), limit=_MOST)
     if found.more:
         raise ValueError(f"layer {layer.definition.name} has more than {_MOST} features there")
-    shapes = transform(found.geometries, wkid, _WGS84) if found.geometries is not None else _array()
+    shapes = transform(found.geometries, wkid, _WGS84) if found.geometries is not None else array_of()
     features = [
         {"type": "Feature", "properties": row, "geometry": msgspec.Raw(shapely.to_geojson(shape).encode())}
         for row, shape in zip(found.rows, shapes, strict=True)
@@ -183,9 +176,8 @@ def write_features(
     return len(features)
 
 
-def _array(*shapes: shapely.Geometry) -> Any:
-    import numpy as np
-
+def array_of(*shapes: shapely.Geometry) -> Geometries:
+    """An array of some geometries."""
     found = np.empty(len(shapes), dtype=object)
     found[:] = shapes
     return found

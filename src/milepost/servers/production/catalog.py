@@ -7,9 +7,10 @@ from starlette.routing import BaseRoute
 
 from milepost.http import Answer, Call, Form, Resources
 from milepost.operations import Service
+from milepost.servers.crumbs import service_path
 from milepost.servers.production import describing, pages, product_changes
 from milepost.servers.production.finding import Finder, no_product
-from milepost.servers.production.generating import GENERATE, generate_fields
+from milepost.servers.production.generating import generate_fields
 from milepost.servers.production.products import Products, is_built_in
 from milepost.servers.production.reading import required, wrong
 
@@ -69,7 +70,7 @@ class ProductResources:
         wanted = call.parameters.get("definitionType").strip()
         # One that no product has is passed over, as in the documents.
         of_type = [each for each in records if each.definition_type == wanted] or records
-        path = pages.service_path(call, service)
+        path = service_path(call, service.name)
         forms = []
         if self._may(call, "addProduct"):
             forms.append(Form(f"{path}/addProduct", "Add product", product_changes.add_fields()))
@@ -90,7 +91,7 @@ class ProductResources:
         """A product, its versions, and what makes it if that is asked for."""
         service = self._finder.maker(call)
         record = await self._finder.product(call.part("product"))
-        path = pages.service_path(call, service)
+        path = service_path(call, service.name)
         forms = []
         if record.enabled and self._may(call, "generateProduct"):
             forms.append(Form(f"{path}/generateProduct", "Generate product", generate_fields(record)))
@@ -141,7 +142,9 @@ class ProductResources:
     async def remove(self, call: Call) -> Answer:
         """Remove a product; a built-in one that was changed becomes again as it came."""
         service = self._finder.maker(call)
-        record = await self._finder.product(required(call.parameters, "productName", "send the name of a product"))
+        record = await self._finder.product(
+            required(call.parameters, "productName", "send the name of a product")
+        )
         if not await asyncio.to_thread(self._products.remove, record.name):
             if is_built_in(record.name):
                 raise wrong(
@@ -157,7 +160,7 @@ class ProductResources:
         return call.person.may_use(self._resources.access[path])
 
     def _done(self, call: Call, service: Service, name: str, title: str) -> Answer:
-        path = pages.service_path(call, service)
+        path = service_path(call, service.name)
         return Answer(
             {"success": True, "productName": name},
             title=title,

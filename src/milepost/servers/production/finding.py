@@ -6,6 +6,7 @@ from typing import Final
 from milepost.http import Call, ServiceError, not_found
 from milepost.manager import JobManager
 from milepost.operations import Service
+from milepost.servers.production.needs import missing
 from milepost.servers.production.products import Products, Record
 
 TYPE: Final = "TopographicProductionServer"
@@ -64,6 +65,20 @@ class Finder:
         if record is None:
             raise no_product()
         return record
+
+
+def require_libraries() -> None:
+    """Nothing, if this server has what sheets are made with.
+
+    Raises:
+        ServiceError: 400, it has not.
+    """
+    if absent := missing():
+        raise ServiceError(
+            400,
+            "This server cannot make sheets: libraries are missing",
+            [f"Not installed: {', '.join(absent)}; the cure is pip install 'milepost[production]'"],
+        )
 
 
 def no_product() -> ServiceError:

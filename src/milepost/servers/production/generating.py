@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import structlog
@@ -17,8 +17,7 @@ from milepost.operations import Operation, Service
 from milepost.servers.jobs_of_type import sees_all
 from milepost.servers.production import areas, orders, pages, wire
 from milepost.servers.production.areas import LayerName
-from milepost.servers.production.finding import Finder
-from milepost.servers.production.needs import missing
+from milepost.servers.production.finding import Finder, require_libraries
 from milepost.servers.production.orders import Wanted
 from milepost.servers.production.products import Record
 from milepost.servers.production.reading import required, wrong
@@ -26,7 +25,7 @@ from milepost.servers.production.sheet.definition import Product
 
 log = structlog.get_logger("milepost.production")
 
-OPERATION = "generate_product"
+OPERATION: Final = "generate_product"
 
 
 def generate_fields(record: Record) -> tuple[Field, ...]:
@@ -105,8 +104,8 @@ class Generating:
             output=output,
             output_name=orders.read_output_name(given),
         )
-        jobs = []
-        for feature in features or [None]:
+        jobs: list[tuple[int | None, Job]] = []
+        for feature in features or (None,):
             each = msgspec.structs.replace(wanted, feature=feature)
             jobs.append((feature, await self._submit(call, operation, each, kind)))
         return self._answer(call, service, jobs)
@@ -115,17 +114,10 @@ class Generating:
         found = self._manager.catalog.get(service.name, OPERATION)
         if found is None:
             raise ServiceError(400, "This server makes no sheets: it runs without its own operations")
-        if absent := missing():
-            raise ServiceError(
-                400,
-                "This server cannot make sheets: libraries are missing",
-                [f"Not installed: {', '.join(absent)}; the cure is pip install 'milepost[production]'"],
-            )
+        require_libraries()
         return found
 
-    async def _submit(
-        self, call: Call, operation: Operation[..., Any], wanted: Wanted, kind: str
-    ) -> Job:
+    async def _submit(self, call: Call, operation: Operation[..., Any], wanted: Wanted, kind: str) -> Job:
         values = {
             "productName": wanted.product.name,
             "productVersion": wanted.version,

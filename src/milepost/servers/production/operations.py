@@ -1,6 +1,6 @@
 """The work of a Topographic Production Server: an area becomes a map sheet."""
 
-# ruff: noqa: N803 - the documents name the inputs.
+# ruff: noqa: ARG001, N803 - the documents name the inputs, and the resource of a job tells them.
 
 import time
 from datetime import UTC, datetime

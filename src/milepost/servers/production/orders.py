@@ -126,7 +126,9 @@ def read_areas(given: Parameters) -> tuple[list[int], dict[str, Any] | None]:
     if drawn:
         return [], _drawn(drawn)
     name = "aoiFeatureId"
-    text = required(given, name, "send the object id of a feature of 'aoiLayer', or draw the area: 'customAoi'")
+    text = required(
+        given, name, "send the object id of a feature of 'aoiLayer', or draw the area: 'customAoi'"
+    )
     value = json_of(name, text) if text.startswith(("[", '"')) else text.split(",")
     found = value if isinstance(value, list) else [value]
     if not 0 < len(found) <= MOST_SHEETS:
@@ -140,7 +142,7 @@ def read_areas(given: Parameters) -> tuple[list[int], dict[str, Any] | None]:
     return list(dict.fromkeys(ids)), None
 
 
-def read_layers(record: Record, product: Product, given: Parameters) -> list[tuple[AncillaryLayer, str]]:
+def read_layers(record: Record, given: Parameters) -> list[tuple[AncillaryLayer, str]]:
     """The ancillary layers of the product and of the request, and the parameter that each comes from.
 
     Raises:
@@ -255,7 +257,8 @@ def read_output_name(given: Parameters) -> str:
     text = given.get(name).strip()
     if text and not _OUTPUT_NAME.fullmatch(text):
         raise wrong(
-            name, f"{text[:40]!r} is no name of a file; use up to 100 letters, digits, spaces, '_', '-' and '.'"
+            name,
+            f"{text[:40]!r} is no name of a file; use up to 100 letters, digits, spaces, '_', '-' and '.'",
         )
     return text
 

@@ -3,37 +3,22 @@
 from milepost.http import Call, Field, Form
 from milepost.jobs import MOVES, Job, Status
 from milepost.operations import Service
+from milepost.servers.crumbs import Crumbs, above_service, service_path
 from milepost.servers.production import wire
 from milepost.servers.production.products import Record
-
-_SERVICES = "/rest/services"
-
-
-def service_path(call: Call, service: Service) -> str:
-    """Path of a service."""
-    folder = f"/{service.folder}" if service.folder else ""
-    return f"{_services(call)}{folder}/{service.title}/{service.type}"
 
 
 def jobs_path(call: Call, service: Service) -> str:
     """Path of the jobs of a service."""
-    return f"{service_path(call, service)}/jobs"
+    return f"{service_path(call, service.name)}/jobs"
 
 
-def above_service(call: Call, service: Service) -> list[tuple[str, str]]:
-    """The pages above a service."""
-    crumbs = [("Services", _services(call))]
-    if service.folder:
-        crumbs.append((service.folder, f"{_services(call)}/{service.folder}"))
-    return crumbs
-
-
-def above_jobs(call: Call, service: Service) -> list[tuple[str, str]]:
+def above_jobs(call: Call, service: Service) -> Crumbs:
     """The pages above the jobs of a service."""
-    return [*above_service(call, service), (service.title, service_path(call, service))]
+    return [*above_service(call, service.name), (service.title, service_path(call, service.name))]
 
 
-def below_jobs(call: Call, service: Service) -> list[tuple[str, str]]:
+def below_jobs(call: Call, service: Service) -> Crumbs:
     """The pages above a job, and above what is done with jobs."""
     return [*above_jobs(call, service), ("Jobs", jobs_path(call, service))]
 
@@ -83,7 +68,3 @@ def job_forms(path: str, job: Job) -> list[Form]:
     if Status.RESUME_PENDING in MOVES[job.status] and not job.rolling_back:
         names.insert(0, "resume")
     return [Form(action=f"{path}/{name}", title=name.title(), fields=(field,)) for name in names]
-
-
-def _services(call: Call) -> str:
-    return call.path[: call.path.index(_SERVICES)] + _SERVICES

@@ -158,6 +158,8 @@ def read_ancillary(name: str, value: Any) -> tuple[AncillaryLayer, ...]:
                 "'layerIndex': the features are drawn with those of 'featureClass'; leave it out, or give 0",
             )
         found.append(
-            AncillaryLayer(layer=member(name, each, "layer"), feature_class=member(name, each, "featureClass"))
+            AncillaryLayer(
+                layer=member(name, each, "layer"), feature_class=member(name, each, "featureClass")
+            )
         )
     return tuple(found)

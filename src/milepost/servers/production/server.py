@@ -11,6 +11,7 @@ from milepost.features import FeatureServices
 from milepost.http import Answer, Call, Endpoint, Resources, ServiceError, not_found
 from milepost.jobs import IllegalMove, Job, JobPage
 from milepost.manager import JobManager
+from milepost.servers.crumbs import above_service
 from milepost.servers.jobs_of_type import PAGING, JobsOfType, following, sees_all
 from milepost.servers.production import pages, query, wire
 from milepost.servers.production.catalog import ProductResources
@@ -120,7 +121,7 @@ class Production:
         return Answer(
             said,
             title=f"{about.title} ({TYPE})",
-            crumbs=pages.above_service(call, about),
+            crumbs=above_service(call, about.name),
             links=links,
             notice="; ".join(wrong),
         )

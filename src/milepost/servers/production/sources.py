@@ -69,7 +69,9 @@ def read_sources(path: Path) -> Sources:
     )
 
 
-def _checked(file: Path, sources: Iterable[Source], name: str, endings: tuple[str, ...]) -> tuple[Source, ...]:
+def _checked(
+    file: Path, sources: Iterable[Source], name: str, endings: tuple[str, ...]
+) -> tuple[Source, ...]:
     checked = []
     for each in sources:
         if not each.path.lower().endswith(endings):

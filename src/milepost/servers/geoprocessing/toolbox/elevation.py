@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from pyproj import CRS
 
 from milepost import Run
-from milepost.operations.references import crs_of
-from milepost.servers.geoprocessing.toolbox.gdal import (
+from milepost.gdal.rasters import (
     OpenRaster,
     Transform,
     create_raster,
     open_raster,
     run_algorithm,
 )
+from milepost.operations.references import crs_of
 from milepost.servers.geoprocessing.toolbox.measuring import geographic_of, scale_error, transformer
 from milepost.types import LinearUnit, Raster
 

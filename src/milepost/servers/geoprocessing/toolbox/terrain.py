@@ -11,6 +11,12 @@ import shapely
 from numpy.typing import NDArray
 
 from milepost import Run, Service, operation
+from milepost.gdal.rasters import (
+    OpenRaster,
+    create_raster,
+    open_raster,
+    run_algorithm,
+)
 from milepost.servers.geoprocessing.toolbox.elevation import (
     PREPARED,
     VOID,
@@ -19,12 +25,6 @@ from milepost.servers.geoprocessing.toolbox.elevation import (
     georeference,
     part,
     prepare,
-)
-from milepost.servers.geoprocessing.toolbox.gdal import (
-    OpenRaster,
-    create_raster,
-    open_raster,
-    run_algorithm,
 )
 from milepost.servers.geoprocessing.toolbox.layers import read_layer, write_layer
 from milepost.types import FeatureSet, LinearUnit, Range, Raster

@@ -71,7 +71,9 @@ def load() -> ctypes.CDLL:
     loaded = [path for path in paths if re.search(r"/libgdal[^/]*\.so[^/]*$", path)]
     # Another package may have brought a GDAL of its own.
     own = [path for path in loaded if "pyogrio" in path] or sorted(loaded)
-    cure = "the terrain tools need pyogrio's wheel with GDAL 3.12: pip install 'milepost[gp]'"
+    cure = (
+        "terrain needs pyogrio's wheel with GDAL 3.12: pip install 'milepost[gp]' or 'milepost[production]'"
+    )
     if not own:
         raise ImportError(f"pyogrio {pyogrio.__version__} has loaded no GDAL library; {cure}")
     library = ctypes.CDLL(own[0])

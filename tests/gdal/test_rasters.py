@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from pyproj import CRS
 
-from milepost.servers.geoprocessing.toolbox import libgdal
-from milepost.servers.geoprocessing.toolbox.gdal import GdalError, create_raster, open_raster, run_algorithm
+from milepost.gdal import libgdal
+from milepost.gdal.rasters import GdalError, create_raster, open_raster, run_algorithm
 
 PLACE = {"transform": (500_000.0, 30.0, 0.0, 4_000_000.0, 0.0, -30.0), "crs": CRS.from_epsg(32616)}
 
@@ -36,6 +36,7 @@ def test_what_was_written_is_read(ramp):
         assert raster.scale_and_offset == (1, 0)
         assert (raster.read() == np.add.outer(np.arange(60), np.arange(80))).all()
         assert raster.read(10, 2, dtype="uint16")[:, 0].tolist() == [10, 11]
+        assert raster.read(10, 2, left=70, columns=3).tolist() == [[80, 81, 82], [81, 82, 83]]
 
 
 def test_an_algorithm_reports_progress_and_writes_its_output(ramp):

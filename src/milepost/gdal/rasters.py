@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
-from milepost.servers.geoprocessing.toolbox.libgdal import ON_ERROR, PROGRESS, gdal
+from milepost.gdal.libgdal import ON_ERROR, PROGRESS, gdal
 
 INPUT_FORMATS: Final = ("GTiff", "AAIGrid", "DTED", "SRTMHGT")
 """The drivers that may open a raster: formats that hold their pixels and name no other files."""
@@ -80,10 +80,22 @@ class OpenRaster:
         scale, offset = self._optional("GDALGetRasterScale"), self._optional("GDALGetRasterOffset")
         return 1.0 if scale is None else scale, offset or 0.0
 
-    def read(self, first: int = 0, rows: int | None = None, dtype: str = "float32") -> NDArray[Any]:
-        """The pixels of some rows, the uppermost first, as an array of shape (rows, width)."""
-        pixels = np.empty((self.height - first if rows is None else rows, self.width), dtype=dtype)
-        self._transfer(0, first, pixels)
+    def read(
+        self,
+        first: int = 0,
+        rows: int | None = None,
+        dtype: str = "float32",
+        *,
+        left: int = 0,
+        columns: int | None = None,
+    ) -> NDArray[Any]:
+        """The pixels of some rows and columns, the uppermost first, as an array of shape (rows, columns)."""
+        shape = (
+            self.height - first if rows is None else rows,
+            self.width - left if columns is None else columns,
+        )
+        pixels = np.empty(shape, dtype=dtype)
+        self._transfer(0, first, pixels, left)
         return pixels
 
     def write(self, pixels: NDArray[Any], first: int = 0) -> None:
@@ -95,12 +107,23 @@ class OpenRaster:
         value: float = getattr(gdal, function)(self._band, ctypes.byref(there))
         return value if there.value else None
 
-    def _transfer(self, direction: int, first: int, pixels: NDArray[Any]) -> None:
+    def _transfer(self, direction: int, first: int, pixels: NDArray[Any], left: int = 0) -> None:
         rows, columns = pixels.shape
         kind = _PIXELS[pixels.dtype.name]
         with _errors() as messages:
             failed = gdal.GDALRasterIO(
-                self._band, direction, 0, first, columns, rows, pixels.ctypes.data, columns, rows, kind, 0, 0
+                self._band,
+                direction,
+                left,
+                first,
+                columns,
+                rows,
+                pixels.ctypes.data,
+                columns,
+                rows,
+                kind,
+                0,
+                0,
             )
         if failed:
             raise _error(messages, f"{self.path.name} cannot be read or written", self.path)
