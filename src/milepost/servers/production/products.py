@@ -165,13 +165,14 @@ def _row(record: Record) -> tuple[str, bytes]:
 @lru_cache(maxsize=1)
 def _built_in() -> dict[str, Record]:
     """By their names in lower case."""
+    modified = int(max((path.stat().st_mtime for path in BUILT_IN.glob("*.json")), default=0)) * 1000
     return {
         each.name.lower(): Record(
             name=each.name,
             description=each.description or each.title,
             definition=msgspec.Raw(msgspec.json.encode(each)),
             versions=(Version(name="1.0"),),
-            modified=int((BUILT_IN / f"{each.name}.json").stat().st_mtime) * 1000,
+            modified=modified,
         )
         for each in built_in().values()
     }
