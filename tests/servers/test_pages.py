@@ -33,6 +33,7 @@ FOR_PROGRAMS = {
     "/mission/rest/services/{mission}/MissionServer/reports/add",
     "/mission/rest/services/{mission}/delete",
     "/video/rest/info",
+    "/video/player/{version}/{file}",  # parts of the pages of layers
     "/video/rest/jobs/{job}",
     "/video/rest/jobs/{job}/cancel",
     "/rest/services/[{folder}/]{service}/TopographicProductionServer/jobs/job",

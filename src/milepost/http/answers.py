@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 from starlette.responses import Response
 
 from milepost.http.errors import ServiceError, envelope
@@ -42,6 +43,17 @@ class Form(msgspec.Struct, frozen=True):
     method: str = "post"
 
 
+class Exhibit(msgspec.Struct, frozen=True):
+    """What a page shows before its words, such as a video: markup, and what brings it to life."""
+
+    markup: Markup
+    """Rendered from a template that escapes what it is given."""
+    styles: str = ""
+    """URL of its style sheet, on this server."""
+    script: str = ""
+    """URL of its JavaScript module, on this server."""
+
+
 class Answer(msgspec.Struct, frozen=True):
     """What a resource says, and how its page looks beyond that."""
 
@@ -59,6 +71,7 @@ class Answer(msgspec.Struct, frozen=True):
     """Title of the window, where programs read it; the title of the page if empty."""
     variables: Mapping[str, Any] = {}
     """JavaScript variables that programs read out of the text of the page. Nothing runs them."""
+    exhibit: Exhibit | None = None
     leads_to: str = ""
     """Origin of another server that the forms of the page may lead to."""
 
@@ -140,13 +153,13 @@ def render(
         form_token=form_token,
         window_title=answer.window_title,
         variables=answer.variables,
+        exhibit=answer.exhibit,
         error=None,
     )
     response = Response(page, media_type="text/html", headers=_PAGE_HEADERS)
-    if answer.leads_to:
-        # Browsers hold forms to it also when the answer to one redirects.
-        policy = f"{_POLICY} {answer.leads_to}"
-        response.headers["Content-Security-Policy"] = policy
+    policy = _POLICY if answer.exhibit is None else f"{_EXHIBIT_POLICY}; {_ALWAYS}"
+    # Browsers hold forms to it also when the answer to one redirects.
+    response.headers["Content-Security-Policy"] = f"{policy} {answer.leads_to}".rstrip()
     return response
 
 
@@ -172,6 +185,7 @@ def render_error(
         form_token="",
         window_title="",
         variables={},
+        exhibit=None,
         error=error,
     )
     # Some clients know errors by codes of their own, which are none of HTTP.
@@ -226,7 +240,13 @@ class _Excerpt:
 # Answers are about this moment, and often nobody else's business.
 JSON_HEADERS: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
-_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; form-action 'self'"
+_ALWAYS: Final = "default-src 'none'; frame-ancestors 'none'; form-action 'self'"
+_POLICY: Final = f"style-src 'unsafe-inline'; {_ALWAYS}"
+# What plays a video fetches it piece by piece, puts the pieces together itself, and makes a track for cues.
+_EXHIBIT_POLICY: Final = (
+    "script-src 'self'; style-src 'self' 'unsafe-inline'; connect-src 'self'; img-src 'self'; "
+    "media-src 'self' blob: data:"
+)
 
 _PAGE_HEADERS: Final = {
     **JSON_HEADERS,

@@ -215,6 +215,7 @@ _COMMON: Final[dict[str, Access]] = {
     f"{_PRODUCTION}/resume": SIGNED_IN,
     # Video
     "/video": ANYBODY,
+    "/video/player/{version}/{file}": ANYBODY,
     "/video/rest": ANYBODY,
     "/video/rest/info": ANYBODY,
     "/video/rest/jobs": SIGNED_IN,

@@ -10,6 +10,7 @@ from milepost.jobs import Job, JobFilter
 from milepost.manager import JobManager
 from milepost.servers.jobs_of_type import PAGING, JobsOfType, following
 from milepost.servers.video import wire
+from milepost.servers.video.playing import Player
 
 TYPE: Final = "VideoServer"
 ROOT: Final = "/video/rest"
@@ -45,6 +46,7 @@ class Video:
         for one in (ROOT + "/jobs/job/{job}", ROOT + "/jobs/{job}"):
             routes += at(one + "/cancel", self.cancel, acts=True)
             routes += at(one, self.job, document="Video job")
+        routes += Player(self._resources).routes()
         return [*routes, *at(ROOT + "/jobs", self.jobs, parameters=PAGING, document="Video jobs")]
 
     async def root(self, call: Call) -> Answer:

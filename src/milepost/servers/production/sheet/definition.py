@@ -157,8 +157,12 @@ class Grid(Data, frozen=True, kw_only=True):
 class Frame(Data, frozen=True, kw_only=True):
     """What surrounds the map."""
 
-    graticule: float = 5.0
-    """Minutes between the ticks of geographic coordinates that have figures."""
+    series: str = ""
+    """What the series is called above the map; the title of the product when empty."""
+    graticule: Annotated[float, Meta(gt=0)] = 5.0
+    """Minutes between the ticks of geographic coordinates that have figures, and between crosses."""
+    ticks: Annotated[float, Meta(gt=0)] = 1.0
+    """Minutes between the small ticks."""
     adjoining: bool = True
     """Whether the diagram of adjoining sheets is drawn."""
 

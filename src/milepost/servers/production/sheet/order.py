@@ -9,6 +9,8 @@ from milepost.servers.production.sheet.definition import Product
 OutputType = Literal["pdf", "tiff", "zip"]
 """A PDF with layers, a GeoTIFF, or a package of the data, the style and the PDF."""
 
+Direction = Literal["N", "NE", "E", "SE", "S", "SW", "W", "NW"]
+
 
 class Source(Struct, frozen=True, kw_only=True):
     """A file of the site that sheets are made from."""
@@ -54,6 +56,8 @@ class Order(Struct, frozen=True, kw_only=True):
     """What the sheet is called, such as ``ANDORRA LA VELLA``."""
     number: str = ""
     """Its number in the series."""
+    adjoining: dict[Direction, str] = {}
+    """Names of the adjoining sheets, by where they lie."""
     output: Output = Output()
     output_name: str = ""
     """Of the file, without its suffix; the number or the name of the sheet when empty."""

@@ -1,0 +1,162 @@
+"""FFmpeg: which one there is, what is missing, and whether it can encode with a graphics processor."""
+
+import contextlib
+import functools
+import importlib.util
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from milepost.servers.video.ingest.watching import Died, Hung, watch
+
+_MODULES: Final = {"av": "av", "PIL": "pillow", "stanag4609": "stanag4609", "pyproj": "pyproj"}
+"""What is imported, and the packages that have it."""
+
+_SECONDS: Final = 20.0
+"""FFmpeg has for an answer about itself, or for a few frames of a test."""
+
+
+class Encoder(msgspec.Struct, frozen=True):
+    """How H.264 is encoded."""
+
+    codec: str
+    """FFmpeg's name of the encoder."""
+    options: tuple[str, ...]
+    """What the encoder is told of each rung, besides rates and the distance of key frames."""
+    before: tuple[str, ...] = ()
+    """What comes first on the command line."""
+    upload: str = ""
+    """The filter by which pictures get to the encoder."""
+    capped: bool = False
+    """Whether it aims at a quality below the highest rate, instead of at a rate."""
+
+    @property
+    def where(self) -> str:
+        """``CPU`` or ``GPU``."""
+        return "CPU" if self == CPU else "GPU"
+
+
+CPU: Final = Encoder(
+    "libx264", ("-preset", "veryfast", "-crf", "22", "-profile:v", "high", "-sc_threshold", "0"), capped=True
+)
+
+GPUS: Final[tuple[tuple[str, Encoder], ...]] = (
+    (
+        "nvidia*",
+        Encoder(
+            "h264_nvenc", ("-preset", "p4", "-profile:v", "high", "-no-scenecut", "1", "-forced-idr", "1")
+        ),
+    ),
+    (
+        "dri/renderD*",
+        Encoder("h264_qsv", ("-preset", "fast", "-profile:v", "high", "-forced_idr", "1")),
+    ),
+    (
+        "dri/renderD*",
+        Encoder(
+            "h264_vaapi",
+            ("-profile:v", "high"),
+            ("-vaapi_device", "{device}"),
+            "format=nv12,hwupload",
+        ),
+    ),
+)
+"""The devices without which there is no use in trying, and the encoder that works with them."""
+
+
+def find_ffmpeg() -> str:
+    """The path of an FFmpeg that encodes H.264: that of the system, else the one of imageio-ffmpeg's wheel.
+
+    Raises:
+        RuntimeError: there is none; the text says what to install.
+    """
+    found, why = _found(os.environ.get("PATH", os.defpath))
+    if not found:
+        raise RuntimeError(why)
+    return found
+
+
+def problems() -> list[str]:
+    """What is missing on this machine for videos to be published, a sentence each; empty when nothing is."""
+    missing = [package for module, package in _MODULES.items() if importlib.util.find_spec(module) is None]
+    said = []
+    if missing:
+        said.append(f"{', '.join(missing)} not installed: pip install 'milepost[video]'")
+    found, why = _found(os.environ.get("PATH", os.defpath))
+    return said if found else [*said, why]
+
+
+def gpu_encoder(ffmpeg: str, devices: Path, check: Callable[[], None]) -> Encoder | None:
+    """The first encoder of a graphics processor that really encodes, or None.
+
+    That FFmpeg lists an encoder says nothing of the machine: so each is tried on a few frames.
+
+    Args:
+        ffmpeg: the program.
+        devices: the folder of device files.
+        check: called often; what it raises ends the work.
+    """
+    for pattern, encoder in GPUS:
+        for device in sorted(devices.glob(pattern))[:1]:
+            ready = msgspec.structs.replace(
+                encoder, before=tuple(each.format(device=device) for each in encoder.before)
+            )
+            try:
+                watch(_trial(ffmpeg, ready), line=lambda _: False, check=check, patience=_SECONDS)
+            except (Died, Hung):
+                continue
+            return ready
+    return None
+
+
+def _trial(ffmpeg: str, encoder: Encoder) -> list[str]:
+    picture = "color=size=256x256:rate=30:duration=0.5"
+    filters = ["-vf", encoder.upload] if encoder.upload else ["-pix_fmt", "yuv420p"]
+    return [
+        *(ffmpeg, "-hide_banner", "-nostdin", "-loglevel", "error", *encoder.before),
+        *("-f", "lavfi", "-i", picture, *filters, "-c:v", encoder.codec, *encoder.options),
+        *("-f", "null", "-"),
+    ]
+
+
+@functools.cache
+def _found(search: str) -> tuple[str, str]:
+    """The path, and when there is none the reason why."""
+    system = shutil.which("ffmpeg", path=search)
+    candidates = [system] if system else []
+    if importlib.util.find_spec("imageio_ffmpeg") is not None:
+        import imageio_ffmpeg
+
+        with contextlib.suppress(RuntimeError):  # a wheel for another kind of machine carries none
+            candidates.append(imageio_ffmpeg.get_ffmpeg_exe())
+    for each in candidates:
+        if _encodes(each):
+            return each, ""
+    if system:
+        return "", (
+            f"{system} has no H.264 encoder (libx264): install a full build of FFmpeg, "
+            "or pip install 'milepost[video]', which brings one"
+        )
+    return (
+        "",
+        "no FFmpeg is installed: install the package ffmpeg, or pip install 'milepost[video]', which brings one",
+    )
+
+
+def _encodes(ffmpeg: str) -> bool:
+    try:
+        answer = subprocess.run(  # noqa: S603 - found by ourselves
+            [ffmpeg, "-hide_banner", "-nostdin", "-encoders"],
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            timeout=_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return b" libx264 " in answer.stdout
