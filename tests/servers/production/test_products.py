@@ -79,8 +79,12 @@ async def test_a_product_that_there_is_not(ann: httpx.AsyncClient, pat: httpx.As
 
 
 async def test_a_product_is_added_changed_and_removed(ann: httpx.AsyncClient, pat: httpx.AsyncClient) -> None:
-    layers = [{"layer": "https://gis.example.com/arcgis/rest/services/Hut/FeatureServer/0", "featureClass": "Roads"}]
-    added = await post(pat, "addProduct", productDefinition={**PLAIN, "name": "Walks"}, ancillaryLayers=layers)
+    layers = [
+        {"layer": "https://gis.example.com/arcgis/rest/services/Hut/FeatureServer/0", "featureClass": "Roads"}
+    ]
+    added = await post(
+        pat, "addProduct", productDefinition={**PLAIN, "name": "Walks"}, ancillaryLayers=layers
+    )
     assert json_of(added) == {"success": True, "productName": "Walks"}
     about = await product(ann, "Walks", includeDef="true")
     assert about["productDefinition"]["scale"] == PLAIN["scale"]
@@ -104,7 +108,9 @@ async def test_a_product_is_added_changed_and_removed(ann: httpx.AsyncClient, pa
     assert (about["description"], about["sheetIDField"], about["enabled"]) == ("For walking", "number", False)
     await change(pat, "Walks", productVersions={"operation": "update", "versions": [{"name": "Fine"}]})
     await change(pat, "Walks", productVersions={"operation": "remove", "versions": ["1.0"]})
-    await change(pat, "Walks", ancillaryLayers={"operation": "remove", "layers": [{"layer": layers[0]["layer"]}]})
+    await change(
+        pat, "Walks", ancillaryLayers={"operation": "remove", "layers": [{"layer": layers[0]["layer"]}]}
+    )
     about = await product(ann, "Walks")
     assert about["productVersions"] == [{"name": "Fine", "template": ""}]
     assert about["ancillaryLayers"] == []
@@ -158,7 +164,10 @@ async def test_a_product_that_is_based_on_another(ann: httpx.AsyncClient, pat: h
         ({**PLAIN, "productVersions": ["1", "1"]}, "same name"),
         ({**PLAIN, "productVersions": [{"name": "1", "excludedOperations": ["Ships"]}]}, "no layer 'Ships'"),
         (
-            {**PLAIN, "productVersions": [{"name": "1", "operationOverrides": {"id": "Ships", "parameters": {}}}]},
+            {
+                **PLAIN,
+                "productVersions": [{"name": "1", "operationOverrides": {"id": "Ships", "parameters": {}}}],
+            },
             "no part 'Ships'",
         ),
         (
@@ -192,7 +201,10 @@ async def test_definitions_that_do_not_do(pat: httpx.AsyncClient, definition: An
         ({"productVersions": {"operation": "remove", "versions": ["1.0"]}}, "leave it one"),
         ({"ancillaryLayers": {"operation": "remove", "layers": [{"layer": "x"}]}}, "no ancillary layer"),
         ({"ancillaryLayers": {"operation": "add", "layers": [{"layer": "x", "map": "Inset"}]}}, "BaseMap"),
-        ({"ancillaryLayers": {"operation": "add", "layers": [{"layer": "x", "layerIndex": 3}]}}, "layerIndex"),
+        (
+            {"ancillaryLayers": {"operation": "add", "layers": [{"layer": "x", "layerIndex": 3}]}},
+            "layerIndex",
+        ),
     ],
 )
 async def test_changes_that_do_not_do(

@@ -117,7 +117,8 @@ def sides(scale: int, longitude: float, latitude: float) -> tuple[float, float, 
     usual = max((each for each in _SIDES if each <= scale * _SIDE_OF_SCALE * 1.01), default=_SIDES[0]) / 60
     wide = usual * (1 if abs(latitude) < 60 else 2 if abs(latitude) < 76 else 4)
     middle = round(longitude * 3600) / 3600, round(latitude * 3600) / 3600
-    return middle[0] - wide / 2, middle[1] - usual / 2, middle[0] + wide / 2, middle[1] + usual / 2
+    south, north = max(middle[1] - usual / 2, -90.0), min(middle[1] + usual / 2, 90.0)
+    return middle[0] - wide / 2, south, middle[0] + wide / 2, north
 
 
 def _middle(text: str) -> tuple[float, float]:

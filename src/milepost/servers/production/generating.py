@@ -169,13 +169,16 @@ class Generating:
             raise ServiceError(500, "The server cannot read features now; no job was started") from None
 
     def _answer(self, call: Call, service: Service, jobs: list[tuple[int | None, Job]]) -> Answer | Response:
-        path = pages.jobs_path(call, service)
+        path = f"{call.base}{pages.jobs_path(call, service).removeprefix(call.home)}"
         if call.parameters.get("f", "html") == "html":
             job = f"/job/{wire.job_id(jobs[0][1])}" if len(jobs) == 1 else ""
             return RedirectResponse(f"{path}{job}", 303)
-        url = f"{call.base}{path.removeprefix(call.home)}/job"
         items = [
-            {"aoiFeatureId": feature, "jobId": wire.job_id(job), "statusUrl": f"{url}/{wire.job_id(job)}"}
+            {
+                "aoiFeatureId": feature,
+                "jobId": wire.job_id(job),
+                "statusUrl": f"{path}/job/{wire.job_id(job)}",
+            }
             for feature, job in jobs
         ]
         answer: dict[str, Any] = {"success": True, **items[0]}
