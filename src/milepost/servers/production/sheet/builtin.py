@@ -284,10 +284,12 @@ def _write_elevation(terrain: Terrain, path: Path) -> None:
 
 def _write_features(terrain: Terrain, path: Path) -> None:
     water = lakes(terrain)
+    wet = shapely.union_all(water)
     found = [
         (part, area)
         for line, area in streams(terrain)
-        for part in shapely.get_parts(shapely.difference(line, shapely.MultiPolygon(water)))
+        for part in shapely.get_parts(shapely.difference(line, wet))
+        if not part.is_empty
     ]
     rivers = gpd.GeoDataFrame(
         {
