@@ -7,6 +7,7 @@ NEEDS: Final = (
     "contourpy",
     "geopandas",
     "mapnik",
+    "matplotlib",
     "mgrs",
     "pikepdf",
     "PIL",
