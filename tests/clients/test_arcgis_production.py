@@ -1,6 +1,5 @@
 """Map sheets with the package arcgis, whose client of this service nobody has changed."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,9 +10,9 @@ pytest.importorskip("mapnik", reason="sheets need the extra production")
 
 
 @pytest.fixture(scope="module")
-def told(python_client: None, site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
+def told(python_client: None, site: Site, tmp_path_factory: pytest.TempPathFactory) -> Told:
     folder: Path = tmp_path_factory.mktemp("sheets")
-    yield site.run("arcgis_production.py", folder=str(folder))
+    return site.run("arcgis_production.py", folder=str(folder))
 
 
 def test_the_products(told: Told) -> None:
