@@ -38,7 +38,7 @@ def make_clip(
     klv: Carriage = "synchronous",
     klv_rate: float = 5,
     corners: Corners = "full",
-    leap_seconds: int | None = None,
+    leap_seconds: int | None = 29,
     omit: Collection[int] = (),
     broken: Collection[int] = (),
     audio: bool = True,

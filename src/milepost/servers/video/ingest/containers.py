@@ -24,6 +24,9 @@ _PACKETS: Final = ((188, 0), (204, 0), (192, 4))
 _ATOMS: Final = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
 """What a file of QuickTime and its heirs begins with."""
 
+_MOST_ATOMS: Final = 100_000
+"""Looked at to tell whether a file is whole."""
+
 _PLAYLISTS: Final = (b"#extm3u", b"ffconcat", b"<mpd", b"[playlist]", b"[reference]", b"rtsptext")
 """How files begin that only name other files."""
 
@@ -45,13 +48,18 @@ def video_in(path: Path) -> Container:
     """The kind of a video file.
 
     Raises:
-        ValueError: it is no video, or none of a kind that is read; the text says what it is instead.
+        ValueError: it is no video, none of a kind that is read, or cut off; the text says what it is instead.
     """
     head = _head(path)
     container = container_of(head)
     if container is None:
         raise ValueError(
             f"{path.name} {_instead(head)}; send a video file: MPEG-TS, MP4, MOV, AVI or MPEG program stream"
+        )
+    told, size = _told_size(path, container, head), path.stat().st_size
+    if told > size:
+        raise ValueError(
+            f"{path.name} is cut off: it should have {told:,} bytes and has {size:,}; send it again"
         )
     return container
 
@@ -74,6 +82,28 @@ def _is_transport(head: bytes, length: int, sync: int) -> bool:
     marks = head[sync::length]
     # One packet proves nothing: a text may begin with a G.
     return len(marks) > 1 and not marks.strip(b"\x47") and (len(marks) > 4 or len(head) < HEAD)
+
+
+def _told_size(path: Path, container: Container, head: bytes) -> int:
+    """Bytes that a file has at least, as it tells itself."""
+    if container == "avi":
+        return int.from_bytes(head[4:8], "little") + 8
+    if container not in ("mp4", "mov"):
+        return 0
+    end, size = 0, path.stat().st_size
+    with path.open("rb") as file:
+        for _ in range(_MOST_ATOMS):
+            file.seek(end)
+            atom = file.read(16)
+            if len(atom) < 8 or not atom[4:8].isalnum():  # what comes after the last atom matters to nobody
+                break
+            length = int.from_bytes(atom[:4], "big")
+            if length == 1:
+                length = int.from_bytes(atom[8:16], "big")
+            end = size if length == 0 else end + length
+            if length < 8 or end >= size:
+                break
+    return end
 
 
 def _instead(head: bytes) -> str:

@@ -1,10 +1,11 @@
 """From the files of a source to the files of a layer, step by step."""
 
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import Final, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
 import msgspec
 
@@ -20,6 +21,9 @@ from milepost.servers.video.ingest.pictures import SPRITE, make_poster, make_pre
 from milepost.servers.video.ingest.probing import Source, probe
 from milepost.servers.video.ingest.transcoding import AUDIO, transcode
 from milepost.servers.video.ingest.watching import Died, Hung
+
+if TYPE_CHECKING:
+    from milepost.servers.video.telemetry.ingest import Telemetry
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -37,11 +41,17 @@ STEPS: Final[dict[str, int]] = {
     "Generating Preview Images": codes.PREVIEWS,
     "Generating ABR Info Files": codes.ABR,
     "Removing Temporary Files": codes.REMOVING,
+    "Video Files Created": codes.CREATED,
 }
 """What is done, in order, and the code by which it is said. Each is a stage and a step of the job."""
 
 ENCODING: Final = (0.02, 0.95)
 """The shares of the progress at which the transcoding begins and ends: nearly all of the time is its."""
+
+DONE: Final = 0.97
+
+SCRATCH: Final = "ingest"
+"""The folder below that of the job for what is needed only on the way."""
 
 ORIGINAL: Final = "original"
 """The folder of the source."""
@@ -121,21 +131,21 @@ class _Making:
         ffmpeg = find_ffmpeg()
         source = self._step("Probing Video Codec", self._probe)
         audio = self._step("Probing Audio", self._probe_audio, source)
-        self._step("Probing Video Klv", self._probe_klv)
+        klv = self._step("Probing Video Klv", self._probe_klv, source)
         shape = self._step("Generating Video Stream Info", self._plan, source)
         about = self._step("Generating Video Info", self._describe, source)
-        run.progress(ENCODING[0])
         made = self._transcode(ffmpeg, source, shape, audio)
-        run.progress(ENCODING[1])
-        self._step("Generating HLS Service Files", self._package, source, shape)
         rungs = [measure(self._folder / each.name) for each in shape.ladder.rungs]
         sound = measure(self._folder / AUDIO) if (self._folder / AUDIO).is_dir() else None
-        self._step("Generating Poster Image", self._poster, rungs[-1])
-        self._step("Generating Preview Images", self._previews, rungs[0], shape)
+        found = self._telemetry(source, klv)
+        self._step("Generating HLS Service Files", self._package, source, rungs, sound, found)
+        self._step("Generating Poster Image", make_poster, rungs[-1], self._folder)
+        gop_seconds = float(shape.gop / Fraction(*shape.rate))
+        self._step("Generating Preview Images", make_previews, rungs[0], gop_seconds, self._folder)
         self._step("Generating ABR Info Files", self._master, rungs, sound, source, shape)
         self._step("Removing Temporary Files", self._clean, rungs, sound)
-        run.message("Video Files Created", code=codes.CREATED)
-        run.progress(0.97)
+        self._step("Video Files Created", _nothing)
+        run.progress(DONE)
         return msgspec.structs.replace(
             about,
             video_codec=rungs[-1].codec,
@@ -144,6 +154,10 @@ class _Making:
             duration=round(rungs[-1].duration, 3),
             encoder=made.encoder,
             qualities=tuple(each.name for each in rungs),
+            telemetry=found is not None,
+            start=found.start if found else None,
+            end=found.end if found else None,
+            extent=found.extent if found else None,
         )
 
     def _step(self, name: str, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -191,9 +205,11 @@ class _Making:
             self._warn(f"the {audio.codec} sound cannot be decoded and is left out", codes.AUDIO_LEFT_OUT)
         return audio is not None and audio.decoded
 
-    def _probe_klv(self) -> bool:
-        """Whether there is telemetry."""
-        return False
+    def _probe_klv(self, source: Source) -> bool:
+        """Whether there is telemetry in the video."""
+        from milepost.servers.video.telemetry.ingest import find
+
+        return find(Path(source.path)) is not None
 
     def _plan(self, source: Source) -> Shape:
         rate = frame_rate(source.video.rate)
@@ -231,6 +247,7 @@ class _Making:
         if self._run.has_done("Transcoding"):
             return self._run.step("Transcoding", self._encode, ffmpeg, CPU, source, shape, audio)
         with self._telling("Transcoding"):
+            self._run.progress(ENCODING[0])
             encoder = gpu_encoder(ffmpeg, self._devices, self._run.check)
             if encoder:
                 self._run.message("Transcoding with GPU", code=codes.TRANSCODING)
@@ -245,7 +262,9 @@ class _Making:
         begin, end = ENCODING
 
         def report(share: float, left: str) -> None:
-            self._run.progress(begin + share * (end - begin), f"Transcoding with {encoder.where}: {left}")
+            self._run.progress(
+                begin + share * (end - begin), f"Transcoding with {encoder.where}{left and f': {left}'}"
+            )
 
         damage = transcode(
             source,
@@ -264,14 +283,41 @@ class _Making:
             )
         return Transcoded(encoder.where, damage)
 
-    def _package(self, source: Source, shape: Shape) -> None:
+    def _telemetry(self, source: Source, klv: bool) -> "Telemetry | None":
+        """The telemetry of the video, or of the files beside it; None when there is none."""
+        from milepost.servers.video.telemetry.ingest import Telemetry, read
+
+        beside = [each for each in self._sources if str(each) != source.path]
+        if not klv and not beside:
+            return None
+        scratch = self._run.workspace / SCRATCH
+        scratch.mkdir(exist_ok=True)
+
+        def extract() -> Telemetry | None:
+            found = read(Path(source.path), beside, workspace=scratch, tell=self._look)
+            for each in found.warnings if found else ("There is no telemetry in it",):
+                self._warn(each, codes.TELEMETRY_DOUBTFUL)
+            return found if found and found.count else None
+
+        return self._step("Extracting KLV Metadata", extract)
+
+    def _look(self, _: float) -> None:
+        self._run.check()
+
+    def _package(
+        self,
+        source: Source,
+        rungs: Sequence[Rendition],
+        sound: Rendition | None,
+        found: "Telemetry | None",
+    ) -> None:
+        for each in (*rungs, *([sound] if sound else [])):
+            (self._folder / each.name / playlists.INDEX).write_text(playlists.media(each))
+        if found:
+            from milepost.servers.video.telemetry.ingest import write
+
+            write(found, self._folder, [each.duration for each in rungs[-1].segments], tell=self._look)
         self._keep_original(source)
-        names = [each.name for each in shape.ladder.rungs]
-        if (self._folder / AUDIO).is_dir():
-            names.append(AUDIO)
-        for name in names:
-            made = measure(self._folder / name)
-            (self._folder / name / playlists.INDEX).write_text(playlists.media(made))
 
     def _keep_original(self, source: Source) -> None:
         path = Path(source.path)
@@ -286,22 +332,23 @@ class _Making:
                     writing.write(part)
                     self._run.check()
 
-    def _poster(self, rung: Rendition) -> None:
-        make_poster(rung, self._folder)
-
-    def _previews(self, rung: Rendition, shape: Shape) -> None:
-        make_previews(rung, float(shape.gop / Fraction(*shape.rate)), self._folder)
-
     def _master(
         self, rungs: Sequence[Rendition], sound: Rendition | None, source: Source, shape: Shape
     ) -> None:
-        language = source.audio.language if source.audio else ""
-        text = playlists.master(rungs, sound, language, None, Fraction(*shape.rate))
+        subtitles = self._folder / TELEMETRY
+        text = playlists.master(
+            rungs,
+            sound,
+            source.audio.language if source.audio else "",
+            playlists.load_in(subtitles) if subtitles.is_file() else None,
+            Fraction(*shape.rate),
+        )
         (self._folder / MASTER).write_text(text)
 
     def _clean(self, rungs: Sequence[Rendition], sound: Rendition | None) -> None:
-        """Remove whatever else the steps left in the folder."""
-        keep = {MASTER, POSTER, PREVIEW, COVERAGE, f"preview/{SPRITE}"}
+        """Remove what the steps left besides the files of the layer."""
+        shutil.rmtree(self._run.workspace / SCRATCH, ignore_errors=True)
+        keep = {MASTER, POSTER, PREVIEW, COVERAGE, str(Path(PREVIEW).with_name(SPRITE))}
         for each in (*rungs, *([sound] if sound else [])):
             keep.update(f"{each.name}/{name}" for name in (INIT, playlists.INDEX))
             keep.update(f"{each.name}/{segment.name}" for segment in each.segments)
@@ -314,6 +361,10 @@ class _Making:
                 path.unlink()
             elif not any(path.iterdir()):
                 path.rmdir()
+
+
+def _nothing() -> None:
+    """A step in which nothing is left to do but to say so."""
 
 
 def _is_video(path: Path) -> bool:
@@ -333,7 +384,7 @@ def _cause(error: Exception) -> str:
         case Hung():
             return f"FFmpeg was stopped, since {error}; try again, or send the file in another format"
         case Died():
-            return f"FFmpeg gave up: {str(error).splitlines()[-1]}"
+            return f"FFmpeg gave up: {error}"
         case ValueError() | RuntimeError():
             return str(error)
     return f"{type(error).__name__}: {error}"

@@ -1,8 +1,9 @@
-"""The playlists of a video: text made of what was measured of its segments. Pure."""
+"""The playlists of a video: text made of what was measured of its segments."""
 
 import math
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from pathlib import Path
 from typing import Final
 
 from milepost.servers.video.facts import TELEMETRY
@@ -77,6 +78,17 @@ def master(
 def load_of(rendition: Rendition) -> Load:
     """What a player has to fetch of a rendition."""
     return [(each.duration, each.size) for each in rendition.segments]
+
+
+def load_in(playlist: Path) -> Load:
+    """What a player has to fetch of a rendition whose playlist was written by others."""
+    lines = playlist.read_text().splitlines()
+    told = [line for line in lines if line.startswith("#EXTINF:")]
+    names = [line for line in lines if line and not line.startswith("#")]
+    return [
+        (float(duration.removeprefix("#EXTINF:").partition(",")[0]), (playlist.parent / name).stat().st_size)
+        for duration, name in zip(told, names, strict=True)
+    ]
 
 
 def average(load: Load) -> int:

@@ -56,8 +56,7 @@ def read(path: str, demuxer: str, *, side: int, streams: int) -> dict[str, Any]:
     Raises:
         UnreadableError: nothing can be made of it.
     """
-    options = {"protocol_whitelist": "file", "max_streams": str(streams + 1)}
-    with av.open(f"file:{path}", format=demuxer, options=options) as container:
+    with _opened(path, demuxer, streams) as container:
         if len(container.streams) > streams:
             raise UnreadableError(
                 f"it has more than {streams} streams; send one that has only what is needed"
@@ -84,6 +83,17 @@ def read(path: str, demuxer: str, *, side: int, streams: int) -> dict[str, Any]:
             "video": _about_video(video, pictures),
             "audio": _about_audio(audio, decoded=sound),
         }
+
+
+def _opened(path: str, demuxer: str, streams: int) -> av.container.InputContainer:
+    options = {"protocol_whitelist": "file", "max_streams": str(streams)}
+    try:
+        return av.open(f"file:{path}", format=demuxer, options=options)
+    except (av.error.MemoryError, MemoryError):  # as too many streams are told too
+        raise UnreadableError(
+            f"it has more than {streams} streams, or needs more memory than its reader gets; "
+            "send one that has only what is needed"
+        ) from None
 
 
 def _main_video(container: av.container.InputContainer) -> av.VideoStream:

@@ -28,6 +28,9 @@ PLAYLIST: Final = "ffmpeg.m3u8"
 AUDIO_KILOBITS: Final = 128
 AUDIO_RATE: Final = 48000
 
+_TELLING: Final = 0.03
+"""The share of the work after which it can be told how long the rest takes."""
+
 _DAMAGE: Final = re.compile(r"error|corrupt|invalid|conceal|missing|non-existing", re.IGNORECASE)
 
 
@@ -71,22 +74,23 @@ def transcode(
     if audio:
         (folder / AUDIO).mkdir(parents=True)
     rate = frame_rate(source.video.rate)
-    said = watch(
-        command(source, rungs, ffmpeg=ffmpeg, encoder=encoder, audio=audio, limits=limits),
-        line=_Progress(max(1.0, source.duration * float(rate)), progress),
-        check=check,
-        patience=limits.patience,
-        folder=folder,
-    )
+    try:
+        said = watch(
+            command(source, rungs, ffmpeg=ffmpeg, encoder=encoder, audio=audio, limits=limits),
+            line=_Progress(max(1.0, source.duration * float(rate)), progress),
+            check=check,
+            patience=limits.patience,
+            folder=folder,
+        )
+    except Died as error:
+        raise Died(_last_word(str(error), source)) from None
     for rung in rungs:
         for init in (folder / rung.name).glob("init*.mp4"):  # FFmpeg numbers them when there are several
             init.rename(init.with_name(INIT))
     _check_whole(source, [measure(folder / each.name) for each in rungs], limits)
     if audio and not any((folder / AUDIO).glob("*.m4s")):
         shutil.rmtree(folder / AUDIO)
-    return (said.splitlines()[-1] if _DAMAGE.search(said) else "").replace(
-        source.path, Path(source.path).name
-    )
+    return _last_word(said, source) if _DAMAGE.search(said) else ""
 
 
 def command(
@@ -188,6 +192,13 @@ def _check_whole(source: Source, made: Sequence[Rendition], limits: Limits) -> N
         raise ValueError(f"the video goes on for more than {limits.longest / 3600:g} hours; send it in parts")
 
 
+def _last_word(said: str, source: Source) -> str:
+    """The last telling line of what FFmpeg said, without addresses in memory and the place of the file."""
+    lines = [each for each in said.splitlines() if each.strip() and each != "Conversion failed!"]
+    line = re.sub(r"\[[^]]* @ 0x[0-9a-f]+\] ?", "", lines[-1] if lines else said)
+    return line.replace(f"file:{os.path.abspath(source.path)}", Path(source.path).name)
+
+
 class _Progress:
     """Reads FFmpeg's lines of progress."""
 
@@ -209,7 +220,8 @@ class _Progress:
         if got_on and frames:
             share = min(frames / self._frames, 0.999)
             left = (time.monotonic() - self._begun) * (1 - share) / share
-            self._report(share, _in_words(left))
+            # The first frames tell nothing of those to come: the encoders are being filled.
+            self._report(share, _in_words(left) if share > _TELLING else "")
         return got_on
 
 

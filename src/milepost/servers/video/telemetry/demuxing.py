@@ -1,0 +1,82 @@
+"""KLV out of a video file, whichever way it is carried there."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import av
+
+from milepost.servers.video.telemetry.klv import KEY
+from milepost.servers.video.telemetry.samples import KlvStream
+
+_OPTIONS: Final = {
+    # A playlist, or a file that names others, must not make us read what the client does not own.
+    "format_whitelist": "mpegts,mpeg,mov,mp4,m4a,3gp,3g2,mj2,avi",
+    "protocol_whitelist": "file",
+}
+_LOOK: Final = 64 * 1024 * 1024
+"""Bytes of a stream's file to look through for a first set."""
+
+
+def find(source: Path) -> KlvStream | None:
+    """The stream of a video that has ST 0601 telemetry; None when there is none.
+
+    Found by what is in it, as its name proves little: players' own muxers call it ``bin_data``.
+
+    Raises:
+        av.FFmpegError: the file is no video that can be opened.
+    """
+    with _open(source) as container:
+        streams = [each for each in container.streams if each.type in {"data", "unknown"}]
+        for packet in container.demux(streams) if streams else ():
+            if packet.size and KEY in bytes(packet):
+                return KlvStream(packet.stream.index, "asynchronous" if packet.pts is None else "synchronous")
+            if packet.pos is not None and packet.pos > _LOOK:
+                break
+    return None
+
+
+class Picture:
+    """What must be known of the pictures of a video: when they begin, how long they go on, and their shape."""
+
+    def __init__(self, source: Path):
+        """Of the first video stream of a file."""
+        with _open(source) as container:
+            video = container.streams.video[0]
+            start = _seconds(video.start_time, video.time_base)
+            self.start: Final = start if start is not None else (container.start_time or 0) / av.time_base
+            self.duration: Final = max(0.0, (container.duration or 0) / av.time_base)
+            height = video.height or 1
+            shape = video.display_aspect_ratio
+            self.aspect: Final = float(shape) if shape else (video.width or 1) / height
+
+
+def payloads(source: Path, stream: KlvStream, start: float) -> Iterator[tuple[float | None, float, bytes]]:
+    """Every packet of a stream: its time, the time of the picture that came before it, its bytes.
+
+    Args:
+        source: the video.
+        stream: what ``find`` found.
+        start: the time of the first picture, which times are counted from.
+
+    Yields:
+        Seconds (None for a packet without a time stamp), seconds, payload.
+    """
+    with _open(source) as container:
+        data, video = container.streams[stream.index], container.streams.video[0]
+        shown = 0.0
+        for packet in container.demux(data, video):
+            time = _seconds(packet.pts, packet.time_base)
+            if packet.stream.index != data.index:
+                shown = shown if time is None else time - start
+            elif packet.size:
+                yield None if time is None else time - start, shown, bytes(packet)
+
+
+def _seconds(count: int | None, base: Any) -> float | None:
+    return None if count is None or base is None else float(count * base)
+
+
+def _open(source: Path) -> Any:
+    # "file:" keeps a colon in the name from being taken for a protocol.
+    return av.open(f"file:{source}", options=dict(_OPTIONS), metadata_errors="replace")
