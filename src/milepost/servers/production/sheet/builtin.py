@@ -126,17 +126,16 @@ def drained(heights: Heights) -> tuple[Cells, Cells]:
         which the flood came to them. Both have one value for each cell, row by row.
     """
     rows, columns = heights.shape
-    ground = heights.ravel().tolist()
+    wide = columns + 2
+    # With a border of cells that count as seen, no neighbour needs to be looked for at the edges.
+    ground = np.pad(heights, 1).ravel().tolist()
+    seen = bytearray(np.pad(np.zeros(heights.shape, np.uint8), 1, constant_values=1).tobytes())
     filled = list(ground)
-    receiver = list(range(rows * columns))
+    receiver = list(range(len(ground)))
     order: list[int] = []
-    seen = bytearray(rows * columns)
-    edge = [
-        r * columns + c
-        for r in range(rows)
-        for c in range(columns)
-        if r in (0, rows - 1) or c in (0, columns - 1)
-    ]
+    around = [down * wide + right for down, right in _NEIGHBOURS]
+    inner = np.arange(len(ground)).reshape(rows + 2, wide)[1:-1, 1:-1]
+    edge = np.unique([*inner[0], *inner[-1], *inner[:, 0], *inner[:, -1]]).tolist()
     heap = [(ground[cell], ground[cell], number, cell) for number, cell in enumerate(edge)]
     for cell in edge:
         seen[cell] = 1
@@ -145,22 +144,23 @@ def drained(heights: Heights) -> tuple[Cells, Cells]:
     while heap:
         level, _, _, cell = heapq.heappop(heap)
         order.append(cell)
-        row, column = divmod(cell, columns)
-        for down, right in _NEIGHBOURS:
-            r, c = row + down, column + right
-            if 0 <= r < rows and 0 <= c < columns:
-                other = r * columns + c
-                if not seen[other]:
-                    seen[other] = 1
-                    receiver[other] = cell
-                    filled[other] = max(level, ground[other])
-                    heapq.heappush(heap, (filled[other], ground[other], count, other))
-                    count += 1
-    _down_the_steepest(np.array(filled).reshape(rows, columns), receiver)
-    return np.array(receiver), np.array(order)
+        for step in around:
+            other = cell + step
+            if not seen[other]:
+                seen[other] = 1
+                receiver[other] = cell
+                height = ground[other]
+                filled[other] = max(height, level)
+                heapq.heappush(heap, (filled[other], height, count, other))
+                count += 1
+    numbers = np.full(len(ground), -1)
+    numbers[inner.ravel()] = np.arange(rows * columns)
+    to = numbers[np.array(receiver)[inner]]
+    _down_the_steepest(np.array(filled)[inner], to)
+    return to.ravel(), numbers[order]
 
 
-def _down_the_steepest(filled: NDArray[np.float64], receiver: list[int]) -> None:
+def _down_the_steepest(filled: NDArray[np.float64], receiver: Cells) -> None:
     """Lead the water of cells with a deeper neighbour there; the edges keep theirs."""
     rows, columns = filled.shape
     best = np.zeros((rows - 2, columns - 2))
@@ -171,9 +171,7 @@ def _down_the_steepest(filled: NDArray[np.float64], receiver: list[int]) -> None
         fall = (filled[1:-1, 1:-1] - filled[window]) / np.hypot(down, right)
         target = np.where(fall > best, numbers[window], target)
         best = np.maximum(best, fall)
-    inner = numbers[1:-1, 1:-1]
-    for cell, other in zip(inner[target >= 0].tolist(), target[target >= 0].tolist(), strict=True):
-        receiver[cell] = other
+    receiver[1:-1, 1:-1] = np.where(target >= 0, target, receiver[1:-1, 1:-1])
 
 
 def gathered(receiver: Cells, order: Cells, areas: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -220,11 +218,12 @@ def streams(terrain: Terrain) -> Iterator[tuple[shapely.LineString, float]]:
 def lakes(terrain: Terrain) -> list[shapely.Polygon]:
     """Level ground, which in a survey from space is water, as polygons in degrees."""
     heights = terrain.heights
-    level = np.zeros(heights.shape, dtype=bool)
+    rows, columns = heights.shape
+    level = np.zeros((rows, columns), dtype=bool)
     same = (heights[1:, 1:] == heights[:-1, 1:]) & (heights[1:, 1:] == heights[1:, :-1])
     same &= heights[1:, 1:] == heights[:-1, :-1]
     for down, right in ((0, 0), (0, 1), (1, 0), (1, 1)):
-        level[down : level.shape[0] - 1 + down, right : level.shape[1] - 1 + right] |= same
+        level[down : rows - 1 + down, right : columns - 1 + right] |= same
     row, column = np.nonzero(level)
     west, north = terrain.west + column * terrain.width, terrain.north - row * terrain.height
     cells = shapely.box(west, north - terrain.height, west + terrain.width, north)
