@@ -234,37 +234,41 @@ def lakes(terrain: Terrain) -> list[shapely.Polygon]:
         for part in shapely.get_parts(shapely.union_all(cells[heights[level] == height]))
         if part.area >= least
     ]
-    return [_rounded(each) for each in found]
+    return [_rounded(each, terrain.width) for each in found]
 
 
-def _rounded(shape: shapely.Polygon) -> shapely.Polygon:
+def _rounded(shape: shapely.Polygon, cell: float) -> shapely.Polygon:
     """A polygon of cells without its steps."""
     rings = [
-        shapely.LinearRing(_smooth(shapely.get_coordinates(each)[:-1]))
+        shapely.get_coordinates(shapely.segmentize(each, cell * 1.01))[:-1]
         for each in (shape.exterior, *shape.interiors)
     ]
-    return shapely.make_valid(shapely.Polygon(rings[0], rings[1:]))
-
-
-def _smooth(ring: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A ring through the middles of its edges, with the corners cut."""
-    for _ in range(3):
-        after = np.roll(ring, -1, axis=0)
-        ring = np.stack([0.75 * ring + 0.25 * after, 0.25 * ring + 0.75 * after], axis=1).reshape(-1, 2)
-    return ring
+    # Beyond its own ends a ring goes on, and so is evened out at them too.
+    wound = [_evened(np.concatenate([ring[-4:], ring, ring[:4]]))[4:-4] for ring in rings]
+    return shapely.make_valid(shapely.Polygon(wound[0], wound[1:]))
 
 
 def _line(terrain: Terrain, cells: list[int]) -> shapely.LineString:
-    """Through the middles of cells, with the corners cut so that it winds as water does."""
+    """Through the middles of cells, evened out so that it winds as water does."""
     row, column = np.divmod(np.array(cells), terrain.heights.shape[1])
     points = np.column_stack(
         [terrain.west + (column + 0.5) * terrain.width, terrain.north - (row + 0.5) * terrain.height]
     )
-    for _ in range(3):
+    points = _evened(points)
+    for _ in range(2):
         before, after = points[:-1], points[1:]
         cut = np.stack([0.75 * before + 0.25 * after, 0.25 * before + 0.75 * after], axis=1).reshape(-1, 2)
         points = np.concatenate([points[:1], cut, points[-1:]])
     return shapely.LineString(points)
+
+
+def _evened(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Each point in the middle of itself and two on either side; the ends stay."""
+    if len(points) < 3:
+        return points
+    around = np.concatenate([2 * points[0] - points[2:0:-1], points, 2 * points[-1] - points[-2:-4:-1]])
+    weights = (0.1, 0.2, 0.4, 0.2, 0.1)
+    return np.asarray(sum(weight * around[n : n + len(points)] for n, weight in enumerate(weights)))
 
 
 def _write_elevation(terrain: Terrain, path: Path) -> None:
