@@ -31,7 +31,7 @@ _NAMES: Final = ("name", "sheet_name", "sheetname", "title")
 """Fields of an area that tell what its sheet is called."""
 
 
-@operation(service=SHEETS, retries=1)
+@operation(service=SHEETS, retries=3)
 def generate_product(
     run: Run,
     productName: str,
@@ -66,7 +66,7 @@ def generate_product(
         ancillary = run.step("ancillary", _ancillary, wanted, area, services, run.workspace)
     except FeatureError as error:
         raise ValueError(f"The features cannot be read: {error}") from error
-    sources = _sources(run.workspace)
+    sources = _sources(area, run.workspace)
     # Only here: it imports what draws, and the server reads this module too.
     from milepost.servers.production.sheet.make import make_sheet
 
@@ -132,12 +132,23 @@ def _text(value: Any) -> str:
     return "" if value is None else str(value).strip()[:80]
 
 
-def _sources(folder: Path) -> Sources:
-    """What the sheet is made from: what the settings name, or what an installed package ships."""
+def _sources(area: Area, folder: Path) -> Sources:
+    """What the sheet is made from: what the settings name, or what an installed package ships.
+
+    Raises:
+        ValueError: there is nothing for the area; the text says what to do.
+    """
     configured = kept_sources(site.data_folder())
     if configured.vectors or configured.elevation:
         return configured
-    from milepost.servers.production.sheet.builtin import built_in_sources
+    from milepost.servers.production.sheet.builtin import COVERS, built_in_sources
 
+    west, south, east, north = areas.bounds(area)
+    if east <= COVERS[0] or west >= COVERS[2] or north <= COVERS[1] or south >= COVERS[3]:
+        raise ValueError(
+            "This server has no maps and heights of the area: its settings name none, and the sample lies between"
+            f" {COVERS[0]} and {COVERS[2]} degrees of longitude, {COVERS[1]} and {COVERS[3]} of latitude. Name the"
+            " files that cover the area in a file, and start the server with --sheet-sources"
+        )
     vectors, elevation = built_in_sources(folder)
     return Sources(vectors=vectors, elevation=elevation)

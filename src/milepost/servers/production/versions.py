@@ -9,6 +9,8 @@ from milepost.servers.production.products import Override, Version
 from milepost.servers.production.sheet.definition import Product, read_product
 
 _RELIEF: Final = ("contours", "shading", "spotHeights")
+_ALSO: Final = {"relief shading": "shading", "spot heights": "spotHeights"}
+"""What the sheet calls parts of the relief."""
 _SECTIONS: Final = ("grid", "frame")
 SHEET: Final = "sheet"
 """The part with the values of the product itself, such as its title."""
@@ -44,14 +46,14 @@ def without(product: Product, names: Iterable[str]) -> tuple[Product, tuple[str,
     Raises:
         ValueError: there is no such part; the text names those that there are.
     """
-    known = {each.lower(): each for each in (*_RELIEF, *product.themes)}
+    known = _ALSO | {each.lower(): each for each in (*_RELIEF, *product.themes)}
     known |= {each.name.lower(): each.name for each in product.layers}
     relief, excluded = product.relief, []
     for name in names:
         found = known.get(name.strip().lower())
         if found is None:
             raise ValueError(
-                f"product {product.name} has no layer {name[:60]!r}; it has {', '.join(known.values())}"
+                f"product {product.name} has no layer {name[:60]!r}; it has {', '.join(dict.fromkeys(known.values()))}"
             )
         if found in ("contours", "spotHeights", "shading"):
             field = "spot_heights" if found == "spotHeights" else found
