@@ -16,7 +16,7 @@ def clip(tmp_path_factory):
 def layer(tmp_path_factory):
     """The folder of a layer of two rungs with sound, its facts, and the run that made it."""
     folder = tmp_path_factory.mktemp("layer")
-    source = film(folder / "source.ts", size="1280x720", rate="30000/1001", seconds=5.2)
+    source = film(folder / "source.ts", size="960x540", rate="30000/1001", seconds=4.5)
     run = Run()
     facts = ingest(source, folder / "layer", "fhd", "hd", "sd", "native", run=run)
     return folder / "layer", facts, run

@@ -24,18 +24,18 @@ def test_the_steps_are_told_in_their_order_with_their_codes(layer):
     assert told == [154, 155, 156, 157, 158, 159, 161, 174, 182, 162, 163, 205]
     assert (159, "Transcoding with CPU") in said(run)
     assert [text for code, text in said(run) if code == 9001] == [
-        "Resolution fhd is above that of the source, 1280 x 720 pixels, and is left out",
-        "Resolution native is the same as hd for this source, and is left out",
+        "Resolution hd is above that of the source, 960 x 540 pixels, and is left out",
+        "Resolution fhd is above that of the source, 960 x 540 pixels, and is left out",
     ]
 
 
 def test_the_facts_are_those_of_the_source_and_of_what_was_made(layer):
     _, facts, _ = layer
-    assert (facts.width, facts.height, facts.aspect_ratio) == (1280, 720, "16:9")
+    assert (facts.width, facts.height, facts.aspect_ratio) == (960, 540, "16:9")
     assert (facts.container, facts.frame_rate, facts.gop) == ("mpegts", "29.97", 60)
-    assert (facts.source_quality, facts.qualities, facts.encoder) == ("hd", ("sd", "hd"), "CPU")
-    assert facts.frame_count == 156
-    assert facts.duration == pytest.approx(5.2052, abs=0.001)
+    assert (facts.source_quality, facts.qualities, facts.encoder) == ("sd", ("sd", "native"), "CPU")
+    assert facts.frame_count == 135
+    assert facts.duration == pytest.approx(4.5045, abs=0.001)
     assert (facts.video_codec, facts.audio_codec) == ("avc1.64001f", "mp4a.40.2")
     assert facts.previews
     assert not facts.telemetry
@@ -43,8 +43,8 @@ def test_the_facts_are_those_of_the_source_and_of_what_was_made(layer):
 
 def test_the_folder_has_these_files_and_no_others(layer):
     folder, _, _ = layer
-    segments = {f"{rung}/{number:05}.m4s" for rung in ("sd", "hd", "audio") for number in range(2)}
-    others = {f"{rung}/{name}" for rung in ("sd", "hd", "audio") for name in ("init.mp4", "index.m3u8")}
+    segments = {f"{rung}/{number:05}.m4s" for rung in ("sd", "native", "audio") for number in range(2)}
+    others = {f"{rung}/{name}" for rung in ("sd", "native", "audio") for name in ("init.mp4", "index.m3u8")}
     others |= {"ABR.m3u8", "poster.jpg", "preview/preview.json", "preview/preview.jpg", "original/source.ts"}
     assert {
         str(each.relative_to(folder)) for each in folder.rglob("*") if each.is_file()
@@ -52,7 +52,7 @@ def test_the_folder_has_these_files_and_no_others(layer):
 
 
 @needs_ffprobe
-@pytest.mark.parametrize(("rung", "width", "height"), [("sd", 854, 480), ("hd", 1280, 720)])
+@pytest.mark.parametrize(("rung", "width", "height"), [("sd", 854, 480), ("native", 960, 540)])
 def test_ffprobe_reads_every_rung(layer, rung, width, height):
     folder, facts, _ = layer
     found = probe(folder / rung / "index.m3u8", "-show_streams", "-show_format", "-count_frames")
@@ -71,8 +71,8 @@ def test_every_rung_has_its_key_frames_at_the_same_even_distances(layer):
     for rung in facts.qualities:
         found = probe(folder / rung / "index.m3u8", "-show_packets")["packets"]
         times[rung] = [float(each["pts_time"]) for each in found if each["flags"].startswith("K")]
-    assert times["sd"] == times["hd"]
-    assert times["hd"] == pytest.approx([number * 2.002 for number in range(3)], abs=0.001)
+    assert times["sd"] == times["native"]
+    assert times["native"] == pytest.approx([number * 2.002 for number in range(3)], abs=0.001)
 
 
 @needs_ffprobe
@@ -82,7 +82,7 @@ def test_ffprobe_reads_the_whole_as_one_presentation(layer):
     assert sorted(each["codec_name"] for each in found["streams"]) == ["aac", "h264", "h264"]
     # Sound begins with the frame by which a decoder of AAC gets going.
     assert all(-0.022 < float(each["start_time"]) <= 0 for each in found["streams"])
-    assert float(found["format"]["duration"]) == pytest.approx(5.2, abs=0.05)
+    assert float(found["format"]["duration"]) == pytest.approx(4.5, abs=0.05)
 
 
 def test_the_master_playlist_tells_what_was_measured(layer):
@@ -90,11 +90,11 @@ def test_the_master_playlist_tells_what_was_measured(layer):
     master = m3u8.load(str(folder / "ABR.m3u8"))
     assert master.is_variant
     assert master.is_independent_segments
-    assert [each.uri for each in master.playlists] == ["sd/index.m3u8", "hd/index.m3u8"]
+    assert [each.uri for each in master.playlists] == ["sd/index.m3u8", "native/index.m3u8"]
     (sound,) = master.media
     assert (sound.type, sound.uri, sound.default, sound.channels) == ("AUDIO", "audio/index.m3u8", "YES", "2")
     heard = _rates(folder / "audio")
-    for rung, size in zip(master.playlists, ((854, 480), (1280, 720)), strict=True):
+    for rung, size in zip(master.playlists, ((854, 480), (960, 540)), strict=True):
         told = rung.stream_info
         rates = _rates(folder / rung.uri.partition("/")[0])
         assert told.resolution == size
@@ -112,7 +112,7 @@ def _rates(folder):
     return [8 * (folder / each.uri).stat().st_size / each.duration for each in playlist.segments]
 
 
-@pytest.mark.parametrize("rung", ["sd", "hd", "audio"])
+@pytest.mark.parametrize("rung", ["sd", "native", "audio"])
 def test_the_playlist_of_a_rendition_names_its_segments_and_their_durations(layer, rung):
     folder, facts, _ = layer
     playlist = m3u8.load(str(folder / rung / "index.m3u8"))
@@ -123,7 +123,7 @@ def test_the_playlist_of_a_rendition_names_its_segments_and_their_durations(laye
     assert [each.uri for each in playlist.segments] == ["00000.m4s", "00001.m4s"]
     assert sum(each.duration for each in playlist.segments) == pytest.approx(facts.duration, abs=0.05)
     if rung != "audio":
-        assert [each.duration for each in playlist.segments] == pytest.approx([4.004, 1.2012], abs=1e-4)
+        assert [each.duration for each in playlist.segments] == pytest.approx([4.004, 0.5005], abs=1e-4)
 
 
 def test_no_playlist_names_a_place_outside_the_layer(layer):
@@ -149,7 +149,7 @@ def test_the_previews_are_told_as_players_read_them(layer):
 def test_the_poster_has_the_size_of_the_best_rung(layer):
     folder, _, _ = layer
     with Image.open(folder / "poster.jpg") as poster:
-        assert (poster.format, poster.size) == ("JPEG", (1280, 720))
+        assert (poster.format, poster.size) == ("JPEG", (960, 540))
 
 
 def test_progress_grows_and_tells_how_long_the_rest_takes(layer):

@@ -139,12 +139,6 @@ def command(
     return line
 
 
-def aligned(renditions: Sequence[Rendition]) -> bool:
-    """Whether the segments of all begin at the same times, so that a player may change between them."""
-    starts = [[round(each.start, 3) for each in rendition.segments] for rendition in renditions]
-    return all(each == starts[0] for each in starts)
-
-
 def _filters(source: Source, rungs: Sequence[Rung], rate: Fraction, encoder: Encoder) -> str:
     first = ["bwdif=mode=send_frame:deint=interlaced"] if source.video.interlaced else []
     first.append(f"fps={rate.numerator}/{rate.denominator}:start_time=0")
@@ -174,14 +168,17 @@ def _microseconds(seconds: Fraction) -> str:
 
 
 def _check_whole(source: Source, made: Sequence[Rendition], limits: Limits) -> None:
-    """See that all rungs begin their segments together, and end where the source does.
+    """See that all segments begin where they should, and the last one ends where the source does.
 
     Raises:
         Died: the encoder did not put key frames where it was told to.
         ValueError: the source ends before it says, or not at all.
     """
-    if not aligned(made):
-        raise Died("the segments of its resolutions do not begin at the same frames")
+    # Only so do those of all rungs begin together, and a player may change between them.
+    whole = SEGMENT_GOPS * gop_of(frame_rate(source.video.rate))
+    lengths = {tuple(each.frames for each in rung.segments) for rung in made}
+    if len(lengths) > 1 or any(each != whole for each in lengths.pop()[:-1]):
+        raise Died("it did not put its key frames where it was told to")
     lasted = min(each.duration for each in made)
     if lasted < source.duration - max(2.0, 0.02 * source.duration):
         raise ValueError(
