@@ -168,7 +168,7 @@ async def test_a_feature_becomes_a_package_with_what_is_added(
         ({"customAoi": [{"geometry": {"x": 1, "y": 2}}]}, "has no polygon"),
         ({"customAoi": [{"geometry": {"rings": [[[0, 0], "x"]]}}]}, "draw it anew"),
         ({"customAoi": [{"geometry": {"rings": RINGS, "spatialReference": {"wkid": 7}}}]}, "spatial reference"),
-        ({"customAoi": [{"geometry": {"xmin": -90, "ymin": 30, "xmax": -75, "ymax": 40}}]}, "smaller area"),
+        ({"customAoi": [{"geometry": {"xmin": -90, "ymin": 30, "xmax": -75, "ymax": 40}}]}, "choose a narrower area"),
         ({"customAoi": [{"geometry": {"xmin": 1, "ymin": 1, "xmax": 1.1, "ymax": 1.1}}]}, "--sheet-sources"),
         ({"customAoi": None, "aoiLayer": f"{SITE}/rest/services/Maps/Few/FeatureServer/0", "aoiFeatureId": "9"}, "no feature 9"),
     ],
