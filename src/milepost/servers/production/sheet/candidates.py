@@ -94,7 +94,8 @@ class Setter:
 
         Args:
             text: with its lines.
-            x, y: of the point, in sheet metres.
+            x: of the point, in sheet metres.
+            y: of the point.
             clear: sheet metres around the point that belong to its marker.
         """
         lines = self.lines(text)
@@ -118,14 +119,15 @@ class Setter:
         """Places within an area, and around it when the text does not fit."""
         circle = shapely.maximum_inscribed_circle(area, tolerance=self.millimetre * 0.2)
         middle = shapely.get_coordinates(circle)[0]
-        within = self.at_middle(text, *middle)
+        x, y = (float(each) for each in middle)
+        within = self.at_middle(text, x, y)
         if area.contains(within.shape):
             yield within
             return
         left, bottom, right, top = area.bounds
         width, height = self._block(self.lines(text))
         if min(right - left, top - bottom) > 1.5 * max(width, height):
-            yield self.at_middle(text, *middle, cost=0.2)
+            yield self.at_middle(text, x, y, cost=0.2)
         reach_x, reach_y = (right - left) / 2, (top - bottom) / 2
         x, y = (left + right) / 2, (bottom + top) / 2
         gap = self.label.distance * self.millimetre
@@ -168,8 +170,8 @@ class Setter:
         fits = (chord >= 0.97 * width) & (aside <= 0.3 * self.size)
         angle = _upright(np.arctan2(rise, run))
         cost = 2 * (1 - chord / width) + aside / self.size + 0.4 * np.abs(np.sin(angle))
-        middle = (a + b)[fits].T / 2
-        yield from self._straight(text, width, *middle, angle[fits], cost[fits])
+        x, y = (a + b)[fits].T / 2
+        yield from self._straight(text, width, x, y, angle[fits], cost[fits])
 
     def _straight(
         self, text: str, width: float, x: Numbers, y: Numbers, angle: Numbers, cost: Numbers
@@ -216,7 +218,7 @@ class Setter:
         up = gap + (ASCENT - DESCENT) / 2 * self.size
         middles = (feet[:-1] + feet[1:]) / 2 + np.column_stack([-up * sin, up * cos])
         half = (ASCENT + DESCENT) / 2 * self.size
-        boxes = _turned(*middles.T, widths / 2 + 0.05 * self.size, half, angles)
+        boxes = _turned(middles[:, 0], middles[:, 1], widths / 2 + 0.05 * self.size, half, angles)
         cost = np.abs(bend).max() * 0.8 + np.abs(turns).sum() * 0.3
         return Candidate(pieces, shapely.union_all(boxes), float(cost), path.at(middle))
 
@@ -260,7 +262,7 @@ def _steps(length: float, margin: float, step: float) -> Numbers:
     if reach < 0:
         return np.empty(0)
     count = int(reach / step)
-    return length / 2 + step * np.arange(-count, count + 1)
+    return length / 2 + step * np.arange(-count, count + 1, dtype=np.float64)
 
 
 def _turned(x: Numbers, y: Numbers, half_width: Any, half_height: Any, angle: Numbers) -> Any:

@@ -1,5 +1,6 @@
 """Contours: lines of equal height, their depressions, and where nothing is known of the ground."""
 
+import itertools
 from typing import Any, Final
 
 import contourpy
@@ -40,7 +41,8 @@ def contour_lines(heights: Heights, contours: Contours, scale: int) -> gpd.GeoDa
     rows: list[tuple[float, int, int, Any]] = []
     for level in levels:
         index = int(round(level / interval) % contours.index_every == 0)
-        for vertices in generator.lines(float(level)):
+        for each in generator.lines(float(level)):
+            vertices = np.asarray(each)
             line = shapely.LineString(vertices)
             if line.is_closed and line.length < contours.least_length * millimetre:
                 continue
@@ -88,7 +90,7 @@ def unknown_ground(heights: Heights) -> Any:
     generator = contourpy.contour_generator(x, y, share, fill_type=contourpy.FillType.OuterOffset)
     polygons = []
     for points, offsets in zip(*generator.filled(0.5, 2.0), strict=True):
-        rings = [points[a:b] for a, b in zip(offsets[:-1], offsets[1:], strict=True)]
+        rings = [points[a:b] for a, b in itertools.pairwise(offsets)]
         polygons.append(shapely.Polygon(rings[0], rings[1:]))
     return shapely.make_valid(shapely.MultiPolygon(polygons))
 

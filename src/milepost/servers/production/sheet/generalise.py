@@ -9,6 +9,7 @@ import shapely
 
 from milepost.servers.production.sheet.definition import Generalisation, Layer
 from milepost.servers.production.sheet.displacement import displaced
+from milepost.servers.production.sheet.symbols import Label
 
 _MITRE: Final = {"join_style": "mitre", "mitre_limit": 2.0}
 
@@ -202,7 +203,8 @@ def _rounded(line: Any, *, closed: bool) -> Any:
 
 
 def _weight_column(layer: Layer, rule: int) -> str:
-    return next((each.weight for each in layer.rules[rule].symbols if getattr(each, "weight", "")), "")
+    labels = [each for each in layer.rules[rule].symbols if isinstance(each, Label)]
+    return next((each.weight for each in labels if each.weight), "")
 
 
 def _number(value: Any) -> float:

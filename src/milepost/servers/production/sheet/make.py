@@ -250,7 +250,8 @@ class _Maker:
     def _label(self, relief: Sequence[Layer]) -> Lettered:
         layers = self.shop.all_features(DRAWN, [*relief, *self.layers])
         heights = self._heights() if self._has_heights() else None
-        placed, unplaced = [], {}
+        placed: list[Placed] = []
+        unplaced: dict[str, list[int]] = {}
         if self.product.labels_theme not in self.order.excluded:
             placed, unplaced = place_labels(
                 layers, self.shop.geometry.neatline, self.shop.scale, heights, told=self._within

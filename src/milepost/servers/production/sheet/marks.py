@@ -63,7 +63,7 @@ def points_along(lines: Iterable[Any], spacing: float) -> list[Any]:
     return found
 
 
-def pattern_shapes(polygons: Sequence[Any], pattern: Pattern, scale: int) -> list[Any]:
+def pattern_shapes(polygons: Sequence[Any] | NDArray[Any], pattern: Pattern, scale: int) -> list[Any]:
     """The marks of a pattern within polygons: lines of a hatch, else polygons.
 
     The marks stand in rows that are the same for all polygons, so that neighbours look alike. None is cut
@@ -117,7 +117,7 @@ def _staggered(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Places in rows, every other row moved by half a step."""
     left, bottom, right, top = bounds
-    rows = np.arange(math.floor(bottom / spacing), math.ceil(top / spacing) + 1)
+    rows = np.arange(math.floor(bottom / spacing), math.ceil(top / spacing) + 1, dtype=np.float64)
     columns = np.arange(math.floor(left / spacing) - 1, math.ceil(right / spacing) + 1)
     row, column = np.meshgrid(rows, columns, indexing="ij")
     return ((column + (row % 2) / 2) * spacing).ravel(), (row * spacing).ravel()

@@ -58,12 +58,12 @@ class Heights:
     @property
     def x(self) -> NDArray[np.float64]:
         """Of the columns."""
-        return self.left + self.step * np.arange(self.values.shape[1])
+        return self.left + self.step * np.arange(self.values.shape[1], dtype=np.float64)
 
     @property
     def y(self) -> NDArray[np.float64]:
         """Of the rows, falling."""
-        return self.top - self.step * np.arange(self.values.shape[0])
+        return self.top - self.step * np.arange(self.values.shape[0], dtype=np.float64)
 
     def at(self, x: Any, y: Any) -> NDArray[np.float64]:
         """Heights at places in sheet metres, by linear interpolation; NaN outside."""
