@@ -85,6 +85,21 @@ from milepost.cli.user import data_option
     help="A TOML file that names the maps and heights that map sheets are made from.",
 )
 @option(
+    "--video-storage",
+    default="",
+    show_default=False,
+    metavar="PLACE",
+    help="Where new video layers lie: a folder, or s3://BUCKET/PREFIX with the credentials in the environment,"
+    " as the AWS tools take them; the data folder by default.",
+)
+@option(
+    "--video-max-upload",
+    type=click.IntRange(1),
+    default=8192,
+    metavar="MIB",
+    help="The largest file for a video layer, in MiB.",
+)
+@option(
     "--log-format",
     type=click.Choice(["text", "json"]),
     default="text",
@@ -109,6 +124,8 @@ def serve(
     redirect_uri: tuple[str, ...],
     registry_network: tuple[str, ...],
     sheet_sources: Path | None,
+    video_storage: str,
+    video_max_upload: int,
     log_format: str,
     toolbox: bool,
 ) -> None:
@@ -143,6 +160,8 @@ def serve(
         redirect_uris=redirect_uri,
         registry_networks=registry_network,
         sheet_sources=sheet_sources,
+        video_storage=video_storage.strip(),
+        video_max_upload=video_max_upload * 2**20,
         log_format=log_format,
         administrator=os.environ.get("MILEPOST_ADMIN_USERNAME") or "admin",
         # Taken out, since operations and what they start inherit the environment.
