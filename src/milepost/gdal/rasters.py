@@ -42,7 +42,7 @@ class GdalError(RuntimeError):
 
 
 class OpenRaster:
-    """An open raster of one band or more. Only the first band is read and written."""
+    """An open raster of one band or more. Only the first band is read."""
 
     def __init__(self, handle: int, path: Path | str):
         """Made by ``open_raster`` and ``create_raster``."""
@@ -98,21 +98,23 @@ class OpenRaster:
         self._transfer(0, first, pixels, left)
         return pixels
 
-    def write(self, pixels: NDArray[Any], first: int = 0) -> None:
-        """Write rows of pixels, beginning with row ``first``."""
-        self._transfer(1, first, np.ascontiguousarray(pixels))
+    def write(self, pixels: NDArray[Any], first: int = 0, band: int = 1) -> None:
+        """Write rows of pixels of a band, beginning with row ``first``."""
+        self._transfer(1, first, np.ascontiguousarray(pixels), band=band)
 
     def _optional(self, function: str) -> float | None:
         there = c_int()
         value: float = getattr(gdal, function)(self._band, ctypes.byref(there))
         return value if there.value else None
 
-    def _transfer(self, direction: int, first: int, pixels: NDArray[Any], left: int = 0) -> None:
+    def _transfer(
+        self, direction: int, first: int, pixels: NDArray[Any], left: int = 0, band: int = 1
+    ) -> None:
         rows, columns = pixels.shape
         kind = _PIXELS[pixels.dtype.name]
         with _errors() as messages:
             failed = gdal.GDALRasterIO(
-                self._band,
+                gdal.GDALGetRasterBand(self.handle, band),
                 direction,
                 left,
                 first,
@@ -161,8 +163,9 @@ def create_raster(
     transform: Transform,
     crs: CRS,
     nodata: float | None = None,
+    bands: int = 1,
 ) -> Iterator[OpenRaster]:
-    """A new GeoTIFF of one band, to be written; replaces a file that is there.
+    """A new GeoTIFF, to be written; replaces a file that is there. Four bands of bytes are colours and opacity.
 
     Raises:
         GdalError: it cannot be written, for instance because the disk is full.
@@ -170,7 +173,7 @@ def create_raster(
     with _errors() as messages:
         driver = gdal.GDALGetDriverByName(b"GTiff")
         handle = gdal.GDALCreate(
-            driver, _name(path), width, height, 1, _PIXELS[dtype], _strings(CREATION_OPTIONS)
+            driver, _name(path), width, height, bands, _PIXELS[dtype], _strings(CREATION_OPTIONS)
         )
         if not handle:
             raise _error(messages, f"{Path(path).name} cannot be written", path)

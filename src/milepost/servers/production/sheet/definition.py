@@ -125,12 +125,18 @@ class Contours(Data, frozen=True, kw_only=True):
 class SpotHeights(Data, frozen=True, kw_only=True):
     """Heights at summits and saddles that the elevation model has and no layer names."""
 
+    theme: str
+    """The switchable layer of the markers; the figures are with the names."""
     marker: Marker
     label: Label
     apart: float = 25.0
     """Millimetres between them and from any other height."""
     prominence: float = 20.0
     """Metres by which a summit must rise above its surroundings."""
+
+
+SHADING: Final = "Relief shading"
+"""The theme of the relief shading, the lowest of all."""
 
 
 class Relief(Data, frozen=True, kw_only=True):
@@ -140,7 +146,7 @@ class Relief(Data, frozen=True, kw_only=True):
     contours: Contours | None = None
     spot_heights: SpotHeights | None = None
     theme: str = "Contours"
-    """The switchable layer of contours and depressions; spot heights go with the names."""
+    """The switchable layer of contours and depressions."""
 
 
 class Grid(Data, frozen=True, kw_only=True):
@@ -224,6 +230,8 @@ def _check(product: Product) -> None:
     used = {layer.name: layer.theme for layer in product.layers}
     if product.relief.contours:
         used["relief"] = product.relief.theme
+    if product.relief.spot_heights:
+        used["spot heights"] = product.relief.spot_heights.theme
     for name, theme in used.items():
         if theme not in product.themes:
             raise ValueError(

@@ -110,6 +110,8 @@ class Label(Data, frozen=True, kw_only=True, tag="label"):
     capitals: bool = False
     box: Color | None = None
     """Colour of a plate behind the text, such as that of a road number."""
+    required: bool = False
+    """Whether markers of the same rule are left out where the text finds no place."""
 
 
 Symbol = Line | Fill | Marker | Label

@@ -14,6 +14,7 @@ _OPTIONS: Final = {
     "format_whitelist": "mpegts,mpeg,mov,mp4,m4a,3gp,3g2,mj2,avi",
     "protocol_whitelist": "file",
 }
+_OTHERS: Final = frozenset({"video", "audio", "subtitle"})
 _LOOK: Final = 64 * 1024 * 1024
 """Bytes of a stream's file to look through for a first set."""
 
@@ -27,7 +28,7 @@ def find(source: Path) -> KlvStream | None:
         av.FFmpegError: the file is no video that can be opened.
     """
     with _open(source) as container:
-        streams = [each for each in container.streams if each.type in {"data", "unknown"}]
+        streams = [each for each in container.streams if each.type not in _OTHERS]
         for packet in container.demux(streams) if streams else ():
             if packet.size and KEY in bytes(packet):
                 return KlvStream(packet.stream.index, "asynchronous" if packet.pts is None else "synchronous")
@@ -42,6 +43,8 @@ class Picture:
     def __init__(self, source: Path):
         """Of the first video stream of a file."""
         with _open(source) as container:
+            if not container.streams.video:
+                raise ValueError(f"{source.name} has no picture; give a file with a video stream")
             video = container.streams.video[0]
             start = _seconds(video.start_time, video.time_base)
             self.start: Final = start if start is not None else (container.start_time or 0) / av.time_base

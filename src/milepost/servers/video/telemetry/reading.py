@@ -6,22 +6,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from milepost.servers.video.telemetry.clock import Clock
 from milepost.servers.video.telemetry.demuxing import Picture, find, payloads
 from milepost.servers.video.telemetry.geometry import Seen
 from milepost.servers.video.telemetry.klv import BrokenSetError, Decoded, Splitter, decode
 from milepost.servers.video.telemetry.planar import Bounds
 from milepost.servers.video.telemetry.samples import KlvStream, Sample, Spool, Telemetry
-from milepost.servers.video.telemetry.sides import SUFFIXES, rows
+from milepost.servers.video.telemetry.sides import SideFileError, rows
 
 _KEPT: Final = 30.0
 """Seconds for which a value holds that is not told again: items are sent when they change, and at least this often."""
 _KEPT_PLACES: Final = 2.0
 _PLACES: Final = frozenset({13, 14, 15, *range(18, 34), 40, 41, 42, 75, 78, *range(82, 90), 104})
 """Tags of places and angles: what a camera saw long ago is not what it sees."""
-_JUMP: Final = 10.0
-"""Seconds by which the clock of a stream jumps when it was reset."""
-_LATE: Final = 2.0
-"""Seconds that a set without a time stamp may be away from the picture beside it."""
 _LEAP_SECONDS: Final = 136
 _CORRECTION: Final = 137
 _EVERY: Final = 50
@@ -48,11 +45,11 @@ def read(
         The telemetry; None when there is none.
 
     Raises:
-        SideFileError: a file beside the video cannot be read as telemetry.
+        SideFileError: a file beside the video cannot be read as telemetry, and no other has any.
+        ValueError: there is no picture in the video.
         av.FFmpegError: the video cannot be read.
     """
-    named = side_files if isinstance(side_files, Mapping) else {each.name: each for each in side_files}
-    beside = {name: path for name, path in named.items() if name.lower().endswith(SUFFIXES)}
+    beside = dict(side_files if isinstance(side_files, Mapping) else {each.name: each for each in side_files})
     picture = Picture(source)
     notes = Counter[str]()
     stream = find(source)
@@ -62,15 +59,21 @@ def read(
         if stream is not None:
             origin = f"{stream.carriage} KLV"
             log.take(_of_stream(source, stream, picture, notes), notes)
-        if not log.count and beside:
+        refused: list[SideFileError] = []
+        while not log.count and beside:
             origin = next(iter(beside))
-            log.take(_of_file(beside[origin], origin, picture, notes), notes)
             log.ahead = 0
-            beside.pop(origin)
+            try:
+                log.take(_of_file(beside.pop(origin), origin, picture, notes), notes)
+            except SideFileError as error:
+                refused.append(error)
+    if not log.count and refused:
+        raise refused[0]
     if not log.count and not notes:
         return None
     warnings = [
         *_said(notes, log.count),
+        *(str(each) for each in refused),
         *(f"{name} was not used: telemetry is from {origin}" for name in beside),
     ]
     return log.telemetry(workspace / "telemetry.samples", origin, warnings)
@@ -80,7 +83,7 @@ def _of_stream(
     source: Path, stream: KlvStream, picture: Picture, notes: Counter[str]
 ) -> Iterator[tuple[float, Decoded]]:
     """Every set that can be used, with its time."""
-    splitter, clock = Splitter(), _Clock()
+    splitter, clock = Splitter(), Clock()
     for time, shown, payload in payloads(source, stream, picture.start):
         for begun, packet in splitter.feed(payload, time):
             try:
@@ -101,40 +104,6 @@ def _of_file(path: Path, name: str, picture: Picture, notes: Counter[str]) -> It
         time = (stamp - first) / 1e6
         if time <= picture.duration or not picture.duration:
             yield time, Decoded(stamp, values, {}, 0)
-
-
-class _Clock:
-    """Times of sets since the first picture.
-
-    Time stamps of the stream are followed; where there are none, or where they jump as a recorder was
-    restarted, the sets' own time leads on from the set before.
-    """
-
-    def __init__(self) -> None:
-        self._offset = 0.0
-        self._last: tuple[float, int] | None = None
-
-    def time(self, told: float | None, shown: float, stamp: int | None) -> float:
-        """The time of a set.
-
-        Args:
-            told: the time stamp of the set in the stream; None when it has none.
-            shown: the time of the picture before it.
-            stamp: the set's own time in microseconds.
-        """
-        led = None
-        if self._last is not None and stamp is not None:
-            step = (stamp - self._last[1]) / 1e6
-            led = self._last[0] + step if 0 <= step < 600 else None
-        if told is None:
-            time = led if led is not None and abs(led - shown) < _LATE else shown
-        else:
-            if led is not None and abs(told + self._offset - led) > _JUMP:
-                self._offset = led - told
-            time = told + self._offset
-        if stamp is not None:
-            self._last = (time, stamp)
-        return time
 
 
 class _Known:
