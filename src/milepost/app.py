@@ -49,6 +49,7 @@ BUILT_IN: Final = (
     "milepost.servers.enterprise.operations.registries",
     "milepost.servers.enterprise.operations.services",
     "milepost.servers.mission.operations",
+    "milepost.servers.production.operations",
     "milepost.servers.video.operations",
 )
 """Modules with operations that every server has."""
@@ -94,6 +95,8 @@ class Server:
         )
         self.features: Final = FeatureServices(settings.data)
         self.missions: Final = mission.Missions(settings.data)
+        self.products: Final = production.Products(settings.data)
+        self.sheet_sources: Final = _sheet_sources(settings)
         self.videos: Final = video.Videos(settings.data)
         self.seals: Final = Seals(settings.data / "token.key")
         self.settings: Final = settings
@@ -117,6 +120,7 @@ class Server:
         await self.store.close()
         self.people.close()
         self.missions.close()
+        self.products.close()
         self.videos.close()
 
     def application(self) -> ASGIApp:
@@ -192,6 +196,13 @@ class Server:
                 job_paths={each.TYPE: each.job_path for each in (geoprocessing, mission, production, video)},
                 roots=_ROOTS,
             ).routes(),
+            *production.Production(
+                self.products, self.features, self.sheet_sources, self.manager, resources
+            ).routes(),
+            *video.Video(
+                self._library(resources), authentication_info, sharing.generate_token, TOKEN_PARAMETERS
+            ).routes(),
+            # After those of videos: a folder of content is whatever else there is.
             *mission.Mission(
                 self.missions,
                 self.features,
@@ -200,10 +211,6 @@ class Server:
                 self.people,
                 resources,
                 authentication_info,
-            ).routes(),
-            *production.Production(self.manager, resources).routes(),
-            *video.Video(
-                self._library(resources), authentication_info, sharing.generate_token, TOKEN_PARAMETERS
             ).routes(),
             *sharing.routes(),
             *Portal(resources, _SERVERS, kubernetes=kubernetes).routes(),
@@ -229,6 +236,20 @@ class Server:
         status = 503 if problems else 200
         about = {"status": "failing" if problems else "ok", "version": __version__, "problems": problems}
         return JSONResponse(about, status_code=status, headers={"Cache-Control": "no-store"})
+
+
+def _sheet_sources(settings: Settings) -> production.Sources:
+    """What sheets are made from, told to the instances too.
+
+    Raises:
+        SourcesError: the file that names it cannot be used.
+    """
+    file = settings.sheet_sources
+    sources = production.read_sources(file) if file else production.Sources()
+    production.keep_sources(settings.data, sources)
+    for each in production.problems(sources):
+        log.warning("map sheets", problem=each)
+    return sources
 
 
 class _PlainPaths:

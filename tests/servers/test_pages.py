@@ -42,6 +42,7 @@ FOR_PROGRAMS = {
     "/video/rest/jobs/{job}",
     "/video/rest/jobs/{job}/cancel",
     "/rest/services/[{folder}/]{service}/TopographicProductionServer/jobs/job",
+    "/rest/services/[{folder}/]{service}/TopographicProductionServer/jobs/products",
     "/admin/generateToken",
     "/admin/orgs/0123456789ABCDEF/security/users/createUser",
     "/sharing/oauth2/approval",  # programs send people to these, and nobody else does
@@ -61,6 +62,17 @@ FOR_PROGRAMS = {
     "/sharing/rest/portals/{portal}/userDefaultSettings",
     "/sharing/rest/portals/{portal}/users/counts",
     "/sharing/rest/portals/{portal}/users/search",
+    "/sharing/rest/content/users/{username}/{folder}",
+    "/mission/rest/services/addMission",
+    "/admin/services/createService",
+    "/admin/services/{folder}/createService",
+    "/admin/services/[{folder}/]{service}.{type}/changeProvider",
+    "/admin/services/properties",
+    "/admin/services/types",
+    "/admin/services/types/extensions",
+    "/admin/services/types/providers",
+    "/admin/system/properties",
+    "/admin/system/properties/update",
     "/logout",  # once there is a session to end
 }
 """Resources that no page leads to, since people have no use for them."""

@@ -27,11 +27,14 @@ _ROOTS: Final = frozenset(
         "milepost.sqlite",
         "people.sqlite",
         "missions.sqlite",
+        "products.sqlite",
+        "videos.sqlite",
         "tls",
         "jobs",
         "scratch",
         "uploads",
         "features",
+        "videos",
         "system",
     }
 )

@@ -8,6 +8,7 @@ from pathlib import Path
 from milepost import Run, Service, operation
 
 CHANGED = Service(name="Tests/Changed.GPServer", min_instances=1, max_instances=2, grace_time=1.0)
+PATIENT = Service(name="Patient.GPServer", min_instances=0, grace_time=3600.0)
 PLAIN = Service(name="Plain.GPServer", min_instances=0)
 
 
@@ -38,7 +39,7 @@ def need(run: Run, megabytes: int) -> int:
     return len(bytearray(megabytes * 2**20))
 
 
-@operation(service=CHANGED)
+@operation(service=PATIENT)
 def sit(run: Run) -> None:
     """Works and never asks whether it is to stop."""
     run.message("at work")

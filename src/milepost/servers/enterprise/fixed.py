@@ -32,7 +32,12 @@ class Fixed:
             *at(f"{_SERVICES}/types", self.types, document="Types"),
             *at(f"{_SERVICES}/types/extensions", self.extensions, document="Extensions"),
             *at(f"{_SERVICES}/types/providers", self.providers, document="Providers"),
-            *at(f"{_SERVICES}/properties", self.defaults, document="Services properties"),
+            *at(
+                f"{_SERVICES}/properties",
+                self.defaults,
+                parameters=("properties",),
+                document="Services properties",
+            ),
             *at(f"{_SERVICES}/createService", self.create_service, acts=True, document="Create service"),
             *at(f"{_SERVICES}/{{folder}}/createService", self.create_service, acts=True),
             *at(
@@ -75,8 +80,10 @@ class Fixed:
             400,
             "Services cannot be created here",
             [
-                "A service is declared by the code of its operations: start the server with --operations FILE,"
-                " or install a package of them",
+                (
+                    "A service is declared by the code of its operations: start the server with --operations"
+                    " FILE, or install a package of them"
+                ),
                 "A service that was deleted comes back with its operation start",
             ],
         )
