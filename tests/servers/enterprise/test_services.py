@@ -302,14 +302,14 @@ def test_the_memory_limit_is_in_force_for_the_next_job(client, changed) -> None:
 
 
 def test_an_instance_that_takes_too_long_to_start_is_given_up(client, changed) -> None:
-    text = msgspec.json.encode({**changed, "maxStartupTime": 1e-6, "description": "too fast"}).decode()
+    text = msgspec.json.encode({**changed, "maxStartupTime": 0.001, "description": "too fast"}).decode()
     job = begin(client, f"{CHANGED}/edit", service=text)
     state = ended(client, job)
     assert state["status"] == "FAILED"
     assert any("the service allows an instance to start" in each for each in state["messages"])
     assert read(client) == changed
     # Where none is kept ready, the next job finds out.
-    edit(client, changed, minInstancesPerNode=0, maxStartupTime=1e-6)
+    edit(client, changed, minInstancesPerNode=0, maxStartupTime=0.001)
     job = wait_for_job(client, submit(client, "nap"))
     assert job["jobStatus"] == "esriJobFailed"
     assert any("the service allows an instance to start" in each["description"] for each in job["messages"])
@@ -466,6 +466,10 @@ def test_a_deleted_service_is_gone_until_it_is_started(client, changed, tmp_path
     assert wait_for_job(client, submit(client, "nap"))["jobStatus"] == "esriJobSucceeded"
 
 
+def types_at_the_root(client: httpx.Client) -> list[str]:
+    return [each["type"] for each in json_of(client.get("/admin/services", params=JSON))["services"]]
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -483,10 +487,6 @@ def test_a_deleted_service_is_gone_until_it_is_started(client, changed, tmp_path
         ),
     ],
 )
-def types_at_the_root(client: httpx.Client) -> list[str]:
-    return [each["type"] for each in json_of(client.get("/admin/services", params=JSON))["services"]]
-
-
 def test_several_services_are_deleted_in_every_spelling(client, changed, text) -> None:
     state = ended(client, begin(client, "/admin/services/deleteServices", services=text))
     assert (state["status"], state["name"]) == ("COMPLETED", "deleteServices")
