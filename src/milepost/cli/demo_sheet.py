@@ -15,7 +15,7 @@ SHOWS: Final = (
     " since no map was given: see docs/how-to/map-sheets.md."
 )
 
-_NEEDS: Final = ("mapnik", "reportlab", "pikepdf", "mgrs")
+_NEEDS: Final = ("mapnik", "reportlab", "pikepdf")
 _AREA: Final = {"xmin": -84.28, "ymin": 36.26, "xmax": -84.10, "ymax": 36.40}
 """In degrees."""
 
