@@ -49,6 +49,7 @@ BUILT_IN: Final = (
     "milepost.servers.enterprise.operations.registries",
     "milepost.servers.enterprise.operations.services",
     "milepost.servers.mission.operations",
+    "milepost.servers.video.exports.operations",
     "milepost.servers.video.operations",
 )
 """Modules with operations that every server has."""
@@ -95,6 +96,8 @@ class Server:
         self.features: Final = FeatureServices(settings.data)
         self.missions: Final = mission.Missions(settings.data)
         self.videos: Final = video.Videos(settings.data)
+        self._exports: Final = video.Exports(settings.data)
+        self._expiry: Final = video.Expiry(self._exports)
         self.seals: Final = Seals(settings.data / "token.key")
         self.settings: Final = settings
         self._registry: Final = RegistryEdits(settings.data, self.manager, settings.registry_networks)
@@ -108,10 +111,12 @@ class Server:
         await self.engine.start()
         await self.manager.finish_deletions()
         await self._registry.start()
+        await self._expiry.start()
         await self._library(self._resources()).sweep()
 
     async def stop(self) -> None:
         """Stop in good order."""
+        await self._expiry.stop()
         await self._registry.stop()
         await self.engine.stop()
         await self.store.close()
@@ -203,7 +208,11 @@ class Server:
             ).routes(),
             *production.Production(self.manager, resources).routes(),
             *video.Video(
-                self._library(resources), authentication_info, sharing.generate_token, TOKEN_PARAMETERS
+                self._library(resources),
+                self._exports,
+                authentication_info,
+                sharing.generate_token,
+                TOKEN_PARAMETERS,
             ).routes(),
             *sharing.routes(),
             *Portal(resources, _SERVERS, kubernetes=kubernetes).routes(),
