@@ -11,7 +11,7 @@ from milepost.servers.video.flight import Flight, make_clip
 from tests.running import PASSWORD, RunningServer
 from tests.videos import publish
 
-SECONDS = 8
+SECONDS = 7.5
 
 
 @dataclass

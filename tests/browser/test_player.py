@@ -35,11 +35,12 @@ def test_it_plays_to_the_end(site: Site, page: Page) -> None:
 def test_the_telemetry_is_that_of_the_flight(site: Site, page: Page) -> None:
     page.goto(site.layer)
     until(page, f"{VIDEO}.textTracks.length && {VIDEO}.textTracks[0].cues?.length > 30")
-    for seconds in (1.5, 6.3):
-        page.evaluate(f"{VIDEO}.currentTime = {seconds}")
-        latitude, longitude = (site.flight.at(seconds).sensor[each] for each in (1, 0))
+    for number in (7, 31):
+        moment = site.flight.moments[number]
+        page.evaluate(f"{VIDEO}.currentTime = {moment.time + 0.1}")
+        longitude, latitude, _ = moment.sensor
         words = "document.querySelector('.values').innerText"
-        until(page, f"{words}.includes('{latitude:.3f}') && {words}.includes('{longitude:.3f}')")
+        until(page, f"{words}.includes('{latitude:.5f}° N, {longitude:.5f}° E')")
     shown = page.inner_text(".values")
     assert "Synthetic" in shown
     assert page.is_visible(".map svg")

@@ -8,7 +8,7 @@ import msgspec
 
 from milepost.operations import Run, Service, operation, site
 from milepost.servers.video.exports.keeping import Exports, new_id
-from milepost.servers.video.exports.plans import FRAMES, Clip, FrameOf, Frameset, Plan
+from milepost.servers.video.exports.plans import FRAMES, Clip, FrameOf, Frames, Frameset, Named, Plan
 from milepost.servers.video.library import storage_at
 from milepost.servers.video.telemetry import corners_at, load
 from milepost.storage import Storage
@@ -62,8 +62,9 @@ def export_clip(run: Run, plan: str) -> Clip:
     run.message(f"Cutting {wanted.cut.start:g} s to {wanted.cut.end:g} s", code=CUTTING)
     if cutter.cut(wanted.cut, target):
         run.message("Its pictures were encoded again", code=ENCODING)
-    export, created, expires = _keep(run, wanted, folder)
-    return Clip(created, expires, f"{wanted.url}/{export}/{target.name}")
+    named = _name(run, wanted)
+    _keep(run, wanted, named, folder)
+    return Clip(named.created, named.expires, f"{wanted.url}/{named.export}/{target.name}")
 
 
 @operation(service=EXPORTS, retries=2)
@@ -94,9 +95,11 @@ def export_frameset(run: Run, plan: str) -> Frameset:
     track = run.workspace / "telemetry.json"
     corners = corners_at(load(track), wanted.times) if track.exists() else [{}] * len(names)
     frames = [FrameOf(*each) for each in zip(names, wanted.times, corners, strict=True)]
-    (folder / FRAMES).write_bytes(msgspec.json.encode(frames))
-    export, created, expires = _keep(run, wanted, folder)
-    return Frameset(export, created, expires, wanted.service, len(names), f"{wanted.url}/{export}")
+    named = _name(run, wanted)
+    (folder / FRAMES).write_bytes(msgspec.json.encode(Frames(named.created, named.expires, frames)))
+    _keep(run, wanted, named, folder)
+    url = f"{wanted.url}/{named.export}"
+    return Frameset(named.export, named.created, named.expires, wanted.service, len(names), url)
 
 
 def discard_export(data: str, name: str) -> None:
@@ -132,19 +135,24 @@ def _empty(folder: Path) -> Path:
     return folder
 
 
-def _keep(run: Run, wanted: Plan, folder: Path) -> tuple[str, int, int]:
-    """Keep what was made until it expires; its id, and when it was made and expires."""
+def _name(run: Run, wanted: Plan) -> Named:
+    """What the export is called, now that it is made.
+
+    Known before it is kept: after a crash the same export is kept, and not another one beside it.
+    """
+    return run.step("named", _named, wanted.seconds)
+
+
+def _named(seconds: int) -> Named:
+    created = time.time_ns() // 1_000_000
+    expires = created + seconds * 1000
+    return Named(new_id(expires), created, expires)
+
+
+def _keep(run: Run, wanted: Plan, named: Named, folder: Path) -> None:
+    """Let the export be fetched until it expires."""
     data = site.data_folder()
-    # Known before it is there: after a crash the same export is made, and not another one beside it.
-    export, created, expires = run.step("named", _named, wanted.seconds)
-    name = f"{wanted.key}.{export}"
+    name = f"{wanted.key}.{named.export}"
     run.on_rollback(discard_export, str(data), name)
     Exports(data).keep(folder, name)
     run.message("The export can be fetched", code=MADE)
-    return export, created, expires
-
-
-def _named(seconds: int) -> tuple[str, int, int]:
-    created = time.time_ns() // 1_000_000
-    expires = created + seconds * 1000
-    return new_id(expires), created, expires

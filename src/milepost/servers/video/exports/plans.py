@@ -52,6 +52,24 @@ class FrameOf(msgspec.Struct, frozen=True):
     """Empty where nobody knows."""
 
 
+class Frames(msgspec.Struct, frozen=True):
+    """The frames of a frameset."""
+
+    created: int
+    expires: int
+    """UTC milliseconds since the epoch."""
+    frames: list[FrameOf]
+
+
+class Named(msgspec.Struct, frozen=True):
+    """What an export is called, and how long it is there."""
+
+    export: str
+    created: int
+    expires: int
+    """UTC milliseconds since the epoch."""
+
+
 @dataclass
 class Clip:
     """A part of a video that was exported."""

@@ -6,7 +6,7 @@ import msgspec
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute
 
-from milepost.http import Answer, Call, Form, ServiceError, not_found
+from milepost.http import Answer, Call, Form, ServiceError
 from milepost.jobs import Job, Status
 from milepost.servers.video import wire
 from milepost.servers.video.exports.keeping import Exports, name_of
@@ -18,7 +18,7 @@ from milepost.servers.video.exports.parameters import (
     read_clip,
     read_frameset,
 )
-from milepost.servers.video.exports.plans import FRAMES, FrameOf, Plan
+from milepost.servers.video.exports.plans import FRAMES, Frames, Plan
 from milepost.servers.video.extending import Extension
 from milepost.servers.video.ingest import problems
 from milepost.servers.video.library import LAYER, ROOT, Library, below_layer, unreadable
@@ -122,19 +122,18 @@ class ExportResources:
 
     async def _frameset(self, call: Call, service: Service, layer: Layer, export: str) -> Answer:
         content = await self._content(layer, export, FRAMES)
-        frames = msgspec.json.decode(content, type=list[FrameOf])
+        found = msgspec.json.decode(content, type=Frames)
         url = f"{call.base}{LAYER}/framesets/{export}".format(service=service.name, layer=layer.id)
-        expires = int(export.partition(".")[0])
         said = {
-            "expires": expires,
+            "expires": found.expires,
             "framesetId": export,
-            "created": await self._made(layer, export),
+            "created": found.created,
             "serviceName": service.name,
             "results": {
-                "total": len(frames),
+                "total": len(found.frames),
                 "frames": [
                     {"timestamp": each.timestamp, "url": f"{url}/{each.file}", "corners": each.corners}
-                    for each in frames
+                    for each in found.frames
                 ],
             },
         }
@@ -144,16 +143,12 @@ class ExportResources:
         name = name_of(layer.key, export)
         about = await self._exports.storage.look(name, path) if name else None
         if about is None:
-            raise not_found("This export: it has expired, or there never was one; it was")
+            raise _gone()
         try:
             pieces = [each async for each in self._exports.storage.read(name, path, 0, about.size)]
         except StorageError as error:
             raise unreadable(error) from None
         return b"".join(pieces)
-
-    async def _made(self, layer: Layer, export: str) -> int:
-        about = await self._exports.storage.look(name_of(layer.key, export), FRAMES)
-        return round(about.modified * 1000) if about else 0
 
     async def _file(
         self, call: Call, file: str, kind: str, headers: dict[str, str] | None = None
@@ -161,7 +156,7 @@ class ExportResources:
         _, layer = await self._library.layer(call)
         name = name_of(layer.key, call.part("export"))
         if not name or not kind:
-            raise ServiceError(404, "There is no such export: it has expired, or there never was one")
+            raise _gone()
         return await answer_file(call, self._exports.storage, name, file, kind, headers)
 
     def _plan(self, call: Call, service: Service, layer: Layer, seconds: int, kind: str) -> Plan:
@@ -212,6 +207,10 @@ def accepted(call: Call, job: Job) -> Answer | Response:
     if call.parameters.get("f", "html") == "html":
         return RedirectResponse(f"{call.base}{ROOT}/jobs/job/{job_id}", 303)
     return Answer({"success": True, "jobId": job_id})
+
+
+def _gone() -> ServiceError:
+    return ServiceError(404, "There is no such export: it has expired, or there never was one")
 
 
 def _follows(call: Call) -> bool:
