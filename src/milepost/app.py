@@ -49,6 +49,7 @@ BUILT_IN: Final = (
     "milepost.servers.enterprise.operations.registries",
     "milepost.servers.enterprise.operations.services",
     "milepost.servers.mission.operations",
+    "milepost.servers.production.operations",
     "milepost.servers.video.exports.operations",
     "milepost.servers.video.operations",
 )
@@ -95,6 +96,8 @@ class Server:
         )
         self.features: Final = FeatureServices(settings.data)
         self.missions: Final = mission.Missions(settings.data)
+        self.products: Final = production.Products(settings.data)
+        self.sheet_sources: Final = _sheet_sources(settings)
         self.videos: Final = video.Videos(settings.data)
         self._exports: Final = video.Exports(settings.data)
         self._expiry: Final = video.Expiry(self._exports)
@@ -122,6 +125,7 @@ class Server:
         await self.store.close()
         self.people.close()
         self.missions.close()
+        self.products.close()
         self.videos.close()
 
     def application(self) -> ASGIApp:
@@ -206,7 +210,9 @@ class Server:
                 resources,
                 authentication_info,
             ).routes(),
-            *production.Production(self.manager, resources).routes(),
+            *production.Production(
+                self.products, self.features, self.sheet_sources, self.manager, resources
+            ).routes(),
             *video.Video(
                 self._library(resources),
                 self._exports,
@@ -238,6 +244,20 @@ class Server:
         status = 503 if problems else 200
         about = {"status": "failing" if problems else "ok", "version": __version__, "problems": problems}
         return JSONResponse(about, status_code=status, headers={"Cache-Control": "no-store"})
+
+
+def _sheet_sources(settings: Settings) -> production.Sources:
+    """What sheets are made from, told to the instances too.
+
+    Raises:
+        SourcesError: the file that names it cannot be used.
+    """
+    file = settings.sheet_sources
+    sources = production.read_sources(file) if file else production.Sources()
+    production.keep_sources(settings.data, sources)
+    for each in production.problems(sources):
+        log.warning("map sheets", problem=each)
+    return sources
 
 
 class _PlainPaths:

@@ -25,6 +25,7 @@ from milepost.log import configure_log
 from milepost.operations import LoadError, load_catalog
 from milepost.security import SecurityError, ensure_certificate
 from milepost.servers.enterprise import read_networks
+from milepost.servers.production import SourcesError
 from milepost.settings import Settings
 from milepost.storage import StorageError, read_place
 from milepost.store import StoreError
@@ -79,6 +80,7 @@ async def _serve(settings: Settings, on_ready: Callable[[str, str | None], None]
             settings.administrator_password or None,
         )
     except (
+        SourcesError,
         LoadError,
         StartError,
         ConfigurationError,

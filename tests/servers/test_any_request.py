@@ -21,14 +21,15 @@ __all__ = ["anyio_backend"]
 pytestmark = pytest.mark.anyio
 
 PEOPLE = ("root", "pat", "ann", "vera", "")
-CODES = {400, 403, 404, 405, 498, 499}
+CODES = {400, 403, 404, 405, 498, 499, -2147211775}
 
 # An administrator's whim must not send away those who ask.
 ABOUT_PEOPLE = ("/users/", "removeUsers", "updateUserRole", "updateuserrole", "createUser")
 
 NAMED = {
     "folder": ["Tests", "Nato", "Field", "hd"],
-    "service": ["Small", "Mission", "SampleService", "Sheets", "Video"],
+    "service": ["Small", "Mission", "SampleService", "Sheets", "Topography", "Video"],
+    "product": ["MTM50", "Nothing"],
     "task": ["shout", "write", "last", "uploads"],
     "name": ["text", "value", "result"],
     "mission": ["ab" * 16, "0" * 32],

@@ -42,6 +42,7 @@ FOR_PROGRAMS = {
     "/video/rest/jobs/{job}",
     "/video/rest/jobs/{job}/cancel",
     "/rest/services/[{folder}/]{service}/TopographicProductionServer/jobs/job",
+    "/rest/services/[{folder}/]{service}/TopographicProductionServer/jobs/products",
     "/admin/generateToken",
     "/admin/orgs/0123456789ABCDEF/security/users/createUser",
     "/sharing/oauth2/approval",  # programs send people to these, and nobody else does

@@ -79,6 +79,12 @@ from milepost.cli.user import data_option
     " public, and may speak plain HTTP; may be repeated.",
 )
 @option(
+    "--sheet-sources",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="A TOML file that names the maps and heights that map sheets are made from.",
+)
+@option(
     "--video-storage",
     default="",
     show_default=False,
@@ -117,6 +123,7 @@ def serve(
     strict_referer: bool,
     redirect_uri: tuple[str, ...],
     registry_network: tuple[str, ...],
+    sheet_sources: Path | None,
     video_storage: str,
     video_max_upload: int,
     log_format: str,
@@ -152,6 +159,7 @@ def serve(
         strict_referer=strict_referer,
         redirect_uris=redirect_uri,
         registry_networks=registry_network,
+        sheet_sources=sheet_sources,
         video_storage=video_storage.strip(),
         video_max_upload=video_max_upload * 2**20,
         log_format=log_format,

@@ -199,7 +199,8 @@ def render_status(error: ServiceError, write: Envelope = envelope) -> Response:
 
 
 def _status(error: ServiceError) -> int:
-    return {498: 401, 499: 401}.get(error.code, error.code)
+    # Some clients know errors by codes of their own, which are none of HTTP.
+    return {498: 401, 499: 401}.get(error.code, error.code) if error.code > 0 else 400
 
 
 def _formats(path: str, query: Sequence[tuple[str, str]]) -> dict[str, str]:

@@ -37,6 +37,9 @@ SUBMITTING: Final = Access(privileges=frozenset({Privilege.CREATE_CONTENT}))
 MISSIONS: Final = Access(privileges=frozenset({Privilege.PUBLISH_SERVICES}), roles=_PUBLISHER)
 """Making missions."""
 
+PRODUCTS: Final = MISSIONS
+"""Changing the products of which map sheets are made."""
+
 VIDEOS: Final = MISSIONS
 """Making video services and publishing in them."""
 
@@ -200,6 +203,14 @@ _COMMON: Final[dict[str, Access]] = {
     f"{_MISSION_ALIAS}/delete": SIGNED_IN,
     # Production
     _PRODUCTION_SERVICE: SIGNED_IN,
+    f"{_PRODUCTION_SERVICE}/products": SIGNED_IN,
+    f"{_PRODUCTION_SERVICE}/products/{{product}}": SIGNED_IN,
+    f"{_PRODUCTION}/products": SIGNED_IN,
+    f"{_PRODUCTION_SERVICE}/addProduct": PRODUCTS,
+    f"{_PRODUCTION_SERVICE}/updateProduct": PRODUCTS,
+    f"{_PRODUCTION_SERVICE}/removeProduct": PRODUCTS,
+    f"{_PRODUCTION_SERVICE}/generateProduct": SUBMITTING,
+    f"{_PRODUCTION_SERVICE}/calculateExtent": SIGNED_IN,
     _PRODUCTION: SIGNED_IN,
     f"{_PRODUCTION}/query": SIGNED_IN,
     f"{_PRODUCTION}/job": SIGNED_IN,
