@@ -26,6 +26,7 @@ from milepost.servers.administering import Flavour, errors_of
 from milepost.servers.directory import Directory
 from milepost.servers.enterprise import Enterprise, RegistryEdits
 from milepost.servers.sharing import (
+    TOKEN_PARAMETERS,
     BrowserSignIn,
     Community,
     Credentials,
@@ -48,6 +49,8 @@ BUILT_IN: Final = (
     "milepost.servers.enterprise.operations.registries",
     "milepost.servers.enterprise.operations.services",
     "milepost.servers.mission.operations",
+    "milepost.servers.production.operations",
+    "milepost.servers.video.operations",
 )
 """Modules with operations that every server has."""
 
@@ -92,6 +95,9 @@ class Server:
         )
         self.features: Final = FeatureServices(settings.data)
         self.missions: Final = mission.Missions(settings.data)
+        self.products: Final = production.Products(settings.data)
+        self.sheet_sources: Final = _sheet_sources(settings)
+        self.videos: Final = video.Videos(settings.data)
         self.seals: Final = Seals(settings.data / "token.key")
         self.settings: Final = settings
         self._registry: Final = RegistryEdits(settings.data, self.manager, settings.registry_networks)
@@ -105,6 +111,7 @@ class Server:
         await self.engine.start()
         await self.manager.finish_deletions()
         await self._registry.start()
+        await self._library(self._resources()).sweep()
 
     async def stop(self) -> None:
         """Stop in good order."""
@@ -113,6 +120,8 @@ class Server:
         await self.store.close()
         self.people.close()
         self.missions.close()
+        self.products.close()
+        self.videos.close()
 
     def application(self) -> ASGIApp:
         """Everything that is spoken over HTTP."""
@@ -139,10 +148,10 @@ class Server:
         server = CORSMiddleware(
             Guard(_PlainPaths(app)),
             allow_origins=settings.cors,
-            allow_methods=["GET", "POST", "DELETE", "OPTIONS"],
+            allow_methods=["GET", "HEAD", "POST", "DELETE", "OPTIONS"],
             allow_headers=["*"],
             allow_credentials="*" not in settings.cors,
-            expose_headers=["Location"],
+            expose_headers=["Location", "Accept-Ranges", "Content-Length", "Content-Range", "ETag"],
             max_age=86400,
         )
         return geoprocessing.Geoprocessing(self.manager, resources).in_front(settings.base_path, server)
@@ -164,6 +173,7 @@ class Server:
         resources = resources or self._resources()
         kubernetes = self.settings.gp_admin == "kubernetes"
         credentials = Credentials(self.people, self.tokens)
+        sharing = Sharing(credentials, self.tokens, resources, kubernetes=kubernetes)
         grants = Grants(self.people, self.tokens, self.seals)
         return [
             *geoprocessing.Geoprocessing(self.manager, resources).routes(),
@@ -195,9 +205,13 @@ class Server:
                 resources,
                 authentication_info,
             ).routes(),
-            *production.Production(self.manager, resources).routes(),
-            *video.Video(self.manager, resources, authentication_info).routes(),
-            *Sharing(credentials, self.tokens, resources, kubernetes=kubernetes).routes(),
+            *production.Production(
+                self.products, self.features, self.sheet_sources, self.manager, resources
+            ).routes(),
+            *video.Video(
+                self._library(resources), authentication_info, sharing.generate_token, TOKEN_PARAMETERS
+            ).routes(),
+            *sharing.routes(),
             *Portal(resources, _SERVERS, kubernetes=kubernetes).routes(),
             *Community(self.people, resources).routes(),
             *Members(self.people, credentials, resources).routes(),
@@ -205,12 +219,36 @@ class Server:
             *BrowserSignIn(credentials, self.tokens, resources).routes(),
         ]
 
+    def _library(self, resources: Resources) -> video.Library:
+        return video.Library(
+            self.videos,
+            self.manager,
+            resources,
+            self.settings.data,
+            place=self.settings.video_storage,
+            max_upload=self.settings.video_max_upload,
+        )
+
     async def _health(self, _: Request) -> Response:
         """Whether the server can do its work: the store answers and instances can be started."""
         problems = await self.manager.problems()
         status = 503 if problems else 200
         about = {"status": "failing" if problems else "ok", "version": __version__, "problems": problems}
         return JSONResponse(about, status_code=status, headers={"Cache-Control": "no-store"})
+
+
+def _sheet_sources(settings: Settings) -> production.Sources:
+    """What sheets are made from, told to the instances too.
+
+    Raises:
+        SourcesError: the file that names it cannot be used.
+    """
+    file = settings.sheet_sources
+    sources = production.read_sources(file) if file else production.Sources()
+    production.keep_sources(settings.data, sources)
+    for each in production.problems(sources):
+        log.warning("map sheets", problem=each)
+    return sources
 
 
 class _PlainPaths:

@@ -311,6 +311,10 @@ class JobManager:
         (folder / "file").mkdir()
         return upload_id, folder / "file" / safe_name(name)
 
+    def upload_folder(self, upload_id: str) -> Path:
+        """The folder that ``start_upload`` made; the file of the upload lies in ``file`` below it."""
+        return self._files.root / "uploads" / upload_id
+
     def finish_upload(self, upload_id: str, path: Path, *, owner: str, description: str = "") -> Upload:
         """Make a written upload known."""
         upload = Upload(

@@ -25,7 +25,9 @@ from milepost.log import configure_log
 from milepost.operations import LoadError, load_catalog
 from milepost.security import SecurityError, ensure_certificate
 from milepost.servers.enterprise import read_networks
+from milepost.servers.production import SourcesError
 from milepost.settings import Settings
+from milepost.storage import StorageError, read_place
 from milepost.store import StoreError
 
 log = structlog.get_logger("milepost")
@@ -65,6 +67,7 @@ async def _serve(settings: Settings, on_ready: Callable[[str, str | None], None]
         _check_context(settings.context)
         _check_redirects(settings.redirect_uris)
         _check_networks(settings.registry_networks)
+        read_place(settings.video_storage)
         catalog = load_catalog(sources)
         listener = _listen(settings)
         certificate = _certificate(settings)
@@ -76,7 +79,16 @@ async def _serve(settings: Settings, on_ready: Callable[[str, str | None], None]
             settings.administrator,
             settings.administrator_password or None,
         )
-    except (LoadError, StartError, ConfigurationError, StoreError, SecurityError, OSError) as error:
+    except (
+        SourcesError,
+        LoadError,
+        StartError,
+        ConfigurationError,
+        StoreError,
+        SecurityError,
+        StorageError,
+        OSError,
+    ) as error:
         raise StartupError(str(error)) from error
     scheme = "https" if certificate else "http"
     host = f"[{settings.host}]" if ":" in settings.host else settings.host

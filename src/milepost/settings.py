@@ -44,6 +44,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     may all be led to, or whole URIs."""
     registry_networks: tuple[str, ...] = ()
     """Networks, such as ``10.0.0.0/8``, where the container registry may have private addresses and speak plain HTTP."""
+    sheet_sources: Path | None = None
+    """File of settings that names what map sheets are made from; without one, the sample of an installed package."""
+    video_storage: str = ""
+    """Where new video layers lie: a folder, or ``s3://bucket/prefix``; the data folder when empty."""
+    video_max_upload: int = 8 * 2**30
+    """Bytes that a file for a video layer may have."""
     log_format: str = "text"
     """``text`` for people or ``json`` for programs."""
     administrator: str = "admin"

@@ -14,26 +14,29 @@ from hypothesis import strategies as st
 
 from milepost.http import Parameters, Resource
 from tests.servers.house import House, anyio_backend, opened
+from tests.servers.video.made import make_layer, make_service
 
 __all__ = ["anyio_backend"]
 
 pytestmark = pytest.mark.anyio
 
 PEOPLE = ("root", "pat", "ann", "vera", "")
-CODES = {400, 403, 404, 405, 498, 499}
+CODES = {400, 403, 404, 405, 498, 499, -2147211775}
 
 # An administrator's whim must not send away those who ask.
 ABOUT_PEOPLE = ("/users/", "removeUsers", "updateUserRole", "updateuserrole", "createUser")
 
 NAMED = {
-    "folder": ["Tests", "Nato", "Field"],
-    "service": ["Small", "Mission", "SampleService", "Sheets", "Video"],
+    "folder": ["Tests", "Nato", "Field", "hd"],
+    "service": ["Small", "Mission", "SampleService", "Sheets", "Topography", "Video"],
+    "product": ["MTM50", "Nothing"],
     "task": ["shout", "write", "last", "uploads"],
     "name": ["text", "value", "result"],
     "mission": ["ab" * 16, "0" * 32],
-    "file": ["text.txt", "../text.txt"],
+    "file": ["text.txt", "../text.txt", "ABR.m3u8", "0.m4s"],
     "portal": ["self", "0123456789ABCDEF"],
     "username": ["ann", "vera", "nobody", "self"],
+    "layer": ["0", "00", "1"],
     "role": ["org_admin", "org_user", "viewer"],
 }
 
@@ -80,6 +83,7 @@ async def asked(request, tmp_path_factory) -> AsyncIterator[Asked]:
             await house.run("Nato/Sheets.TopographicProductionServer", "generate_sheet", productName="A"),
             await house.submit("Mission.MissionServer", "wait"),
         ]
+        make_layer(house.server, make_service(house.server, "Video", "ann", access="org"))
         async with AsyncExitStack() as stack:
             clients = {name: await stack.enter_async_context(house.client(name)) for name in PEOPLE}
             yield Asked(house, clients, [each.id for each in ended])

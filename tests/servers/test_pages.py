@@ -12,6 +12,7 @@ from milepost.http import Resource
 from milepost.jobs import Job, Status
 from tests.servers.browsing import Page, page_of
 from tests.servers.house import House, anyio_backend, opened, root
+from tests.servers.video.made import make_layer, make_service, make_upload
 
 __all__ = ["anyio_backend", "root"]
 
@@ -32,11 +33,16 @@ FOR_PROGRAMS = {
     "/mission/rest/missions/{mission}/addReport",
     "/mission/rest/services/{mission}/MissionServer/reports/add",
     "/mission/rest/services/{mission}/delete",
+    "/video/admin/generateToken",
+    "/video/admin/info",
     "/video/rest/info",
+    "/video/rest/services/{service}/addLayer",
+    "/sharing/rest/content/users/{username}/createService",
     "/video/player/{version}/{file}",  # parts of the pages of layers
     "/video/rest/jobs/{job}",
     "/video/rest/jobs/{job}/cancel",
     "/rest/services/[{folder}/]{service}/TopographicProductionServer/jobs/job",
+    "/rest/services/[{folder}/]{service}/TopographicProductionServer/jobs/products",
     "/admin/generateToken",
     "/admin/orgs/0123456789ABCDEF/security/users/createUser",
     "/sharing/oauth2/approval",  # programs send people to these, and nobody else does
@@ -156,6 +162,9 @@ async def jobs(house: House, root: httpx.AsyncClient) -> list[Job]:
         ),
     ]
     house.server.features.create("Maps/Town", TOWN)
+    make_layer(house.server, make_service(house.server, "Flights", "root"))
+    make_upload(house.server, "root")
+    make_upload(house.server, "root", committed=False)
     jobs = [
         *ended,
         *[await house.until(each, lambda job: job.status is Status.EXECUTING) for each in going],

@@ -27,6 +27,7 @@ _ROOTS: Final = frozenset(
         "milepost.sqlite",
         "people.sqlite",
         "missions.sqlite",
+        "products.sqlite",
         "tls",
         "jobs",
         "scratch",

@@ -19,6 +19,7 @@ from milepost.jobs import ENDED, UNFINISHED, Status
 JOBS: Final = "milepost.sqlite"
 PEOPLE: Final = "people.sqlite"
 MISSIONS: Final = "missions.sqlite"
+PRODUCTS: Final = "products.sqlite"
 
 _TRIES: Final = 50
 """Moments that are tried until one is found in which no job ends or is deleted while its files are linked."""

@@ -9,7 +9,7 @@ from typing import Final
 import milepost
 from milepost.backups import archive, folder
 from milepost.backups.archive import About, BackupError
-from milepost.backups.contents import MISSIONS, PEOPLE, Contents
+from milepost.backups.contents import MISSIONS, PEOPLE, PRODUCTS, Contents
 from milepost.backups.restoring import unpack
 from milepost.backups.site import SiteReport
 from milepost.operations import Run
@@ -142,6 +142,7 @@ def _collect(run: Run, contents: Contents, *, keys: bool) -> None:
         contents.copy_database(MISSIONS)
         contents.copy_folder("features", keys=True)
     with run.stage("system_configuration"):
+        contents.copy_database(PRODUCTS)
         contents.copy_folder("system", keys=keys)
 
 

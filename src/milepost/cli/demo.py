@@ -13,6 +13,7 @@ import psutil
 from rich.console import Console
 from rich.text import Text
 
+from milepost.cli import demo_sheet
 from milepost.cli.demo_errands import Errand, errands, long_errand
 from milepost.cli.local_server import LocalServer
 from milepost.cli.options import FAILED, INTERRUPTED, Problem, display_for, reported_errors
@@ -52,6 +53,30 @@ class Demonstration:
         if problem:
             self._break(f"{errand.name}: {problem}")
 
+    def sheet(self) -> None:
+        """Have a map sheet made, and look at the file that came out."""
+        self._head(demo_sheet.TITLE)
+        if absent := demo_sheet.missing():
+            self._say(f"  Not shown: {', '.join(absent)} are missing; pip install 'milepost[production]'")
+            return
+        service = f"{self._server.address}/rest/services/{demo_sheet.SERVICE}"
+        self._say(f"   POST {service}/generateProduct", "dim")
+        answer = self._session.post(f"{service}/generateProduct", demo_sheet.form())
+        url = answer.get("statusUrl") if isinstance(answer, dict) else None
+        if not isinstance(url, str):
+            raise BadAnswerError(f"{service} did not start a job")
+        address = Address(url)
+        display = display_for(address, "generateProduct", as_json=False, submitted=True)
+        view = follow(self._session, address, display, PACE)
+        if view.state != "succeeded" or not view.results:
+            self._break(f"the sheet {view.state.replace('_', ' ')} instead of succeeding")
+            return
+        found = view.results[0].url
+        if problem := demo_sheet.wrong_sheet(found, self._session.sign_in().token):
+            self._break(problem)
+        self._say(f"  {demo_sheet.SHOWS}")
+        self._say(f"  {found}")
+
     def cancel(self, errand: Errand) -> None:
         """Submit a job, cancel it in the middle, and see that nothing of it goes on."""
         address, display = self._submit(errand)
@@ -86,9 +111,7 @@ class Demonstration:
 
     def _submit(self, errand: Errand) -> tuple[Address, Display]:
         """Submit a job; returns its address and where to show it."""
-        self._shown += 1
-        self._console.print()
-        self._console.print(Text.assemble((f"{self._shown}  ", "bold cyan"), (errand.title, "bold")))
+        self._head(errand.title)
         task = f"{self._server.address}/rest/services/{errand.task}"
         self._say(f"   POST {task}/submitJob", "dim")
         answer = self._session.post(f"{task}/submitJob", errand.inputs)
@@ -97,6 +120,11 @@ class Demonstration:
             raise BadAnswerError(f"{task} did not start a job")
         address = Address(f"{task}/jobs/{quote(job_id)}")
         return address, display_for(address, errand.name, as_json=False, submitted=True)
+
+    def _head(self, title: str) -> None:
+        self._shown += 1
+        self._console.print()
+        self._console.print(Text.assemble((f"{self._shown}  ", "bold cyan"), (title, "bold")))
 
     def _break(self, promise: str) -> None:
         self.broken.append(promise)
@@ -164,6 +192,7 @@ def _show(console: Console, server: LocalServer) -> list[str]:
         shown = Demonstration(console, server, session)
         for errand in errands():
             shown.run(errand)
+        shown.sheet()
         shown.cancel(long_errand())
     console.print()
     if shown.broken:

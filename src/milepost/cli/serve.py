@@ -79,6 +79,27 @@ from milepost.cli.user import data_option
     " public, and may speak plain HTTP; may be repeated.",
 )
 @option(
+    "--sheet-sources",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="A TOML file that names the maps and heights that map sheets are made from.",
+)
+@option(
+    "--video-storage",
+    default="",
+    show_default=False,
+    metavar="PLACE",
+    help="Where new video layers lie: a folder, or s3://BUCKET/PREFIX with the credentials in the environment,"
+    " as the AWS tools take them; the data folder by default.",
+)
+@option(
+    "--video-max-upload",
+    type=click.IntRange(1),
+    default=8192,
+    metavar="MIB",
+    help="The largest file for a video layer, in MiB.",
+)
+@option(
     "--log-format",
     type=click.Choice(["text", "json"]),
     default="text",
@@ -102,6 +123,9 @@ def serve(
     strict_referer: bool,
     redirect_uri: tuple[str, ...],
     registry_network: tuple[str, ...],
+    sheet_sources: Path | None,
+    video_storage: str,
+    video_max_upload: int,
     log_format: str,
     toolbox: bool,
 ) -> None:
@@ -135,6 +159,9 @@ def serve(
         strict_referer=strict_referer,
         redirect_uris=redirect_uri,
         registry_networks=registry_network,
+        sheet_sources=sheet_sources,
+        video_storage=video_storage.strip(),
+        video_max_upload=video_max_upload * 2**20,
         log_format=log_format,
         administrator=os.environ.get("MILEPOST_ADMIN_USERNAME") or "admin",
         # Taken out, since operations and what they start inherit the environment.

@@ -188,8 +188,19 @@ def render_error(
         exhibit=None,
         error=error,
     )
-    status = {498: 401, 499: 401}.get(error.code, error.code)
-    return Response(page, status_code=status, media_type="text/html", headers=_PAGE_HEADERS)
+    return Response(page, status_code=_status(error), media_type="text/html", headers=_PAGE_HEADERS)
+
+
+def render_status(error: ServiceError, write: Envelope = envelope) -> Response:
+    """An error to programs that look at the status and not into the body."""
+    response = _json(write(error), "json")
+    response.status_code = _status(error)
+    return response
+
+
+def _status(error: ServiceError) -> int:
+    # Some clients know errors by codes of their own, which are none of HTTP.
+    return {498: 401, 499: 401}.get(error.code, error.code) if error.code > 0 else 400
 
 
 def _formats(path: str, query: Sequence[tuple[str, str]]) -> dict[str, str]:

@@ -12,7 +12,15 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from milepost.http.answers import FORMATS, Answer, Envelope, chosen_format, render, render_error
+from milepost.http.answers import (
+    FORMATS,
+    Answer,
+    Envelope,
+    chosen_format,
+    render,
+    render_error,
+    render_status,
+)
 from milepost.http.errors import ServiceError, bad_input, envelope, not_permitted, token_required
 from milepost.http.forgery import FORM_FIELD
 from milepost.http.gate import Gate
@@ -182,6 +190,7 @@ class Resources:
         acts: bool = False,
         max_file: int = 0,
         formats: Sequence[str] = (),
+        media: bool = False,
         parameters: Sequence[str] = (),
         document: str = "",
     ) -> list[BaseRoute]:
@@ -194,6 +203,7 @@ class Resources:
             acts: see ``endpoint``.
             max_file: see ``endpoint``.
             formats: see ``endpoint``.
+            media: see ``endpoint``.
             parameters: names of those it reads, beside ``f`` and ``token``.
             document: title of the documentation that it follows.
 
@@ -201,7 +211,7 @@ class Resources:
             LookupError: the table of access does not name the path.
         """
         endpoint = self.endpoint(
-            path, function, methods=methods, acts=acts, max_file=max_file, formats=formats
+            path, function, methods=methods, acts=acts, max_file=max_file, formats=formats, media=media
         )
         before, bracket, rest = path.partition("[")
         optional, _, after = rest.partition("]")
@@ -233,6 +243,7 @@ class Resources:
         acts: bool = False,
         max_file: int = 0,
         formats: Sequence[str] = (),
+        media: bool = False,
     ) -> ASGIApp:
         """An endpoint from a function.
 
@@ -243,6 +254,7 @@ class Resources:
             acts: whether a call changes something, so that HEAD is refused.
             max_file: bytes that files may have, instead of the limit of the server for all bodies.
             formats: in which the function answers by itself, beside those of every resource. Errors are JSON there.
+            media: whether players fetch it, which look at the status: who names no format gets errors by that.
 
         Raises:
             LookupError: the table of access does not name the path.
@@ -257,6 +269,7 @@ class Resources:
                 await Response(status_code=204, headers={"Allow": allowed})(scope, receive, send)
                 return
             form = "json"  # what cannot be read at all comes from a program
+            given: dict[str, str] = {}
             parameters = None
             try:
                 query = parse_query(scope["query_string"])
@@ -279,7 +292,10 @@ class Resources:
                 answer = await function(call)
                 response = answer if isinstance(answer, Response) else self._page(scope, answer, form)
             except ServiceError as error:
-                if form == "html" and error.code in (498, 499) and scope["method"] == "GET":
+                asked = given.get("f") if parameters is None else parameters.get("f")
+                if media and scope["method"] in ("GET", "HEAD") and not asked:
+                    response = render_status(error, self._write_error)
+                elif form == "html" and error.code in (498, 499) and scope["method"] == "GET":
                     response = RedirectResponse(self.sign_in_url(scope), 303)
                 else:
                     response = self._refusal(scope, error, form)

@@ -37,6 +37,12 @@ SUBMITTING: Final = Access(privileges=frozenset({Privilege.CREATE_CONTENT}))
 MISSIONS: Final = Access(privileges=frozenset({Privilege.PUBLISH_SERVICES}), roles=_PUBLISHER)
 """Making missions."""
 
+PRODUCTS: Final = MISSIONS
+"""Changing the products of which map sheets are made."""
+
+VIDEOS: Final = MISSIONS
+"""Making video services and publishing in them."""
+
 EDITING: Final = Access(privileges=frozenset({Privilege.CREATE_CONTENT, Privilege.EDIT_FEATURES}))
 """Changing features; each service says beyond that who may change its own."""
 
@@ -48,6 +54,9 @@ _ADMINISTERED: Final = "/admin/services/[{folder}/]{service}.{type}"
 _FEATURES: Final = "/rest/services/[{folder}/]{service}/FeatureServer"
 _MISSION: Final = "/mission/rest/services/{mission}/MissionServer"
 _MISSION_ALIAS: Final = "/mission/rest/missions/{mission}"
+_VIDEO: Final = "/video/rest/services/{service}/VideoServer"
+_VIDEO_LAYER: Final = f"{_VIDEO}/{{layer}}"
+_VIDEO_ADMIN: Final = "/video/admin"
 _PRODUCTION_SERVICE: Final = "/rest/services/[{folder}/]{service}/TopographicProductionServer"
 _PRODUCTION: Final = _PRODUCTION_SERVICE + "/jobs"
 
@@ -194,6 +203,14 @@ _COMMON: Final[dict[str, Access]] = {
     f"{_MISSION_ALIAS}/delete": SIGNED_IN,
     # Production
     _PRODUCTION_SERVICE: SIGNED_IN,
+    f"{_PRODUCTION_SERVICE}/products": SIGNED_IN,
+    f"{_PRODUCTION_SERVICE}/products/{{product}}": SIGNED_IN,
+    f"{_PRODUCTION}/products": SIGNED_IN,
+    f"{_PRODUCTION_SERVICE}/addProduct": PRODUCTS,
+    f"{_PRODUCTION_SERVICE}/updateProduct": PRODUCTS,
+    f"{_PRODUCTION_SERVICE}/removeProduct": PRODUCTS,
+    f"{_PRODUCTION_SERVICE}/generateProduct": SUBMITTING,
+    f"{_PRODUCTION_SERVICE}/calculateExtent": SIGNED_IN,
     _PRODUCTION: SIGNED_IN,
     f"{_PRODUCTION}/query": SIGNED_IN,
     f"{_PRODUCTION}/job": SIGNED_IN,
@@ -212,6 +229,45 @@ _COMMON: Final[dict[str, Access]] = {
     "/video/rest/jobs/{job}/cancel": SIGNED_IN,
     "/video/rest/jobs/job/{job}": SIGNED_IN,
     "/video/rest/jobs/job/{job}/cancel": SIGNED_IN,
+    "/video/rest/self": ANYBODY,
+    "/video/rest/services": SIGNED_IN,
+    "/video/rest/services/create": VIDEOS,
+    "/sharing/rest/content/users/{username}/createService": VIDEOS,
+    # Each service says whether others than its owner see it; its owner and administrators change it.
+    "/video/rest/services/{service}/addLayer": VIDEOS,
+    _VIDEO: SIGNED_IN,
+    f"{_VIDEO}/addLayer": VIDEOS,
+    f"{_VIDEO}/delete": SIGNED_IN,
+    _VIDEO_LAYER: SIGNED_IN,
+    f"{_VIDEO_LAYER}/content/{{file}}": SIGNED_IN,
+    f"{_VIDEO_LAYER}/content/{{folder}}/{{file}}": SIGNED_IN,
+    f"{_VIDEO_LAYER}/coverage": SIGNED_IN,
+    f"{_VIDEO_LAYER}/delete": SIGNED_IN,
+    f"{_VIDEO_LAYER}/original": SIGNED_IN,
+    f"{_VIDEO_LAYER}/query": SIGNED_IN,
+    f"{_VIDEO_LAYER}/telemetry": SIGNED_IN,
+    f"{_VIDEO_LAYER}/update/poster": SIGNED_IN,
+    f"{_VIDEO_LAYER}/updateLayer": SIGNED_IN,
+    # Everybody has uploads of their own.
+    "/video/rest/uploads": SIGNED_IN,
+    "/video/rest/uploads/register": SUBMITTING,
+    "/video/rest/uploads/upload": SUBMITTING,
+    "/video/rest/uploads/{upload}": SIGNED_IN,
+    "/video/rest/uploads/{upload}/commit": SUBMITTING,
+    "/video/rest/uploads/{upload}/delete": SIGNED_IN,
+    "/video/rest/uploads/{upload}/uploadPart": SUBMITTING,
+    _VIDEO_ADMIN: SIGNED_IN,
+    f"{_VIDEO_ADMIN}/info": ANYBODY,
+    f"{_VIDEO_ADMIN}/generateToken": ANYBODY,
+    f"{_VIDEO_ADMIN}/services": SIGNED_IN,
+    f"{_VIDEO_ADMIN}/services/create": VIDEOS,
+    f"{_VIDEO_ADMIN}/services/exists": SIGNED_IN,
+    f"{_VIDEO_ADMIN}/services/types": SIGNED_IN,
+    f"{_VIDEO_ADMIN}/services/{{service}}.VideoServer": SIGNED_IN,
+    f"{_VIDEO_ADMIN}/services/{{service}}.VideoServer/delete": SIGNED_IN,
+    f"{_VIDEO_ADMIN}/uploads": ADMINISTRATORS,
+    f"{_VIDEO_ADMIN}/uploads/item/{{upload}}": ADMINISTRATORS,
+    f"{_VIDEO_ADMIN}/uploads/item/{{upload}}/delete": ADMINISTRATORS,
 }
 
 _KUBERNETES: Final[dict[str, Access]] = {

@@ -5,6 +5,7 @@ from milepost.jobs import MOVES, Job, Status
 from milepost.operations import Service
 from milepost.servers.crumbs import Crumbs, above_service, service_path
 from milepost.servers.production import wire
+from milepost.servers.production.products import Record
 
 
 def jobs_path(call: Call, service: Service) -> str:
@@ -35,6 +36,26 @@ def query_form(path: str) -> Form:
             Field(name="msgLevel", title="Message level", choices=tuple(wire.SHOWN)),
             Field(name="user", title="User"),
         ),
+    )
+
+
+def name_field(name: str) -> tuple[Field, ...]:
+    """The field that names a product."""
+    return (Field("productName", "Product", value=name, kind="hidden"),)
+
+
+def extent_fields(record: Record) -> tuple[Field, ...]:
+    """The form that finds the area of a sheet around a point."""
+    return (
+        *name_field(record.name),
+        Field("productVersion", "Version", value=record.versions[0].name, kind="hidden"),
+        Field(
+            "inputGeometry",
+            "Middle of the sheet",
+            required=True,
+            help='{"x": 1.55, "y": 42.55} in degrees, or with a spatialReference',
+        ),
+        Field("outSpatialReference", "Spatial reference", help="Such as 4326, which is taken if empty"),
     )
 
 

@@ -1,20 +1,25 @@
 """The URLs of a Topographic Production Server's jobs."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, Final
 
 from starlette.routing import BaseRoute
 
+from milepost.features import FeatureServices
 from milepost.http import Answer, Call, Endpoint, Resources, ServiceError, not_found
 from milepost.jobs import IllegalMove, Job, JobPage
 from milepost.manager import JobManager
-from milepost.operations import Service
 from milepost.servers.crumbs import above_service
 from milepost.servers.jobs_of_type import PAGING, JobsOfType, following, sees_all
 from milepost.servers.production import pages, query, wire
-
-TYPE: Final = "TopographicProductionServer"
+from milepost.servers.production.catalog import ProductResources
+from milepost.servers.production.extent import Extents
+from milepost.servers.production.finding import MAKER, TYPE, Finder
+from milepost.servers.production.generating import Generating
+from milepost.servers.production.products import Products
+from milepost.servers.production.sources import Sources, problems
 
 VERSION: Final = 11.5
 """Release of the Topographic Production Server that these answers follow."""
@@ -35,11 +40,31 @@ def job_path(job: Job) -> str:
 class Production:
     """The production dialect over the jobs of one manager."""
 
-    def __init__(self, manager: JobManager, resources: Resources):
-        """With what all dialects share."""
+    def __init__(
+        self,
+        products: Products,
+        features: FeatureServices,
+        sources: Sources,
+        manager: JobManager,
+        resources: Resources,
+    ):
+        """The resources of Topographic Production Servers.
+
+        Args:
+            products: of the site.
+            features: the feature services with areas.
+            sources: what sheets are made from.
+            manager: of the jobs.
+            resources: what all dialects share.
+        """
         self._manager = manager
         self._jobs = JobsOfType(manager, TYPE)
+        self._sources = sources
         self._resources = resources
+        self._finder = Finder(manager, products)
+        self._products = ProductResources(products, self._finder, resources)
+        self._generating = Generating(manager, features, self._finder, resources)
+        self._extents = Extents(self._finder, resources)
 
     def routes(self) -> list[BaseRoute]:
         """The routes, below the context."""
@@ -55,6 +80,9 @@ class Production:
         ]
         return [
             *at(service, self.service, document="Topographic production service"),
+            *self._products.routes(service),
+            *self._generating.routes(service),
+            *self._extents.routes(service),
             # The documents' own examples query the list itself.
             *at(base, self.query, parameters=filters, document="Production jobs"),
             *at(base + "/query", self.query, parameters=filters, document="Query production jobs"),
@@ -75,24 +103,34 @@ class Production:
 
     async def service(self, call: Call) -> Answer:
         """The service: what it is, and its resources."""
-        about = self._service(call)
+        about = self._finder.service(call)
+        said: dict[str, Any] = {
+            "currentVersion": VERSION,
+            "serviceName": about.name.rpartition(".")[0],
+            "serviceDescription": about.description,
+            "resources": ["jobs"],
+        }
+        links = {"Jobs": f"{call.path}/jobs"}
+        wrong: list[str] = []
+        if about.name == MAKER:
+            wrong = await asyncio.to_thread(problems, self._sources)
+            said["resources"] = ["jobs", "products"]
+            said["sources"] = [each.credit for each in self._sources.credits()]
+            said["problems"] = wrong
+            links["Products"] = f"{call.path}/products"
         return Answer(
-            {
-                "currentVersion": VERSION,
-                "serviceName": about.name.rpartition(".")[0],
-                "serviceDescription": about.description,
-                "resources": ["jobs"],
-            },
+            said,
             title=f"{about.title} ({TYPE})",
             crumbs=above_service(call, about.name),
-            links={"Jobs": f"{call.path}/jobs"},
+            links=links,
+            notice="; ".join(wrong),
         )
 
     # -- reading -----------------------------------------------------------------------------
 
     async def query(self, call: Call) -> Answer:
         """The jobs that match, oldest first as in the documents."""
-        service = self._service(call)
+        service = self._finder.service(call)
         wanted = query.job_filter(call, service.name)
         level = query.message_level(call)
         page = JobPage(jobs=(), more=False)
@@ -116,7 +154,7 @@ class Production:
 
     async def job(self, call: Call) -> Answer:
         """The state of a job, named in the path or by ``jobId``."""
-        service = self._service(call)
+        service = self._finder.service(call)
         spelled = call.part("job") or call.parameters.get("jobId")
         if not spelled:
             raise ServiceError(400, "Parameter 'jobId' is missing: send the id of a job")
@@ -187,7 +225,7 @@ class Production:
 
     async def _each(self, call: Call, act: Act) -> list[dict[str, Any]]:
         """Do something with each job that the call names; one that fails keeps no other from it."""
-        service = self._service(call)
+        service = self._finder.service(call)
         items = []
         for spelled in query.job_ids(call):
             try:
@@ -202,22 +240,7 @@ class Production:
         return items
 
     def _done(self, call: Call, answer: dict[str, Any], title: str) -> Answer:
-        return Answer(answer, title=title, crumbs=pages.below_jobs(call, self._service(call)))
-
-    # -- finding -----------------------------------------------------------------------------
-
-    def _service(self, call: Call) -> Service:
-        """The service that the path names.
-
-        Raises:
-            ServiceError: 404.
-        """
-        folder, name = call.part("folder"), call.part("service")
-        path = f"{folder}/{name}" if folder else name
-        found = self._manager.catalog.services.get(f"{path}.{TYPE}")
-        if found is None:
-            raise not_found(f"Service {path[:120]}/{TYPE}")
-        return found
+        return Answer(answer, title=title, crumbs=pages.below_jobs(call, self._finder.service(call)))
 
     async def _record(self, call: Call, job: Job, level: wire.MessageLevel) -> dict[str, Any]:
         inputs = await self._jobs.inputs(job, _SHOWN_INPUTS)

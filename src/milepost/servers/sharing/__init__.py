@@ -7,10 +7,11 @@ from milepost.servers.sharing.grants import Grants
 from milepost.servers.sharing.members import Members
 from milepost.servers.sharing.oauth import OAuth
 from milepost.servers.sharing.portal import Portal
-from milepost.servers.sharing.server import Sharing, authentication_info
+from milepost.servers.sharing.server import TOKEN_PARAMETERS, Sharing, authentication_info
 from milepost.servers.sharing.wire import FederatedServer
 
 __all__ = [
+    "TOKEN_PARAMETERS",
     "BrowserSignIn",
     "Community",
     "Credentials",

@@ -1,5 +1,7 @@
-"""The jobs of a Video Server."""
+"""A Video Server: video services with layers that are played, the work of making them, and its jobs."""
 
-from milepost.servers.video.server import ROOT, TYPE, Video, job_path
+from milepost.servers.video.library import ROOT, Library
+from milepost.servers.video.records import Videos
+from milepost.servers.video.server import TYPE, Video, job_path
 
-__all__ = ["ROOT", "TYPE", "Video", "job_path"]
+__all__ = ["ROOT", "TYPE", "Library", "Video", "Videos", "job_path"]

@@ -1,22 +1,26 @@
-"""The URLs of a Video Server's jobs."""
+"""The URLs of a Video Server: its front page and its jobs; services, layers, uploads and administration join in."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from starlette.routing import BaseRoute
 
-from milepost.http import Answer, Call, Form, Resources, not_found
+from milepost.http import Answer, Call, Form, not_found
 from milepost.jobs import Job, JobFilter
-from milepost.manager import JobManager
 from milepost.servers.jobs_of_type import PAGING, JobsOfType, following
 from milepost.servers.video import wire
+from milepost.servers.video.administration import ADMIN, Administration
+from milepost.servers.video.describing import VERSION
+from milepost.servers.video.extending import Extension
+from milepost.servers.video.ingest import problems
+from milepost.servers.video.layers import LayerResources
+from milepost.servers.video.library import ROOT, Library
+from milepost.servers.video.media import Media
 from milepost.servers.video.playing import Player
+from milepost.servers.video.services import ServiceResources
+from milepost.servers.video.uploads import Uploads
 
 TYPE: Final = "VideoServer"
-ROOT: Final = "/video/rest"
-
-VERSION: Final = 12.0
-"""Release of the Video Server that these answers follow."""
 
 
 def job_path(job: Job) -> str:
@@ -28,31 +32,87 @@ class Video:
     """The video dialect over the jobs of one manager."""
 
     def __init__(
-        self, manager: JobManager, resources: Resources, authentication: Callable[[Call], dict[str, Any]]
+        self,
+        library: Library,
+        authentication: Callable[[Call], dict[str, Any]],
+        sign_in: Callable[[Call], Awaitable[Answer]],
+        sign_in_parameters: tuple[str, ...],
     ):
-        """With what all dialects share; ``authentication`` gives what clients must know to sign in."""
+        """The resources of a Video Server.
+
+        Args:
+            library: the video services of the site.
+            authentication: gives what clients must know to sign in, for a call.
+            sign_in: answers a name and a password with a token.
+            sign_in_parameters: what that reads.
+        """
+        self._library = library
         self._authentication = authentication
-        self._jobs = JobsOfType(manager, TYPE)
-        self._resources = resources
+        self._jobs = JobsOfType(library.manager, TYPE)
+        self._services = ServiceResources(library)
+        self._uploads = Uploads(library)
+        self._media = Media(library)
+        self._extensions: dict[str, Extension] = {}
+        self._layers = LayerResources(library, self._extensions)
+        self._administration = Administration(
+            library, self._services, self._uploads, authentication, sign_in, sign_in_parameters
+        )
 
     def routes(self) -> list[BaseRoute]:
         """The routes, below the context."""
-        at = self._resources.at
+        at = self._library.resources.at
         routes = [
             *at(ROOT, self.root, document="Catalog"),
             *at(ROOT + "/info", self.root, document="Info"),
+            *at(ROOT + "/self", self.about, document="Self"),
         ]
         # The shorter path is an addition of this server.
         for one in (ROOT + "/jobs/job/{job}", ROOT + "/jobs/{job}"):
             routes += at(one + "/cancel", self.cancel, acts=True)
             routes += at(one, self.job, document="Video job")
-        routes += Player(self._resources).routes()
-        return [*routes, *at(ROOT + "/jobs", self.jobs, parameters=PAGING, document="Video jobs")]
+        return [
+            *routes,
+            *at(ROOT + "/jobs", self.jobs, parameters=PAGING, document="Video jobs"),
+            *self._uploads.routes(),
+            *self._services.routes(),
+            *(route for each in self._extensions.values() for route in each.routes()),
+            *self._media.routes(),
+            *Player(self._library.resources).routes(),
+            *self._layers.routes(),
+            *self._administration.routes(),
+        ]
 
     async def root(self, call: Call) -> Answer:
         """Version, and how to sign in."""
         about = {"currentVersion": VERSION, "fullVersion": f"{VERSION}.0", **self._authentication(call)}
-        return Answer(about, title="Video Server", links={"Jobs": f"{call.path.removesuffix('/info')}/jobs"})
+        root = call.home + ROOT
+        links = {
+            "Video services": f"{root}/services",
+            "Uploads": f"{root}/uploads",
+            "Jobs": f"{root}/jobs",
+            "What this server can do": f"{root}/self",
+            "Administration": call.home + ADMIN,
+        }
+        return Answer(about, title="Video Server", links=links, notice=_notice())
+
+    async def about(self, call: Call) -> Answer:
+        """What this server can do, and what it takes."""
+        library = self._library
+        store = {"id": "default", "type": "objectStore" if "://" in library.place else "folder"}
+        missing = problems()
+        about = {
+            "currentVersion": VERSION,
+            "fullVersion": f"{VERSION}.0",
+            "maxUploadSize": library.max_upload,
+            "dataStores": [store],
+            "defaultDataStoreId": store["id"],
+            "elevationSources": [],
+            "livestreamPorts": [],
+            "supportsLivestream": False,
+            "supportsPublishing": not missing,
+            "missing": missing,
+        }
+        return Answer(about, title="This server", crumbs=_above_jobs(call), notice=_notice())
 
     async def jobs(self, call: Call) -> Answer:
         """The jobs, newest first. Their pages are an addition of this server."""
@@ -66,7 +126,8 @@ class Video:
         """The state of a job."""
         job = await self._jobs.get(call, call.part("job"))
         try:
-            inputs = await self._jobs.inputs(job)
+            # What the document names, where the work is described in another way.
+            inputs = job.attributes.get("inputs") or await self._jobs.inputs(job)
             results = await self._jobs.results(call, job)
         except LookupError:
             raise not_found(f"Job {call.part('job')[:60]}") from None
@@ -85,6 +146,11 @@ class Video:
             answer = {"success": False, "message": "The job has ended and cannot be cancelled"}
         above = (wire.job_id(job), call.path.rpartition("/")[0])
         return Answer(answer, title="Cancel", crumbs=[*_above_job(call), above])
+
+
+def _notice() -> str:
+    missing = problems()
+    return f"No videos can be published here: {'; '.join(missing)}" if missing else ""
 
 
 def _above_jobs(call: Call) -> list[tuple[str, str]]:

@@ -1,7 +1,7 @@
 """The JSON of Video Server jobs: pure functions of jobs.
 
-Attributes tell what a job does not know of itself: ``type``, the operation in words;
-``savingToStorage``, whether its files have been made and are on their way; ``newLayerId``, the
+Attributes tell what a job does not know of itself: ``type``, the operation in words; ``inputs``, those that the
+document names, where the operation has others; ``savingToStorage``, whether its files have been made and are on their way; ``newLayerId``, the
 number that is reserved for the new layer.
 """
 
@@ -60,7 +60,9 @@ def job(state: Job, *, inputs: Mapping[str, Any], results: Mapping[str, Any]) ->
         "inputs": dict(inputs),
         "messages": [each.text for each in said],
         "type": state.attributes.get("type", state.operation),
-        "results": dict(results) if state.status is Status.SUCCEEDED else {},
+        "results": {_camel(name): value for name, value in results.items()}
+        if state.status is Status.SUCCEEDED
+        else {},
         "status": status(state),
         "username": state.owner,
         "customAttributes": attributes,
@@ -70,3 +72,9 @@ def job(state: Job, *, inputs: Mapping[str, Any], results: Mapping[str, Any]) ->
 def status(state: Job) -> str:
     """The word for where the job stands. A job that waits for another attempt was not submitted again."""
     return "EXECUTING" if state.status.queued and state.attempt else STATUS[state.status]
+
+
+def _camel(name: str) -> str:
+    """A name of Python as the documents write it."""
+    first, *others = name.split("_")
+    return first + "".join(each.capitalize() for each in others)

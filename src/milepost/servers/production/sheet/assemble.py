@@ -103,7 +103,6 @@ class Sheet:
         self.pdf.Root.ViewerPreferences = Dictionary(DisplayDocTitle=True)
         self.pdf.Root.Lang = String("en")
         self._describe(title, order, made)
-        self.pdf.remove_unreferenced_resources()
         self.pdf.save(
             path,
             min_version="1.7",

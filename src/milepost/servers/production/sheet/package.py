@@ -35,10 +35,7 @@ def write_features(path: Path, sheet: SheetGeometry, name: str, frame: gpd.GeoDa
     if frame.empty:
         return
 
-    def to_grid(x: object, y: object) -> object:
-        return sheet.grid_of_sheet(x, y)  # type: ignore[arg-type]
-
-    shapes = shapely.transform(frame.geometry.to_numpy(), to_grid, interleaved=False)
+    shapes = shapely.transform(frame.geometry.to_numpy(), sheet.grid_of_sheet, interleaved=False)
     placed = gpd.GeoDataFrame(frame.drop(columns=frame.geometry.name), geometry=shapes, crs=sheet.crs)
     pyogrio.write_dataframe(placed, path, layer=name, driver="GPKG", append=False)
 

@@ -4,10 +4,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
+import numpy as np
 import shapely
+from numpy.typing import NDArray
 
-from milepost.servers.video.telemetry.planar import WGS84, near, ring
-from milepost.servers.video.telemetry.track import Place, Track, place_of
+from milepost.servers.video.telemetry.planar import WGS84
+from milepost.servers.video.telemetry.track import FIELDS, Place, Track
+
+Numbers = NDArray[np.float64]
 
 _PARTS: Final = {"area": "area", "sensorpoints": "sensorPoints", "telemetry": "telemetry"}
 
@@ -55,20 +59,20 @@ def seen(
     Raises:
         ValueError: a time is asked for, and the telemetry tells none.
     """
-    places = [place_of(each) for each in track.samples]
+    places = np.array(track.samples, float).reshape(-1, len(FIELDS))
+    times = [float(each) / 1000 for each in places[:, 0]]
     first, last = (None, None) if time is None else time
     if (first is not None or last is not None) and track.start is None:
         raise ValueError("the telemetry of this video tells no time of day; ask by geometry alone")
     # Times of day run along with the video from its first sample on.
-    zero = 0.0 if track.start is None or not places else track.start - places[0].time * 1000
+    zero = 0.0 if track.start is None or not times else track.start - times[0] * 1000
     met = _meets(places, geometry)
     found: list[Interval] = []
-    for number, place in enumerate(places):
-        following = places[number + 1].time if number + 1 < len(places) else place.time
-        end = min(following, place.time + track.hold * track.every)
+    for number, since in enumerate(times):
         if not met[number]:
             continue
-        begin = place.time if first is None else max(place.time, (first - zero) / 1000)
+        end = min(times[number + 1] if number + 1 < len(times) else since, since + track.hold * track.every)
+        begin = since if first is None else max(since, (first - zero) / 1000)
         end = end if last is None else min(end, (last - zero) / 1000)
         if begin > end:
             continue
@@ -79,22 +83,34 @@ def seen(
     return found
 
 
-def _meets(places: list[Place], geometry: shapely.Geometry | None) -> list[bool]:
+def _meets(places: Numbers, geometry: shapely.Geometry | None) -> list[bool]:
+    """Whether each sample sees a geometry; in bulk, as hours of video have thousands."""
     if geometry is None:
         return [True] * len(places)
-    if geometry.is_empty or not places:
+    if geometry.is_empty or not len(places):
         return [False] * len(places)
     west, _, east, _ = geometry.bounds
-    shapes = [_shape(each, (west + east) / 2) for each in places]
-    return [bool(each) for each in shapely.intersects(shapes, geometry)]
+    sensor, center, corners = places[:, 1:3], places[:, 4:6], places[:, 7:].reshape(-1, 4, 2)
+    spots = np.where(np.isnan(center[:, :1]), sensor, center)
+    reference = np.full(len(places), (west + east) / 2)
+    spots = _near(spots[:, None], reference)[:, 0]
+    met = np.zeros(len(places), bool)
+    outlined = ~np.isnan(corners).any(axis=(1, 2))
+    placed = ~outlined & ~np.isnan(spots).any(axis=1)
+    shapely.prepare(geometry)
+    met[placed] = shapely.intersects(geometry, shapely.points(spots[placed]))
+    # A footprint is unrolled around its first corner, so that one across the antimeridian stays small.
+    firsts = _near(corners[outlined][:, :1], reference[outlined])
+    hulls = shapely.convex_hull(shapely.polygons(_near(corners[outlined], firsts[:, 0, 0])))
+    met[outlined] = shapely.intersects(geometry, hulls)
+    return [bool(each) for each in met]
 
 
-def _shape(place: Place, reference: float) -> shapely.Geometry:
-    if place.corners is not None:
-        middle = near(place.corners[0][0], reference)
-        return shapely.convex_hull(shapely.Polygon(ring(place.corners, middle)))
-    spot = place.center or place.sensor
-    return shapely.Point() if spot is None else shapely.Point(near(spot[0], reference), spot[1])
+def _near(points: Numbers, reference: Numbers) -> Numbers:
+    """Points of the shape (n, m, 2) with longitudes at most half a turn from those of the shape (n,)."""
+    moved = points.copy()
+    moved[..., 0] -= 360 * np.round((points[..., 0] - reference[:, None]) / 360)
+    return moved
 
 
 def corners_at(track: Track, times: Iterable[float]) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, Final
 
@@ -84,11 +85,8 @@ class CueFiles:
         """
         self._folder, self._hold = folder, hold
         self._segments = list(segments)
-        self._ends: list[float] = []
-        end = 0.0
-        for each in self._segments:
-            end += each
-            self._ends.append(end)
+        # In milliseconds, as cues count.
+        self._ends = [round(each * 1000) for each in accumulate(self._segments)]
         # Cues count from the first picture; players lay that onto the clock of the video's segments by this line.
         self._head = f"WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:{round(media_start * _CLOCK)},LOCAL:00:00:00.000\n\n"
         self._number = 0
@@ -100,7 +98,7 @@ class CueFiles:
         """Show a sample from its time until the next one."""
         time = max(0.0, time)
         if self._last is not None:
-            if self._last[0] > 0 and time - self._last[0] < SHORTEST:
+            if 0 < time - self._last[0] < SHORTEST:
                 return
             self._show(*self._last, min(time, self._last[0] + self._hold))
         self._last = (time, cue_text(sample, utc))
@@ -120,15 +118,15 @@ class CueFiles:
 
     def _show(self, begin: float, text: str, end: float) -> None:
         """A cue belongs into every segment that it is seen in."""
-        begin, end = round(begin, 3), round(end, 3)
-        while self._number < len(self._ends) and self._ends[self._number] <= begin:
+        since, until = round(begin * 1000), round(end * 1000)
+        while self._number < len(self._ends) and self._ends[self._number] <= since:
             self._close()
-        if end <= begin or self._number == len(self._ends):
+        if until <= since or self._number == len(self._ends):
             return
         self.count += 1
-        cue = f"{_stamp(begin)} --> {_stamp(min(end, self._ends[-1]))}\n{text}\n\n"
+        cue = f"{_stamp(since)} --> {_stamp(min(until, self._ends[-1]))}\n{text}\n\n"
         self._lines.append(cue)
-        while self._number + 1 < len(self._ends) and self._ends[self._number] < end:
+        while self._number + 1 < len(self._ends) and self._ends[self._number] < until:
             self._close()
             self._lines.append(cue)
 
@@ -143,7 +141,6 @@ def _name(number: int) -> str:
     return f"segment_{number:05d}.vtt"
 
 
-def _stamp(seconds: float) -> str:
-    milliseconds = round(seconds * 1000)
+def _stamp(milliseconds: int) -> str:
     minutes, rest = divmod(milliseconds, 60_000)
     return f"{minutes // 60:02d}:{minutes % 60:02d}:{rest // 1000:02d}.{rest % 1000:03d}"

@@ -43,20 +43,18 @@ class Seen:
         """Whether the height of the ground was not told and taken as 0."""
         if self.sensor is None or height is None or (self.center and self.corners):
             return
-        axes = _axes(values, self.sensor, self.center)
+        turned = _attitude(values)
+        if ground is None:
+            ground = _height_of_ground(self.sensor, self.center, turned, get(21))
+        unsure, ground = ground is None, ground or 0.0
+        axes = turned if self.center is None else _towards((*self.center[:2], ground), self.sensor, turned)
         if axes is None:
             return
-        if ground is None:
-            ground = _below(self.sensor, axes[:, 0], get(21))
-        if ground is None:
-            ground, self.assumed_ground = 0.0, True
-        if self.center is None:
-            found = _on_ground(self.sensor, axes[:, :1].T, ground)
-            self.center = None if found is None else (*found[0], ground)
+        if self.center is None and (met := _on_ground(self.sensor, axes[:, :1].T, ground)):
+            self.center, self.assumed_ground = (*met[0], ground), unsure
         rays = _rays(axes, get(16), get(17), aspect)
-        if self.corners is None and rays is not None:
-            found = _on_ground(self.sensor, rays, ground)
-            self.corners = None if found is None else _corners(found)
+        if self.corners is None and rays is not None and (met := _on_ground(self.sensor, rays, ground)):
+            self.corners, self.assumed_ground = _corners(met), unsure
 
 
 def _heights(values: Mapping[int, Any]) -> tuple[float | None, float | None]:
@@ -99,30 +97,30 @@ def _told(points: list[tuple[float | None, float | None]]) -> Corners | None:
     return (found[0], found[1], found[2], found[3]) if len(set(found)) > 2 else None
 
 
-def _axes(values: Mapping[int, Any], sensor: Position, center: Position | None) -> Floats | None:
-    """The camera's axes (forward, right, down) as columns of north, east, down.
-
-    From the angles, or else from the sensor to the middle of the picture with a level horizon.
-    """
+def _attitude(values: Mapping[int, Any]) -> Floats | None:
+    """The camera's axes (forward, right, down) as columns of north, east, down, from the angles that are told."""
     get = values.get
-    pitch, roll = (get(wide) if get(wide) is not None else get(narrow) for wide, narrow in ((90, 6), (91, 7)))
     heading, azimuth, elevation = get(5), get(18), get(19)
-    # Without the tilt of the platform, the angles are worse than the middle of the picture.
-    sure = center is None or (pitch is not None and roll is not None)
-    if sure and heading is not None and azimuth is not None and elevation is not None:
-        platform = _turned(heading, pitch or 0.0, roll or 0.0)
-        axes: Floats = np.matmul(platform, _turned(azimuth, elevation, get(20) or 0.0))
-        return axes
-    if center is None:
+    if heading is None or azimuth is None or elevation is None:
         return None
+    pitch, roll = (get(wide) if get(wide) is not None else get(narrow) for wide, narrow in ((90, 6), (91, 7)))
+    platform = _turned(heading, pitch or 0.0, roll or 0.0)
+    axes: Floats = np.matmul(platform, _turned(azimuth, elevation, get(20) or 0.0))
+    return axes
+
+
+def _towards(center: Position, sensor: Position, turned: Floats | None) -> Floats | None:
+    """The axes of a camera that looks at a place.
+
+    The middle of the picture is told more truly than angles are: of those only the roll around the line of
+    sight is taken. Without them the horizon is level.
+    """
     way = _local(sensor).T @ (_earth([center])[0] - _earth([sensor])[0])
     forward = way / (np.linalg.norm(way) or 1.0)
-    right = np.array([-forward[1], forward[0], 0.0])
-    if np.linalg.norm(right) < 1e-6:  # straight down: only a heading tells what is up in the picture
-        if heading is None:
-            return None
-        turn = math.radians(heading + (azimuth or 0.0))
-        right = np.array([-math.sin(turn), math.cos(turn), 0.0])
+    right = np.array([-forward[1], forward[0], 0.0]) if turned is None else turned[:, 1]
+    right = right - forward * (forward @ right)
+    if np.linalg.norm(right) < 1e-6:
+        return None  # straight down, and nothing tells what is up in the picture
     right /= np.linalg.norm(right)
     return np.column_stack([forward, right, np.cross(forward, right)])
 
@@ -170,11 +168,18 @@ def _on_ground(sensor: Position, rays: Floats, ground: float) -> list[Corner] | 
     return [(round(float(x), 9), round(float(y), 9)) for x, y in zip(longitudes, latitudes, strict=True)]
 
 
-def _below(sensor: Position, forward: Floats, slant_range: float | None) -> float | None:
-    """Metres of height at the end of the line of sight."""
+def _height_of_ground(
+    sensor: Position, center: Position | None, turned: Floats | None, slant_range: float | None
+) -> float | None:
+    """Metres of height at the end of the line of sight, which has a length, and a direction or a place below its end."""
     if not slant_range:
         return None
-    end = _earth([sensor])[0] + _local(sensor) @ forward * slant_range
+    if center is not None:
+        across = np.linalg.norm(_earth([(*center[:2], sensor[2])])[0] - _earth([sensor])[0])
+        return round((sensor[2] or 0.0) - math.sqrt(max(0.0, slant_range**2 - float(across) ** 2)), 3)
+    if turned is None:
+        return None
+    end = _earth([sensor])[0] + _local(sensor) @ turned[:, 0] * slant_range
     return round(float(_geocentric().transform(*end, direction="INVERSE")[2]), 3)
 
 

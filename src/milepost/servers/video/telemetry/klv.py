@@ -169,19 +169,15 @@ class Splitter:
         carried = len(self._rest)
         at = data.find(KEY)
         while at >= 0:
-            end = _end(data, at + len(KEY))
-            if end == 0:
+            end, following = _end(data, at + len(KEY)), data.find(KEY, at + len(KEY))
+            if end == 0 or 0 <= following < (end or len(data)):
                 self.torn += 1
-                at = data.find(KEY, at + len(KEY))
+                at = following
                 continue
             if end is None or end > len(data):
-                if data.find(KEY, at + len(KEY)) < 0:
-                    break  # it may go on in the next payload
-                self.torn += 1
-                at = data.find(KEY, at + len(KEY))
-                continue
+                break  # it may go on in the next payload
             yield (begun if at < carried else time), data[at:end]
-            at = data.find(KEY, end)
+            at = following
         self._time = begun if 0 <= at < carried else time
         self._rest = data[at:] if at >= 0 else data[-(len(KEY) - 1) :]
 

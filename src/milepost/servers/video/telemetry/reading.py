@@ -11,7 +11,7 @@ from milepost.servers.video.telemetry.geometry import Seen
 from milepost.servers.video.telemetry.klv import BrokenSetError, Decoded, Splitter, decode
 from milepost.servers.video.telemetry.planar import Bounds
 from milepost.servers.video.telemetry.samples import KlvStream, Sample, Spool, Telemetry
-from milepost.servers.video.telemetry.sides import SUFFIXES, rows
+from milepost.servers.video.telemetry.sides import rows
 
 _KEPT: Final = 30.0
 """Seconds for which a value holds that is not told again: items are sent when they change, and at least this often."""
@@ -51,8 +51,7 @@ def read(
         SideFileError: a file beside the video cannot be read as telemetry.
         av.FFmpegError: the video cannot be read.
     """
-    named = side_files if isinstance(side_files, Mapping) else {each.name: each for each in side_files}
-    beside = {name: path for name, path in named.items() if name.lower().endswith(SUFFIXES)}
+    beside = dict(side_files if isinstance(side_files, Mapping) else {each.name: each for each in side_files})
     picture = Picture(source)
     notes = Counter[str]()
     stream = find(source)

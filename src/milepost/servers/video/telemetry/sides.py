@@ -2,6 +2,7 @@
 
 import csv
 import re
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,8 +10,6 @@ from typing import Any, Final
 from xml.parsers import expat
 
 from milepost.servers.video.telemetry.klv import NAMES
-
-SUFFIXES: Final = (".csv", ".txt", ".gpx")
 
 Row = tuple[int, dict[int, Any]]
 """Microseconds since the epoch, UTC, and values by tag of ST 0601."""
@@ -67,9 +66,9 @@ def rows(file: Path, name: str, bad: Callable[[], object]) -> Iterator[Row]:
     Raises:
         SideFileError: there is no telemetry in it.
     """
-    if name.lower().endswith(".gpx"):
-        return _track(file, name, bad)
-    return _table(file, name, bad)
+    with file.open("rb") as opened:
+        head = opened.read(100).removeprefix(BOM_UTF8).lstrip()
+    return _track(file, name, bad) if head.startswith(b"<") else _table(file, name, bad)
 
 
 def _table(path: Path, name: str, bad: Callable[[], object]) -> Iterator[Row]:

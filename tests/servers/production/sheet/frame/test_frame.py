@@ -111,6 +111,7 @@ def test_the_margin_says_what_a_reader_needs(small):
         "SANT JULIÀ",
         "Sheet 1205-III",
         "Scale 1:50 000",
+        "Series MTM50, scale 1:50 000",
         "kilometres",
         "yards",
         "nautical miles",

@@ -6,16 +6,20 @@ from itertools import groupby
 from typing import Final
 
 from milepost.servers.production.sheet.contents import Entry
-from milepost.servers.production.sheet.frame.layout import COLUMN, GUTTER
+from milepost.servers.production.sheet.frame.layout import GUTTER
 from milepost.servers.production.sheet.frame.pen import Pen, wrap
 from milepost.servers.production.sheet.frame.samples import HEIGHT, WIDTH, draw_sample
 from milepost.servers.production.sheet.frame.type import BODY, HEAD, LEADING, heading
+from milepost.servers.production.sheet.geometry import MM
 
 ROW: Final = 11.2
 GROUP: Final = 13.0
 """Points that the name of a group takes."""
 
 INDENT: Final = WIDTH + 7
+
+NARROW: Final = 36 * MM
+"""The least width of a column, in points: few entries are longer than a line in it."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ class LegendBlock:
 
     def _columns(self, width: float) -> tuple[float, list[list[_Row]]]:
         """The width of a column, and the rows of each, filled as evenly as their order allows."""
-        count = max(1, int((width + GUTTER) // (COLUMN * 0.75 + GUTTER)))
+        count = max(1, int((width + GUTTER) // (NARROW + GUTTER)))
         each = (width - (count - 1) * GUTTER) / count
         groups = [list(entries) for _, entries in groupby(self.entries, key=lambda entry: entry.theme)]
         rows: list[_Row] = []

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from milepost.servers.production.sheet.frame.figures import thousands
-from milepost.servers.production.sheet.frame.pen import Pen, text_width, wrap
+from milepost.servers.production.sheet.frame.pen import Align, Pen, text_width, wrap
 from milepost.servers.production.sheet.order import Order
 from milepost.servers.production.sheet.symbols import Face
 
@@ -28,13 +28,15 @@ class TitleBlock:
     def left_lines(self) -> list[str]:
         """Series and scale."""
         product = self.order.product
-        return [product.frame.series or product.title, f"Scale 1:{thousands(product.scale)}"]
+        title, scale = product.frame.series or product.title, f"1:{thousands(product.scale)}"
+        told = scale in title.replace(" ", "\N{NO-BREAK SPACE}")
+        return [title, f"Series {product.name}" if told else f"Series {product.name}, scale {scale}"]
 
     @property
     def right_lines(self) -> list[str]:
         """Number and edition."""
         number = [f"Sheet {self.order.number}"] if self.order.number else []
-        return [*number, f"{self.order.product.name}, edition {self.order.version}"]
+        return [*number, f"Edition {self.order.version}"]
 
     @property
     def name(self) -> str:
@@ -60,18 +62,23 @@ class TitleBlock:
             pen.text(left + width / 2, foot, line, size, face="sans-bold", align="centre", spaced=0.6)
             y -= size * 1.15
         at_left, at_right = self._sides(width)
-        for texts, x, align in ((at_left, left, "left"), (at_right, left + width, "right")):
+        sides: tuple[tuple[list[str], float, Align], ...] = (
+            (at_left, left, "left"),
+            (at_right, left + width, "right"),
+        )
+        for texts, x, align in sides:
             for number, text in enumerate(reversed(texts)):
                 face: Face = "sans-bold" if number == len(texts) - 1 else "sans"
-                pen.text(x, bottom + 2.4 + number * LINE, text, SIDE, face=face, align=align)  # type: ignore[arg-type]
+                pen.text(x, bottom + 2.4 + number * LINE, text, SIDE, face=face, align=align)
 
     def _sides(self, width: float) -> tuple[list[str], list[str]]:
         """The lines at both sides, broken where the sheet is narrow."""
         room = (width - GAP) / 2
-        return tuple(
-            [part for line in lines for part in wrap(line, "sans-bold", SIDE, room)]
-            for lines in (self.left_lines, self.right_lines)
-        )  # type: ignore[return-value]
+
+        def broken(lines: list[str]) -> list[str]:
+            return [part for line in lines for part in wrap(line, "sans-bold", SIDE, room)]
+
+        return broken(self.left_lines), broken(self.right_lines)
 
     def _name(self, width: float) -> tuple[list[str], float, bool]:
         """The lines of the name, their size, and whether the other two are beside it."""

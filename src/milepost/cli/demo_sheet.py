@@ -1,0 +1,59 @@
+"""What the demonstration has made of the one place whose heights an installed package ships: a map sheet."""
+
+import importlib.util
+from typing import Any, Final
+
+import httpx
+import msgspec
+
+SERVICE: Final = "Topography/TopographicProductionServer"
+TITLE: Final = (
+    "Map sheet: the country around Jacksboro, Tennessee, at 1:50 000, from heights measured from space"
+)
+SHOWS: Final = (
+    "Contours, relief, streams and lakes are computed from the heights; six places are named; there are no roads,"
+    " since no map was given: see docs/how-to/map-sheets.md."
+)
+
+_NEEDS: Final = ("mapnik", "reportlab", "pikepdf", "mgrs")
+_AREA: Final = {"xmin": -84.28, "ymin": 36.26, "xmax": -84.10, "ymax": 36.40}
+"""In degrees."""
+
+
+def form() -> dict[str, str]:
+    """What generateProduct is sent."""
+    feature = {"geometry": _AREA, "attributes": {"name": "JACKSBORO"}}
+    return {
+        "productName": "MTM50",
+        "productVersion": "1.0",
+        "customAoi": msgspec.json.encode([feature]).decode(),
+        "outputType": "pdf",
+    }
+
+
+def missing() -> list[str]:
+    """What is not installed that sheets need."""
+    return [name for name in _NEEDS if importlib.util.find_spec(name) is None]
+
+
+def wrong_sheet(url: str, token: str) -> str:
+    """What is wrong with the sheet at an address; empty when nothing is."""
+    try:
+        answer = httpx.get(url, headers={"X-Esri-Authorization": f"Bearer {token}"}, trust_env=False)
+    except httpx.HTTPError as error:
+        return f"the sheet cannot be fetched: {error}"
+    return _wrong_pdf(answer.content)
+
+
+def _wrong_pdf(content: Any) -> str:
+    from io import BytesIO
+
+    import pikepdf
+
+    try:
+        with pikepdf.open(BytesIO(content)) as sheet:
+            layers = len(sheet.Root.OCProperties.OCGs)
+            pages = len(sheet.pages)
+    except (pikepdf.PdfError, AttributeError) as error:
+        return f"what came out is no map sheet: {error}"
+    return "" if pages == 1 and layers > 3 else f"the sheet has {pages} pages and {layers} layers"

@@ -1,0 +1,154 @@
+"""The work of a Topographic Production Server: an area becomes a map sheet."""
+
+# ruff: noqa: ARG001, N803 - the documents name the inputs, and the resource of a job tells them.
+
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from milepost.features import FeatureError, FeatureServices
+from milepost.operations import Run, Service, operation, site
+from milepost.servers.production import areas
+from milepost.servers.production.areas import Area
+from milepost.servers.production.finding import MAKER
+from milepost.servers.production.orders import Wanted
+from milepost.servers.production.sheet.order import Ancillary, Order
+from milepost.servers.production.sources import Sources, kept_sources
+from milepost.types import DataFile
+
+SHEETS: Final = Service(
+    name=MAKER,
+    description="Map sheets: an area becomes a topographic map, as a PDF with layers or a GeoTIFF.",
+    min_instances=0,
+    max_instances=2,
+    max_usage_time=3600.0,
+)
+
+_NAMES: Final = ("name", "sheet_name", "sheetname", "title")
+"""Fields of an area that tell what its sheet is called."""
+
+
+@operation(service=SHEETS, retries=3)
+def generate_product(
+    run: Run,
+    productName: str,
+    productVersion: str,
+    outputType: str,
+    order: str,
+    aoiLayer: str = "",
+    aoiFeatureId: int | None = None,
+) -> DataFile:
+    """Make a map sheet of an area.
+
+    Args:
+        run: of the job.
+        productName: of the product.
+        productVersion: of its version.
+        outputType: what is asked for.
+        order: all of it, as JSON.
+        aoiLayer: URL of the layer with the area.
+        aoiFeatureId: the feature there that is the area.
+    """
+    wanted = msgspec.json.decode(order, type=Wanted)
+    if not run.has_done("begun"):
+        run.message("Submitted.")
+        run.message("Executing...")
+        run.message(start_time())
+        run.message(f"Starting to generate product {productName}.")
+        run.message(start_time())
+        run.step("begun", _begun)
+    services = FeatureServices(site.data_folder())
+    try:
+        area = run.step("area", _area, wanted, services)
+        ancillary = run.step("ancillary", _ancillary, wanted, area, services, run.workspace)
+    except FeatureError as error:
+        raise ValueError(f"The features cannot be read: {error}") from error
+    sources = _sources(area, run.workspace)
+    # Only here: it imports what draws, and the server reads this module too.
+    from milepost.servers.production.sheet.make import make_sheet
+
+    number, name = _called(area, wanted.sheet_id_field)
+    path = make_sheet(
+        run,
+        Order(
+            product=wanted.product,
+            version=productVersion,
+            area=area.geometry,
+            name=name,
+            number=number,
+            output=wanted.output,
+            output_name=wanted.output_name,
+            excluded=wanted.excluded,
+            ancillary=tuple(Ancillary(path=path, layer=layer) for path, layer in ancillary),
+            vectors=sources.vectors,
+            elevation=sources.elevation,
+        ),
+        run.workspace,
+    )
+    return DataFile(path)
+
+
+def start_time() -> str:
+    """The time as messages tell it, such as ``Start Time: Monday, September 21, 2020 03:48:22 PM``."""
+    return f"Start Time: {datetime.fromtimestamp(time.time(), UTC):%A, %B %d, %Y %I:%M:%S %p}"
+
+
+def _begun() -> None:
+    """What is told once was told."""
+
+
+def _area(wanted: Wanted, services: FeatureServices) -> Area:
+    if wanted.drawn is not None:
+        return areas.area_drawn(wanted.drawn)
+    assert wanted.layer is not None
+    assert wanted.feature is not None
+    service, layer = areas.opened(services, wanted.layer, wanted.username, sees_all=wanted.sees_all)
+    return areas.area_of_feature(service, layer, wanted.feature)
+
+
+def _ancillary(wanted: Wanted, area: Area, services: FeatureServices, folder: Path) -> list[tuple[str, str]]:
+    """Files with the features of ancillary layers in the area, and the layers of the product they go to."""
+    found = []
+    for number, (name, product_layer) in enumerate(wanted.ancillary):
+        service, layer = areas.opened(services, name, wanted.username, sees_all=wanted.sees_all)
+        path = folder / f"ancillary{number}.geojson"
+        if areas.write_features(service, layer, areas.bounds(area), path):
+            found.append((str(path), product_layer))
+    return found
+
+
+def _called(area: Area, field: str) -> tuple[str, str]:
+    """The number and the name of the sheet, as far as the area has fields that tell them."""
+    values = {name.lower(): value for name, value in area.attributes.items()}
+    number = values.get(field.lower()) if field else None
+    name = next((values[each] for each in _NAMES if values.get(each)), None)
+    return _text(number), _text(name)
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value).strip()[:80]
+
+
+def _sources(area: Area, folder: Path) -> Sources:
+    """What the sheet is made from: what the settings name, or what an installed package ships.
+
+    Raises:
+        ValueError: there is nothing for the area; the text says what to do.
+    """
+    configured = kept_sources(site.data_folder())
+    if configured.vectors or configured.elevation:
+        return configured
+    from milepost.servers.production.sheet.builtin import COVERS, built_in_sources
+
+    west, south, east, north = areas.bounds(area)
+    if east <= COVERS[0] or west >= COVERS[2] or north <= COVERS[1] or south >= COVERS[3]:
+        raise ValueError(
+            "This server has no maps and heights of the area: its settings name none, and the sample lies between"
+            f" {COVERS[0]} and {COVERS[2]} degrees of longitude, {COVERS[1]} and {COVERS[3]} of latitude. Name the"
+            " files that cover the area in a file, and start the server with --sheet-sources"
+        )
+    vectors, elevation = built_in_sources(folder)
+    return Sources(vectors=vectors, elevation=elevation)

@@ -1,0 +1,296 @@
+"""What generateProduct is asked for, read into an order that a job can carry out on its own."""
+
+import re
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+
+from milepost.http import Parameters
+from milepost.servers.production.areas import LayerName
+from milepost.servers.production.products import AncillaryLayer, Record, Version
+from milepost.servers.production.reading import (
+    json_of,
+    members,
+    read_ancillary,
+    read_version,
+    required,
+    texts,
+    wrong,
+)
+from milepost.servers.production.sheet.definition import Product
+from milepost.servers.production.sheet.order import Output
+from milepost.servers.production.versions import made_of, without
+
+GENERATE: Final = (
+    "productName",
+    "productVersion",
+    "aoiLayer",
+    "aoiFeatureId",
+    "customAoi",
+    "layerExclusion",
+    "ancillaryLayers",
+    "outputType",
+    "outputName",
+    "outputSettings",
+)
+
+MOST_SHEETS: Final = 200
+"""Areas that one request may name."""
+
+_TYPES: Final = ("pdf", "tiff", "zip")
+_INSTEAD: Final = {
+    "aprx": "zip: the data as a GeoPackage, the style and the PDF",
+    "ppkx": "zip: the data as a GeoPackage, the style and the PDF",
+    "pagx": "pdf, whose layers can be switched",
+    "tif": "tiff",
+    "jpg": "tiff",
+    "png": "tiff",
+}
+_FILES: Final = {"geodatabase": "data", "producttemplate": "style", "raster": "raster"}
+_OUTPUT_NAME: Final = re.compile(r"[^\W_][\w .()-]{0,99}")
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A sheet that somebody wants: all that does not change while the job waits for its turn."""
+
+    product: Product
+    version: str
+    username: str
+    sees_all: bool = False
+    """Whether they may read layers that are private."""
+    layer: LayerName | None = None
+    """The layer with the area."""
+    feature: int | None = None
+    """Its feature that is the area."""
+    drawn: dict[str, Any] | None = None
+    """The feature that the client drew instead."""
+    sheet_id_field: str = ""
+    excluded: tuple[str, ...] = ()
+    ancillary: tuple[tuple[LayerName, str], ...] = ()
+    """Layers, and the layers of the product that their features are added to."""
+    output: Output = Output()
+    output_name: str = ""
+
+
+def read_version_of(record: Record, given: Parameters) -> Version:
+    """The version that is asked for, with what the client overrides in it.
+
+    Raises:
+        ServiceError: 400, the product has no such version.
+    """
+    name = "productVersion"
+    known = ", ".join(each.name for each in record.versions)
+    text = required(given, name, f"product {record.name} has {known}")
+    value = json_of(name, text) if text.startswith(("{", "[", '"')) else text
+    found = members(name, value, "versions")
+    if len(found) != 1:
+        raise wrong(name, "send one version; each sheet is a request of its own")
+    asked = read_version(name, found[0])
+    version = record.version(asked.name)
+    if version is None:
+        raise wrong(name, f"product {record.name} has no version {asked.name[:60]!r}; it has {known}")
+    return msgspec.structs.replace(
+        version,
+        operation_overrides=version.operation_overrides + asked.operation_overrides,
+        excluded_operations=version.excluded_operations + asked.excluded_operations,
+    )
+
+
+def read_product(record: Record, version: Version, given: Parameters) -> tuple[Product, tuple[str, ...]]:
+    """The product as it is asked for, and what is left out of it.
+
+    Raises:
+        ServiceError: 400, something that is to be overridden or left out is not there.
+    """
+    try:
+        product = made_of(record.product(), version)
+        product, excluded = without(product, version.excluded_operations)
+    except ValueError as error:
+        raise wrong("productVersion", str(error)) from None
+    name = "layerExclusion"
+    try:
+        product, more = without(product, texts(name, _list(name, given), "layers"))
+    except ValueError as error:
+        raise wrong(name, str(error)) from None
+    return product, tuple(dict.fromkeys((*excluded, *more)))
+
+
+def read_areas(given: Parameters) -> tuple[list[int], dict[str, Any] | None]:
+    """The features that are the areas, or the one that the client drew.
+
+    Raises:
+        ServiceError: 400, there is neither.
+    """
+    drawn = given.get("customAoi").strip()
+    if drawn:
+        return [], _drawn(drawn)
+    name = "aoiFeatureId"
+    text = required(
+        given, name, "send the object id of a feature of 'aoiLayer', or draw the area: 'customAoi'"
+    )
+    value = json_of(name, text) if text.startswith(("[", '"')) else text.split(",")
+    found = value if isinstance(value, list) else [value]
+    if not 0 < len(found) <= MOST_SHEETS:
+        raise wrong(name, f"name 1 to {MOST_SHEETS} features")
+    ids = []
+    for each in found:
+        digits = str(each).strip()
+        if isinstance(each, bool) or not (digits.isascii() and digits.isdigit()) or len(digits) > 18:
+            raise wrong(name, f"{digits[:40]!r} is no object id, which is a whole number")
+        ids.append(int(digits))
+    return list(dict.fromkeys(ids)), None
+
+
+def read_layers(record: Record, given: Parameters) -> list[tuple[AncillaryLayer, str]]:
+    """The ancillary layers of the product and of the request, and the parameter that each comes from.
+
+    Raises:
+        ServiceError: 400.
+    """
+    name = "ancillaryLayers"
+    own = [(each, "the ancillary layers of the product") for each in record.ancillary_layers]
+    asked = read_ancillary(name, _list(name, given))
+    return [*own, *((each, f"Parameter '{name}'") for each in asked)]
+
+
+def product_layer(product: Product, layer: AncillaryLayer, called: str) -> str:
+    """The layer of a product to which the features of an ancillary layer belong.
+
+    Args:
+        product: the product.
+        layer: the ancillary layer.
+        called: what the feature service calls it.
+
+    Raises:
+        ValueError: there is no such layer; the text names those that there are.
+    """
+    wanted = layer.feature_class or called
+    for each in product.layers:
+        if each.name.lower() == wanted.lower():
+            return each.name
+    raise ValueError(
+        f"product {product.name} has no layer {wanted[:60]!r} to add features to; name one with 'featureClass':"
+        f" {', '.join(each.name for each in product.layers)}"
+    )
+
+
+def read_output(given: Parameters) -> tuple[str, Output]:
+    """The type of output that is asked for, and what comes out.
+
+    Raises:
+        ServiceError: 400, it cannot be had; the message says what can.
+    """
+    name = "outputType"
+    text = required(given, name, f"send {', '.join(_TYPES)}")
+    files: tuple[str, ...] = ()
+    if text.startswith(("{", '"')):
+        value = json_of(name, text)
+        if isinstance(value, dict):
+            files = texts(name, value.get("outputFiles"), "output files")
+            value = value.get("outputType")
+        text = str(value or "")
+    kind = text.strip().lower()
+    if kind not in _TYPES:
+        instead = _INSTEAD.get(kind)
+        raise wrong(
+            name,
+            f"{text[:40]!r} cannot be made here; send {instead}"
+            if instead
+            else f"{text[:40]!r} is no type of output; send {', '.join(_TYPES)}",
+        )
+    settings = _settings(kind, given)
+    if not files:
+        return kind, msgspec.convert({"type": kind, **settings}, Output)
+    kept = []
+    for each in files:
+        found = _FILES.get(each.strip().lower())
+        if found is None:
+            raise wrong(
+                name,
+                f"'outputFiles': {each[:40]!r} cannot be made here; send some of Geodatabase (a GeoPackage),"
+                " ProductTemplate (the style) and Raster",
+            )
+        kept.append(found)
+    if kind == "tiff":
+        kept.append("raster")
+    # Several files come in one package.
+    return kind, msgspec.convert({"type": "zip", **settings, "files": list(dict.fromkeys(kept))}, Output)
+
+
+def _settings(kind: str, given: Parameters) -> dict[str, int]:
+    name = "outputSettings"
+    text = given.get(name).strip()
+    if not text:
+        return {}
+    if not text.startswith("{"):
+        raise wrong(
+            name, f'there is no file of settings {text[:60]!r}; send JSON such as {{"resolution": 200}}'
+        )
+    value = json_of(name, text)
+    value = {key.lower(): each for key, each in value.items()}
+    # Also as one object for each type of output.
+    value = value[kind] if isinstance(value.get(kind), dict) else value
+    settings = {}
+    for key, each in value.items():
+        limits = {"resolution": ("dpi", 72, 600), "imagequality": ("jpeg_quality", 50, 100)}.get(key.lower())
+        if limits is None:
+            raise wrong(
+                name,
+                f"{key[:40]!r} is no setting here; there are 'resolution', the pixels an inch of a TIFF, and"
+                " 'imageQuality', from 50 to 100, of the relief in a PDF",
+            )
+        field, least, most = limits
+        if isinstance(each, bool) or not isinstance(each, int) or not least <= each <= most:
+            raise wrong(name, f"{key!r} must be a whole number from {least} to {most}")
+        settings[field] = each
+    return settings
+
+
+def read_output_name(given: Parameters) -> str:
+    """The name of the file; empty for the number of the sheet.
+
+    Raises:
+        ServiceError: 400, it is no name of a file.
+    """
+    name = "outputName"
+    text = given.get(name).strip()
+    if text and not _OUTPUT_NAME.fullmatch(text):
+        raise wrong(
+            name,
+            f"{text[:40]!r} is no name of a file; use up to 100 letters, digits, spaces, '_', '-' and '.'",
+        )
+    return text
+
+
+def _drawn(text: str) -> dict[str, Any]:
+    name = "customAoi"
+    value = json_of(name, text)
+    if isinstance(value, dict) and isinstance(value.get("features"), list):
+        reference = value.get("spatialReference")
+        value = [
+            _with_reference(each, reference) if isinstance(each, dict) else each for each in value["features"]
+        ]
+    found: Sequence[Any] = value if isinstance(value, list) else [value]
+    if len(found) != 1 or not isinstance(found[0], dict):
+        raise wrong(name, "it must be a JSON array with one feature; each sheet is a request of its own")
+    feature: dict[str, Any] = found[0]
+    return feature
+
+
+def _with_reference(feature: dict[str, Any], reference: Any) -> dict[str, Any]:
+    """A feature of a feature set, which has the spatial reference for all of them."""
+    geometry = feature.get("geometry")
+    if not isinstance(geometry, dict) or geometry.get("spatialReference") or not reference:
+        return feature
+    return {**feature, "geometry": {**geometry, "spatialReference": reference}}
+
+
+def _list(name: str, given: Parameters) -> Any:
+    """A JSON array, or what stands between commas."""
+    text = given.get(name).strip()
+    if not text:
+        return None
+    if text.startswith(("[", "{", '"')):
+        return json_of(name, text)
+    return [each.strip() for each in text.split(",") if each.strip()]

@@ -1,0 +1,230 @@
+"""The URLs of a layer: what is known of it, where the camera was, and what its owner may change."""
+
+import asyncio
+import uuid
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+import structlog
+from msgspec.structs import replace
+from starlette.datastructures import UploadFile
+from starlette.routing import BaseRoute
+
+from milepost.http import Answer, Call, Field, Form, ServiceError, not_found
+from milepost.servers.video import describing
+from milepost.servers.video.extending import Extension
+from milepost.servers.video.facts import COVERAGE, MASTER, PREVIEW
+from milepost.servers.video.library import (
+    LAYER,
+    Library,
+    above_layer,
+    below_layer,
+    may_change,
+    require_owner,
+    unreadable,
+)
+from milepost.servers.video.parameters import CHANGE, LayerChange, change_fields, read_change
+from milepost.servers.video.playing import Playable, exhibit
+from milepost.servers.video.query import QUERY, answer_query, query_fields
+from milepost.servers.video.records import Layer
+from milepost.servers.video.telemetry import Track, part_of_coverage
+from milepost.storage import StorageError
+
+log = structlog.get_logger("milepost.video")
+
+TELEMETRY_FILE: Final = "telemetry.json"
+
+_PICTURES: Final = {b"\xff\xd8\xff": "jpg", b"\x89PNG\r\n\x1a\n": "png"}
+"""How the files begin that may be posters."""
+_LARGEST_PICTURE: Final = 10 * 2**20
+
+
+class LayerResources:
+    """The layers of video services."""
+
+    def __init__(self, library: Library, extensions: Mapping[str, Extension]):
+        """Those of a library.
+
+        Args:
+            library: of the site.
+            extensions: what else can be done with a layer, by the name of the flag that says so.
+        """
+        self._library = library
+        self._extensions = extensions
+
+    def routes(self) -> list[BaseRoute]:
+        """The routes, below the context."""
+        at = self._library.resources.at
+        return [
+            *at(f"{LAYER}/coverage", self.coverage, parameters=("type",), document="Coverage"),
+            *at(f"{LAYER}/telemetry", self.telemetry, document="Coverage Telemetry"),
+            *at(f"{LAYER}/query", self.query, parameters=QUERY, document="Query"),
+            *at(f"{LAYER}/updateLayer", self.update, acts=True, parameters=CHANGE, document="Update Layer"),
+            *at(
+                f"{LAYER}/update/poster",
+                self.poster,
+                acts=True,
+                max_file=_LARGEST_PICTURE,
+                parameters=("file", "poster", "image", "url"),
+                document="Poster",
+            ),
+            *at(f"{LAYER}/delete", self.delete, acts=True),
+            *at(LAYER, self.layer, document="Layer"),
+        ]
+
+    async def layer(self, call: Call) -> Answer:
+        """A layer: where it is played, what it shows, and what can be done with it."""
+        service, layer = await self._library.layer(call)
+        path = LAYER.format(service=service.name, layer=layer.id)
+        said = describing.layer(service, layer, call.base + path, supports=self._extensions)
+        home = call.home + path
+        links = {"Original file": f"{home}/original"}
+        forms = []
+        if layer.facts.telemetry:
+            links |= {"Coverage": f"{home}/coverage", "Telemetry": f"{home}/telemetry"}
+            forms.append(Form(f"{home}/query", "Query", query_fields(), method="get"))
+        if layer.facts.previews:
+            links["Previews"] = f"{home}/content/preview/preview.json"
+        for flag, extension in self._extensions.items():
+            if said.get(f"supports{flag}"):
+                forms.append(extension.form(home))
+        if may_change(call.person, service):
+            fields = change_fields(layer.name, layer.description, layer.copyright)
+            forms.append(Form(f"{home}/updateLayer", "Update layer", fields))
+            picture = (Field("file", "Picture", kind="file", help="JPEG or PNG"), Field("url", "Or its URL"))
+            forms.append(Form(f"{home}/update/poster", "Update poster", picture))
+            forms.append(Form(f"{home}/delete", "Delete layer"))
+        return Answer(
+            said,
+            title=layer.name,
+            crumbs=above_layer(call, service),
+            links=links,
+            forms=forms,
+            exhibit=exhibit(call.home, _playable(layer, home)),
+        )
+
+    async def coverage(self, call: Call) -> Answer:
+        """What the camera saw, and where it was."""
+        service, layer = await self._library.layer(call)
+        content = await self._library.content(layer, COVERAGE) if layer.facts.telemetry else None
+        if content is None:
+            raise not_found(f"Coverage of {layer.name[:60]}")
+        try:
+            said = part_of_coverage(msgspec.json.decode(content), call.parameters.get("type").strip())
+        except ValueError as error:
+            raise ServiceError(400, f"Parameter 'type': {error}") from None
+        return Answer(said, title="Coverage", crumbs=below_layer(call, service, layer))
+
+    async def telemetry(self, call: Call) -> Answer:
+        """What the camera and its aircraft told, from one moment to the next."""
+        service, layer = await self._library.layer(call)
+        content = await self._library.content(layer, TELEMETRY_FILE) if layer.facts.telemetry else None
+        if content is None:
+            raise not_found(f"Telemetry of {layer.name[:60]}")
+        return Answer(msgspec.Raw(content), title="Telemetry", crumbs=below_layer(call, service, layer))
+
+    async def query(self, call: Call) -> Answer:
+        """Whether and when a layer shows a place."""
+        service, layer = await self._library.layer(call)
+        content = await self._library.content(layer, TELEMETRY_FILE) if layer.facts.telemetry else None
+
+        def answer() -> dict[str, Any]:
+            track = None if content is None else msgspec.json.decode(content, type=Track)
+            return answer_query(call.parameters, service, layer, track)
+
+        said = await asyncio.to_thread(answer)
+        return Answer(said, title="Query", crumbs=below_layer(call, service, layer))
+
+    async def update(self, call: Call) -> Answer:
+        """Change what a layer is called, what is said of it, and what may be exported."""
+        service, layer = await self._library.layer(call)
+        require_owner(call.person, service)
+        wanted = read_change(call.parameters)
+        changed = await asyncio.to_thread(
+            self._library.videos.change_layer, service.item, layer.id, lambda each: _changed(each, wanted)
+        )
+        if changed is None:
+            raise not_found(f"Layer {layer.id}")
+        log.info("layer changed", service=service.name, layer=layer.id, by=call.person.username)
+        return Answer({"success": True}, title="Update layer", crumbs=below_layer(call, service, changed))
+
+    async def poster(self, call: Call) -> Answer:
+        """Give a layer another picture: a file, or the address of one."""
+        service, layer = await self._library.layer(call)
+        require_owner(call.person, service)
+        given = call.parameters
+        sent = [each for name in ("file", "poster", "image") for each in given.files(name)]
+        url = given.get("url").strip()
+        if bool(sent) == bool(url):
+            raise ServiceError(400, "Send a picture as 'file', or its address as 'url', and not both")
+        path = _checked_url(url) if url else await self._keep_picture(layer, sent[-1])
+        changed = await asyncio.to_thread(
+            self._library.videos.change_layer, service.item, layer.id, lambda each: replace(each, poster=path)
+        )
+        if changed is None:
+            raise not_found(f"Layer {layer.id}")
+        return Answer({"success": True}, title="Update poster", crumbs=below_layer(call, service, changed))
+
+    async def delete(self, call: Call) -> Answer:
+        """Delete a layer."""
+        service, layer = await self._library.layer(call)
+        require_owner(call.person, service)
+        await asyncio.to_thread(self._library.videos.remove_layer, service.item, layer.id)
+        log.info("layer deleted", service=service.name, layer=layer.id, by=call.person.username)
+        await self._library.sweep()
+        return Answer({"success": True}, title="Delete layer", crumbs=above_layer(call, service))
+
+    async def _keep_picture(self, layer: Layer, sent: UploadFile) -> str:
+        """The path of a picture that was sent, once it is in the folder of the layer."""
+        content = await sent.read(_LARGEST_PICTURE + 1)
+        suffix = next((end for begin, end in _PICTURES.items() if content.startswith(begin)), "")
+        if not suffix:
+            raise ServiceError(400, "Parameter 'file': it is neither a JPEG nor a PNG picture")
+        if len(content) > _LARGEST_PICTURE:
+            raise ServiceError(400, f"Parameter 'file': it is larger than {_LARGEST_PICTURE >> 20} MiB")
+        path = f"poster-{uuid.uuid4().hex[:8]}.{suffix}"
+        try:
+            storage = self._library.storage(layer.storage)
+            await asyncio.to_thread(storage.write, layer.key, path, content)
+        except StorageError as error:
+            raise unreadable(error) from None
+        return path
+
+
+def _playable(layer: Layer, home: str) -> Playable:
+    """What the player on the page of a layer must know; ``home`` is the path of the layer."""
+    facts = layer.facts
+    return Playable(
+        title=layer.name,
+        master=f"{home}/content/{MASTER}",
+        poster=describing.poster(layer, home),
+        original=f"{home}/original",
+        duration=facts.duration,
+        previews=f"{home}/content/{PREVIEW}" if facts.previews else "",
+        coverage=f"{home}/coverage" if facts.telemetry else "",
+        telemetry={
+            "GeoJSON": f"{home}/content/telemetry.geojson",
+            "CSV": f"{home}/content/telemetry.csv",
+        }
+        if facts.telemetry
+        else {},
+        extent=facts.extent,
+    )
+
+
+def _changed(layer: Layer, wanted: LayerChange) -> Layer:
+    given = {name: value for name, value in msgspec.structs.asdict(wanted).items() if value is not None}
+    return replace(layer, **given)
+
+
+def _checked_url(url: str) -> str:
+    """The address of a picture elsewhere, which browsers fetch and this server never does.
+
+    Raises:
+        ServiceError: 400, it is none.
+    """
+    begins = url.startswith(("https://", "http://"))
+    if not begins or len(url) > 2000 or any(ord(each) <= 32 or each in "\"'<>\\" for each in url):
+        raise ServiceError(400, "Parameter 'url': it must be an http or https address")
+    return url

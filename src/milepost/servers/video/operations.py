@@ -1,0 +1,114 @@
+"""The work of a Video Server: a file becomes a layer that can be played, whole or not at all."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from milepost.operations import Run, Service, operation, site
+from milepost.servers.video.facts import Facts
+from milepost.servers.video.library import storage_at
+from milepost.servers.video.publishing import OPERATIONS, Plan
+from milepost.servers.video.records import Layer, Videos
+from milepost.storage import StorageError
+from milepost.types import DataFile
+
+VIDEO: Final = Service(
+    name=OPERATIONS,
+    description="Videos: files become layers that can be played, with their telemetry.",
+    min_instances=0,
+    max_instances=2,
+    max_usage_time=24 * 3600.0,
+    rollback_time=600.0,
+)
+
+STARTING: Final = 117
+COMPLETE: Final = 118
+SAVING: Final = 206
+
+
+@dataclass
+class Published:
+    """The layer that came out."""
+
+    layer_id: int
+    layer_name: str
+    service_name: str
+
+
+@operation(service=VIDEO, retries=2)
+def publish_layer(run: Run, files: list[DataFile], plan: str) -> Published:
+    """Publish uploaded files as a layer of a video service.
+
+    Args:
+        run: of the job.
+        files: the video, and files with its telemetry.
+        plan: what the layer is to be, as JSON.
+    """
+    from milepost.servers.video.ingest import make_files
+
+    data = site.data_folder()
+    wanted = msgspec.json.decode(plan, type=Plan)
+    with Videos(data) as videos:
+        if not run.has_done("reserved"):
+            run.on_rollback(discard_layer, str(data), wanted.key, wanted.storage)
+        number = run.step("reserved", videos.reserve, wanted.item, wanted.key, wanted.number)
+        run.attribute("newLayerId", number)
+        if not run.has_done("started"):
+            run.message("Starting Ingest", code=STARTING)
+            run.step("started", _done)
+        folder = run.workspace / "layer"
+        # Kept as a whole: what was saved is no longer where it was made.
+        sources = [each.path for each in files]
+        facts = run.step("files", make_files, run, sources, wanted.resolutions, folder)
+        if not run.has_done("saved"):
+            run.attribute("savingToStorage", True)
+            run.message("Saving To Storage", code=SAVING)
+            run.step("saved", _save, run, folder, wanted, data)
+        run.message("Ingest Complete", code=COMPLETE)
+        # Last of all: from here on it is listed and can be played.
+        videos.finish(wanted.item, _layer(wanted, number, facts))
+    return Published(number, wanted.name, wanted.service)
+
+
+def discard_layer(data: str, key: str, storage: str) -> None:
+    """Let a layer, its reserved id and its files be gone; there need not be any."""
+    with Videos(Path(data)) as videos:
+        videos.release(key)
+    storage_at(storage, Path(data)).delete(key)
+
+
+def _save(run: Run, folder: Path, wanted: Plan, data: Path) -> None:
+    try:
+        storage_at(wanted.storage, data).put(folder, wanted.key, _ticking(run))
+    except StorageError as error:
+        raise StorageError(f"Saving To Storage: {error}") from None
+
+
+def _ticking(run: Run) -> Callable[[int], None]:
+    def tick(_: int) -> None:
+        run.check()
+
+    return tick
+
+
+def _done() -> None:
+    """A step whose work was done before it."""
+
+
+def _layer(wanted: Plan, number: int, facts: Facts) -> Layer:
+    return Layer(
+        id=number,
+        key=wanted.key,
+        storage=wanted.storage,
+        name=wanted.name,
+        created=time.time_ns() // 1_000_000,
+        owner=wanted.owner,
+        facts=facts,
+        sources=wanted.sources,
+        description=wanted.description,
+        copyright=wanted.copyright,
+    )

@@ -1,0 +1,121 @@
+"""Starting the job that makes a layer of uploaded files."""
+
+import asyncio
+import uuid
+from typing import Final
+
+import msgspec
+
+from milepost.http import Call, ServiceError
+from milepost.jobs import Job
+from milepost.servers.video import describing
+from milepost.servers.video.ingest import problems
+from milepost.servers.video.library import SERVICE, Library
+from milepost.servers.video.parameters import WantedLayer
+from milepost.servers.video.records import LAST_ID, Service, Source
+
+OPERATIONS: Final = "Video.VideoServer"
+"""The service whose operations do the work."""
+
+TYPE: Final = "Publish Streaming Service"
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """A layer that is to be, as its job knows it."""
+
+    service: str
+    item: str
+    """Of the service."""
+    key: str
+    """Of the layer, which names its folder."""
+    number: int | None
+    """The id that the layer should have; None for the next one."""
+    name: str
+    description: str
+    copyright: str
+    owner: str
+    resolutions: tuple[str, ...]
+    sources: tuple[Source, ...]
+    """In the order of the files."""
+    storage: str
+    """The place where it is to lie."""
+
+
+async def start_publishing(library: Library, call: Call, service: Service, wanted: WantedLayer) -> Job:
+    """A job that adds a layer to a service.
+
+    Raises:
+        ServiceError: 400, a file is not there or is none that can be used, or the id is taken; 500, what
+            publishing needs is not installed.
+    """
+    operation = library.manager.catalog.get(OPERATIONS, "publish_layer")
+    if operation is None:
+        raise ServiceError(500, "This server publishes no videos: it runs without its own operations")
+    if missing := problems():
+        raise ServiceError(500, f"This server publishes no videos: {'; '.join(missing)}", missing)
+    sources = await asyncio.to_thread(_sources, library, call.person.username, wanted)
+    number = wanted.number
+    if number is not None and not await asyncio.to_thread(library.videos.is_free, service.item, number):
+        raise ServiceError(400, f"Parameter 'layerId': {number} is taken; choose another, or none")
+    if number is None and await asyncio.to_thread(library.videos.last_id, service.item) >= LAST_ID:
+        raise ServiceError(400, f"Parameter 'layerId': {LAST_ID} was the last one; name one that is free")
+    plan = Plan(
+        service=service.name,
+        item=service.item,
+        key=uuid.uuid4().hex,
+        number=number,
+        name=wanted.name,
+        description=wanted.description,
+        copyright=wanted.copyright,
+        owner=call.person.username,
+        resolutions=wanted.resolutions,
+        sources=sources,
+        storage=library.place,
+    )
+    inputs = {
+        "serviceItemId": service.item,
+        "requestedResolutions": ",".join(wanted.resolutions),
+        "fileIds": ",".join(describing.upload_id(each) for each in wanted.files),
+        "serviceUrl": call.base + SERVICE.format(service=service.name),
+    }
+    submission = await library.manager.submit(
+        operation,
+        {
+            "files": [{"itemID": each} for each in wanted.files],
+            "plan": msgspec.json.encode(plan).decode(),
+        },
+        owner=call.person.username,
+        size=call.size,
+        request=call.request_id,
+        attributes={"type": TYPE, "inputs": inputs},
+    )
+    return submission.job
+
+
+def _sources(library: Library, owner: str, wanted: WantedLayer) -> tuple[Source, ...]:
+    """The files that a layer is to be made of: one video, and files that tell of its telemetry.
+
+    Raises:
+        ServiceError: 400; whether others have such files is not told.
+    """
+    problems = []
+    found = []
+    for each in wanted.files:
+        spelled = describing.upload_id(each)
+        upload = library.videos.upload(each)
+        if upload is None or upload.owner != owner:
+            problems.append(f"there is no upload {spelled}")
+        elif not upload.committed:
+            problems.append(f"upload {spelled} is not complete; send the rest of it and commit it")
+        elif (file := library.manager.upload(each)) is None:
+            problems.append(f"upload {spelled} was removed")
+        else:
+            found.append(Source(each, upload.name, file.size, upload.content_type))
+    films = sum(each.content_type.startswith("video/") for each in found)
+    if not problems and films != 1:
+        problems.append(
+            f"{films} of the files are videos; a layer is made of one, with files of its telemetry beside it"
+        )
+    if problems:
+        raise ServiceError(400, f"Parameter 'fileIds': {'; '.join(problems)}", problems)
+    return tuple(found)

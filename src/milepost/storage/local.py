@@ -1,0 +1,167 @@
+"""Stored folders in a folder of this machine."""
+
+import asyncio
+import errno
+import os
+import shutil
+import uuid
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from milepost.storage.protocol import Entry, StorageError, Tick, checked, files_below, usable
+
+_PIECE: Final = 1 << 18
+"""Bytes that are read at a time."""
+
+_MADE: Final = ".made-"
+_GONE: Final = ".gone-"
+"""What the names of folders begin with that are being made or removed; nobody lists or reads them."""
+
+
+class LocalStorage:
+    """Folders below one folder. A folder appears and disappears all at once."""
+
+    def __init__(self, root: Path, place: str = ""):
+        """Below ``root``, made when first needed; ``place`` is how it is configured."""
+        self.root: Final = root
+        self.place = place
+
+    def put(self, folder: Path, name: str, tick: Tick) -> None:
+        """See ``Storage``."""
+        target = self._path(name)
+        if target.is_dir():
+            return
+        files = files_below(folder)
+        with _explained(self.root):
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for path, _ in files:
+                _make_durable(path)
+                tick(path.stat().st_size)
+            try:
+                folder.rename(target)
+            except OSError as error:
+                if error.errno != errno.EXDEV:
+                    raise
+                self._copy(files, target, tick)
+            _make_durable(self.root)
+
+    def _copy(self, files: list[tuple[Path, str]], target: Path, tick: Tick) -> None:
+        """From another disk: under a name that nobody reads, which then becomes the right one."""
+        made = target.with_name(f"{_MADE}{target.name}")
+        shutil.rmtree(made, ignore_errors=True)  # what an earlier attempt left
+        for path, name in files:
+            to = made / name
+            to.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with path.open("rb") as source, to.open("wb") as copy:
+                while piece := source.read(_PIECE * 16):
+                    copy.write(piece)
+                    tick(0)
+                copy.flush()
+                os.fsync(copy.fileno())
+        made.rename(target)
+
+    def write(self, name: str, path: str, content: bytes) -> None:
+        """See ``Storage``."""
+        target = self._path(name, path)
+        fresh = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
+        with _explained(self.root):
+            try:
+                fresh.write_bytes(content)
+                _make_durable(fresh)
+                fresh.replace(target)
+            finally:
+                fresh.unlink(missing_ok=True)
+
+    def fetch(self, name: str, path: str, target: Path, tick: Tick) -> None:
+        """See ``Storage``. The file is linked where that can be done: it must not be changed."""
+        source = self._path(name, path)
+        with _explained(self.root):
+            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            target.unlink(missing_ok=True)
+            try:
+                target.hardlink_to(source)
+            except FileNotFoundError:
+                raise StorageError(f"there is no file {path} in {name} any more") from None
+            except OSError:  # another disk
+                shutil.copyfile(source, target)
+            tick(target.stat().st_size)
+
+    def paths(self, name: str) -> list[str]:
+        """See ``Storage``."""
+        folder = self._path(name)
+        found = (each for each in folder.rglob("*") if each.is_file() and not each.name.startswith("."))
+        return sorted(each.relative_to(folder).as_posix() for each in found)
+
+    def names(self) -> list[str]:
+        """See ``Storage``."""
+        with _explained(self.root):
+            found = list(self.root.iterdir()) if self.root.is_dir() else []
+        return sorted(each.name for each in found if usable(each.name) and each.is_dir())
+
+    def delete(self, name: str) -> None:
+        """See ``Storage``."""
+        target = self._path(name)
+        gone = target.with_name(f"{_GONE}{target.name}")
+        with _explained(self.root):
+            shutil.rmtree(gone, ignore_errors=True)
+            with suppress(FileNotFoundError):
+                target.rename(gone)
+            for left in (gone, target.with_name(f"{_MADE}{target.name}")):
+                with suppress(FileNotFoundError):
+                    shutil.rmtree(left)
+
+    async def look(self, name: str, path: str) -> Entry | None:
+        """See ``Storage``."""
+        if not usable(name, path):
+            return None
+        return await asyncio.to_thread(_about, self._path(name, path))
+
+    async def read(self, name: str, path: str, begin: int, end: int) -> AsyncGenerator[bytes, None]:
+        """See ``Storage``."""
+        with _explained(self.root):
+            file = await asyncio.to_thread(self._path(name, path).open, "rb")
+            try:
+                await asyncio.to_thread(file.seek, begin)
+                while begin < end:
+                    piece = await asyncio.to_thread(file.read, min(_PIECE, end - begin))
+                    if not piece:
+                        return
+                    begin += len(piece)
+                    yield piece
+            finally:
+                file.close()
+
+    def _path(self, name: str, path: str = "") -> Path:
+        return self.root / checked(name, path)
+
+
+@contextmanager
+def _explained(root: Path) -> Iterator[None]:
+    """Turn what the disk refuses into words."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(
+            f"the storage {root} cannot be used: {error.strerror or error}; see that the disk has room and"
+            " that the server may write there"
+        ) from error
+
+
+def _about(path: Path) -> Entry | None:
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return None
+    if not path.is_file() or path.is_symlink():
+        return None
+    return Entry(found.st_size, f"{found.st_mtime_ns:x}-{found.st_size:x}", found.st_mtime)
+
+
+def _make_durable(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

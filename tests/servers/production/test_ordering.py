@@ -1,0 +1,182 @@
+"""generateProduct as far as the request itself: what is refused before there is a job, and what the job gets."""
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+
+from milepost.features import Definition, Field, GeometryType, Layer
+from milepost.jobs import Job
+from milepost.servers.production.orders import Wanted
+from tests.servers.house import House
+from tests.servers.production.sheets import BASE
+from tests.servers.talking import error_of, json_of
+
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120, method="thread")]
+
+SITE = "http://gis.example.com/arcgis"
+AREAS = f"{SITE}/rest/services/Maps/Areas/FeatureServer/0"
+HIDDEN = f"{SITE}/rest/services/Maps/Hidden/FeatureServer/0"
+BOX = [{"geometry": {"xmin": -84.2, "ymin": 36.25, "xmax": -84.1, "ymax": 36.35}}]
+
+GOOD: dict[str, Any] = {
+    "productName": "MTM50",
+    "productVersion": "1.0",
+    "aoiLayer": AREAS,
+    "aoiFeatureId": "1",
+    "outputType": "PDF",
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def services(house: House) -> None:
+    areas = Layer(
+        name="Areas", geometry=GeometryType.POLYGON, fields=(Field(name="number"), Field(name="name"))
+    )
+    roads = Layer(name="Tracks", geometry=GeometryType.POLYLINE, fields=(Field(name="highway"),))
+    features = house.server.features
+    features.create("Maps/Areas", Definition(owner="root", layers=(areas, roads)))
+    features.create("Maps/Hidden", Definition(owner="root", layers=(areas,), private=True))
+
+
+async def ask(client: httpx.AsyncClient, **form: Any) -> httpx.Response:
+    sent = {
+        name: value if isinstance(value, str) else json.dumps(value)
+        for name, value in {**GOOD, **form}.items()
+        if value is not None
+    }
+    return await client.post(f"{BASE}/generateProduct", data={"f": "json", **sent})
+
+
+async def wanted(house: House, answer: httpx.Response) -> tuple[Job, Wanted]:
+    """The job that was started, which is not let go on, and what it is to make."""
+    import msgspec
+
+    job = await house.manager.get(json_of(answer)["jobId"].replace("-", "").lower())
+    await house.manager.cancel(job.id, "root")
+    order = await house.manager.value(job, job.inputs["order"])
+    return job, msgspec.json.decode(order, type=Wanted)
+
+
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [
+        ({"productName": None}, "'productName' is required"),
+        ({"productVersion": None}, "product MTM50 has 1.0"),
+        ({"productVersion": "7"}, "no version '7'; it has 1.0"),
+        ({"productVersion": {"name": "1.0", "extractionDatabase": "db"}}, "extractionDatabase"),
+        ({"productVersion": ["1.0", "1.0"]}, "send one version"),
+        ({"productVersion": {"name": "1.0", "excludedOperations": ["Ships"]}}, "no layer 'Ships'"),
+        (
+            {"productVersion": {"name": "1.0", "operationOverrides": {"id": "grid", "parameters": {"x": 1}}}},
+            "`x`",
+        ),
+        ({"layerExclusion": ["Ships"]}, "no layer 'Ships'; it has"),
+        ({"aoiLayer": None}, "'aoiLayer' is required"),
+        ({"aoiLayer": "https://elsewhere.example.com/arcgis/rest/services/A/FeatureServer/0"}, "customAoi"),
+        ({"aoiLayer": f"{SITE}/rest/services/Nothing/FeatureServer/0"}, "no feature service 'Nothing'"),
+        ({"aoiLayer": HIDDEN}, "no feature service 'Maps/Hidden'"),
+        ({"aoiLayer": AREAS[:-1] + "7"}, "no layer 7"),
+        ({"aoiLayer": AREAS[:-1] + "1"}, "cover no areas"),
+        ({"aoiFeatureId": None}, "'aoiFeatureId' is required"),
+        ({"aoiFeatureId": "north"}, "'north' is no object id"),
+        ({"aoiFeatureId": list(range(300))}, "name 1 to 200 features"),
+        ({"customAoi": "{"}, "not valid JSON"),
+        ({"customAoi": BOX * 2}, "one feature"),
+        ({"outputType": None}, "'outputType' is required"),
+        ({"outputType": "aprx"}, "send zip"),
+        ({"outputType": "ppkx"}, "send zip"),
+        ({"outputType": "pagx"}, "send pdf"),
+        ({"outputType": "gif"}, "send pdf, tiff, zip"),
+        ({"outputType": {"outputType": "pdf", "outputFiles": ["Project"]}}, "Geodatabase"),
+        ({"outputSettings": "Large_CMYK.pdfx"}, "there is no file of settings 'Large_CMYK.pdfx'"),
+        ({"outputSettings": {"resolution": 5}}, "from 72 to 600"),
+        ({"outputSettings": {"layers": "all"}}, "'imageQuality'"),
+        ({"outputName": "../../etc/passwd"}, "no name of a file"),
+        ({"ancillaryLayers": [{"layer": AREAS}]}, "name one with 'featureClass'"),
+        ({"ancillaryLayers": [{"layer": HIDDEN, "featureClass": "Roads"}]}, "no feature service"),
+        ({"ancillaryLayers": [{"featureClass": "Roads"}]}, '{"layer": '),
+    ],
+)
+async def test_what_is_refused(house: House, ann: httpx.AsyncClient, form: dict[str, Any], said: str) -> None:
+    error = error_of(await ask(ann, **form))
+    assert error["code"] == 400
+    assert said in error["message"], error
+
+
+async def test_who_only_looks_on_makes_no_sheets(house: House) -> None:
+    async with house.client("vera") as vera:
+        assert error_of(await ask(vera))["code"] == 403
+
+
+async def test_the_job_gets_what_was_asked_for(house: House, ann: httpx.AsyncClient, root) -> None:
+    answer = await ask(
+        ann,
+        productVersion={
+            "name": "1.0",
+            "operationOverrides": {"id": "contours", "parameters": {"name": "interval", "value": 10}},
+            "excludedOperations": ["spotHeights"],
+        },
+        layerExclusion=["woods"],
+        ancillaryLayers=[
+            {"layer": f"{AREAS[:-1]}1", "featureClass": "roads", "map": "BaseMap", "layerIndex": 0}
+        ],
+        outputType={"outputType": "PDF", "outputFiles": ["Geodatabase", "Raster"]},
+        outputSettings={"resolution": 150},
+        outputName="Sheet one",
+    )
+    said = json_of(answer)
+    assert said.keys() == {"success", "jobId", "statusUrl"}
+    assert said["success"] is True
+    assert said["statusUrl"] == f"{SITE}{BASE}/jobs/job/{said['jobId']}"
+    job, order = await wanted(house, answer)
+    status = json_of(await ann.get(said["statusUrl"], params={"f": "json"}))
+    assert (status["productName"], status["productVersion"]) == ("MTM50", "1.0")
+    assert (status["aoiLayer"], status["aoiFeatureId"], status["outputType"]) == (AREAS, 1, "PDF")
+    assert (job.owner, order.username, order.sees_all) == ("ann", "ann", False)
+    assert order.product.relief.contours is not None
+    assert order.product.relief.contours.interval == 10
+    assert order.product.relief.spot_heights is None
+    assert order.excluded == ("Woods",)
+    assert (order.layer.service, order.layer.layer, order.feature) == ("Maps/Areas", 0, 1)
+    assert [(name.service, name.layer, into) for name, into in order.ancillary] == [
+        ("Maps/Areas", 1, "Roads")
+    ]
+    assert (order.output.type, order.output.files, order.output.dpi) == ("zip", ("data", "raster"), 150)
+    assert order.output_name == "Sheet one"
+    # Who may read everything may also make sheets of it.
+    _, order = await wanted(house, await ask(root, aoiLayer=HIDDEN))
+    assert order.sees_all
+
+
+async def test_an_area_that_is_drawn_goes_before_a_feature(house: House, ann: httpx.AsyncClient) -> None:
+    elsewhere = "https://machine.domain.com/server/rest/services/S/MapServer/0"
+    answer = await ann.get(
+        f"{BASE}/generateProduct",
+        params={"f": "json", **GOOD, "aoiLayer": elsewhere, "customAoi": json.dumps(BOX)},
+    )
+    job, order = await wanted(house, answer)
+    assert (order.drawn, order.feature, order.layer) == (BOX[0], None, None)
+    status = json_of(await ann.get(f"{BASE}/jobs/job/{job.id}", params={"f": "json"}))
+    assert (status["aoiLayer"], status["aoiFeatureId"]) == (elsewhere, None)
+
+
+async def test_several_areas_are_several_jobs(house: House, ann: httpx.AsyncClient) -> None:
+    said = json_of(await ask(ann, aoiFeatureId="[4, 5,4]"))
+    assert (said["success"], said["count"]) == (True, 2)
+    assert [each["aoiFeatureId"] for each in said["jobs"]] == [4, 5]
+    assert said["jobs"][0]["jobId"] == said["jobId"]
+    for each in said["jobs"]:
+        record = json_of(await ann.get(each["statusUrl"], params={"f": "json"}))
+        assert record["aoiFeatureId"] == each["aoiFeatureId"]
+    ids = ",".join(each["jobId"] for each in said["jobs"])
+    await ann.post(f"{BASE}/jobs/cancel", data={"f": "json", "jobId": ids})
+
+
+async def test_people_are_led_to_the_job(house: House, ann: httpx.AsyncClient) -> None:
+    answer = await ann.post(f"{BASE}/generateProduct", data=GOOD)
+    assert answer.status_code == 303
+    page = await ann.get(answer.headers["location"])
+    assert "MTM50" in page.text
+    await house.manager.cancel(answer.headers["location"].rpartition("/")[2].replace("-", "").lower(), "ann")

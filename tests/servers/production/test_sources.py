@@ -1,0 +1,74 @@
+"""The file that names what sheets are made from."""
+
+from pathlib import Path
+
+import pytest
+
+from milepost.servers.production import Sources, SourcesError, keep_sources, problems, read_sources
+from milepost.servers.production.sources import kept_sources
+from tests.servers.house import opened
+from tests.servers.production.sheets import BASE
+from tests.servers.talking import json_of
+
+GOOD = """
+[[vectors]]
+path = "land.osm.pbf"
+credit = "© OpenStreetMap contributors"
+licence = "ODbL 1.0"
+
+[[elevation]]
+path = "/maps/N42E001.hgt.zip"
+credit = "NASA"
+"""
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "sources.toml"
+    path.write_text(text)
+    return path
+
+
+def test_paths_begin_at_the_folder_of_the_file(tmp_path: Path) -> None:
+    sources = read_sources(written(tmp_path, GOOD))
+    assert [each.path for each in sources.credits()] == [f"{tmp_path}/land.osm.pbf", "/maps/N42E001.hgt.zip"]
+    assert sources.vectors[0].licence == "ODbL 1.0"
+    keep_sources(tmp_path, sources)
+    assert kept_sources(tmp_path) == sources
+    assert kept_sources(tmp_path / "elsewhere") == Sources()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("vectors = 3", "names no sources"),
+        ("[[vectors]]\n", "missing required field"),
+        ("[[roads]]\npath = 'x.gpkg'", "roads"),
+        ("[[", "names no sources"),
+        ("[[vectors]]\npath = 'x.pdf'\ncredit = 'me'", "'x.pdf' is nothing that vectors come from"),
+        ("[[elevation]]\npath = 'x.tif'", "'x.tif' has no credit"),
+    ],
+)
+def test_files_that_do_not_do(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(SourcesError, match=said):
+        read_sources(written(tmp_path, text))
+
+
+def test_what_is_missing_is_told(tmp_path: Path) -> None:
+    sources = read_sources(written(tmp_path, GOOD))
+    assert any("land.osm.pbf is missing" in each for each in problems(sources))
+    (tmp_path / "land.osm.pbf").touch()
+    assert not any("land.osm.pbf" in each for each in problems(sources))
+
+
+@pytest.mark.anyio
+async def test_the_page_of_the_service_tells_it(tmp_path: Path) -> None:
+    file = written(tmp_path, GOOD)
+    async with opened(tmp_path / "data", sheet_sources=file) as house, house.client("ann") as ann:
+        about = json_of(await ann.get(BASE, params={"f": "json"}))
+        assert about["sources"] == ["© OpenStreetMap contributors", "NASA"]
+        assert [each.split(" is")[0] for each in about["problems"]] == [
+            "The source land.osm.pbf",
+            "The source N42E001.hgt.zip",
+        ]
+        assert "land.osm.pbf is missing" in (await ann.get(BASE)).text
+        assert str(tmp_path) not in (await ann.get(BASE)).text
