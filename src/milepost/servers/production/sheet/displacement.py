@@ -25,6 +25,8 @@ _PER_WIDTH: Final = 2
 _DETOUR: Final = 1.7
 """How much longer the way along lines must be than the distance for two nodes to be strangers: a little more than
 half a circle is longer than its diameter, so that the apex of a hairpin keeps its shape."""
+_SHORT: Final = 4.0
+"""Lines that are not so many times as long as two symbols are wide push nothing."""
 _SOFT: Final = 0.45
 """Share of an overlap that is put right in a round."""
 
@@ -122,7 +124,9 @@ class _Net:
         wanted = self.half[pairs[0]] + self.half[pairs[1]] + gap
         near = np.hypot(*(xy[pairs[0]] - xy[pairs[1]]).T) < 1.3 * wanted
         pairs, wanted = pairs[:, near], wanted[near]
-        strange = self._way(pairs) > _DETOUR * wanted
+        # Short pieces are those of junctions and roundabouts, which are meant to be one spot.
+        shorter = np.minimum(self.away[pairs[0]].sum(axis=1), self.away[pairs[1]].sum(axis=1))
+        strange = (self._way(pairs) > _DETOUR * wanted) & (shorter > _SHORT * wanted)
         return pairs[:, strange], wanted[strange]
 
     def _way(self, pairs: Indices) -> Numbers:

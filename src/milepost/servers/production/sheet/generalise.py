@@ -12,6 +12,8 @@ from milepost.servers.production.sheet.displacement import displaced
 from milepost.servers.production.sheet.sources import STRUCTURE_COLUMNS
 from milepost.servers.production.sheet.symbols import Label, Line
 
+_EXACT: Final = 0.04
+"""Millimetres by which lines may change that have been made fit already."""
 _MITRE: Final = {"join_style": "mitre", "mitre_limit": 2.0}
 
 
@@ -74,10 +76,11 @@ def _lines(layer: Layer, frame: gpd.GeoDataFrame, scale: int) -> gpd.GeoDataFram
     if numbers.displace and len(frame):
         widths = np.array([_width(layer.rules[int(rule)]) for rule in frame["rule"]]) * millimetre
         gap, most = numbers.apart * millimetre, numbers.displace * millimetre
-        frame = frame.set_geometry(displaced(list(frame.geometry), widths, gap, most))
-    shapes = frame.geometry.simplify(numbers.simplify * millimetre)
+        lines = list(frame.geometry.simplify(numbers.simplify * millimetre))
+        frame = frame.set_geometry(displaced(lines, widths, gap, most))
+    shapes = frame.geometry.simplify((_EXACT if numbers.displace else numbers.simplify) * millimetre)
     if numbers.smooth:
-        shapes = shapes.map(lambda line: smoothed(line))
+        shapes = shapes.map(smoothed)
     return frame.set_geometry(shapes)
 
 
