@@ -55,7 +55,7 @@ class Picture:
 
 
 def payloads(source: Path, stream: KlvStream, start: float) -> Iterator[tuple[float | None, float, bytes]]:
-    """Every packet of a stream: its time, the time of the picture that came before it, its bytes.
+    """Every packet of a stream, and of the pictures beside it: its time, the time of the picture, its bytes.
 
     Args:
         source: the video.
@@ -63,17 +63,19 @@ def payloads(source: Path, stream: KlvStream, start: float) -> Iterator[tuple[fl
         start: the time of the first picture, which times are counted from.
 
     Yields:
-        Seconds (None for a packet without a time stamp), seconds, payload.
+        Seconds (None for a packet without a time stamp), seconds of the last picture, payload (empty for a picture).
     """
     with _open(source) as container:
         data, video = container.streams[stream.index], container.streams.video[0]
         shown = 0.0
         for packet in container.demux(data, video):
-            time = _seconds(packet.pts, packet.time_base)
+            seconds = _seconds(packet.pts, packet.time_base)
+            time = None if seconds is None else seconds - start
             if packet.stream.index != data.index:
-                shown = shown if time is None else time - start
+                shown = shown if time is None else time
+                yield time, shown, b""
             elif packet.size:
-                yield None if time is None else time - start, shown, bytes(packet)
+                yield time, shown, bytes(packet)
 
 
 def _seconds(count: int | None, base: Any) -> float | None:

@@ -21,8 +21,12 @@ _PLACES: Final = frozenset({13, 14, 15, *range(18, 34), 40, 41, 42, 75, 78, *ran
 """Tags of places and angles: what a camera saw long ago is not what it sees."""
 _LEAP_SECONDS: Final = 136
 _CORRECTION: Final = 137
+_CLOSEST: Final = 0.004
+"""Seconds between two samples: sets that are closer are one, however many a stream has at a moment."""
 _EVERY: Final = 50
-"""Samples between two reports."""
+"""Packets or rows between two reports."""
+
+Tell = Callable[[float], object]
 
 
 def read(
@@ -30,7 +34,7 @@ def read(
     side_files: Mapping[str, Path] | Sequence[Path] = (),
     *,
     workspace: Path,
-    tell: Callable[[float], object] | None = None,
+    tell: Tell | None = None,
 ) -> Telemetry | None:
     """The telemetry of a video, with the footprints computed that it does not tell.
 
@@ -54,17 +58,18 @@ def read(
     notes = Counter[str]()
     stream = find(source)
     with Spool(workspace / "telemetry.samples") as spool:
-        log = _Log(spool, picture, tell)
+        log = _Log(spool, picture.aspect)
+        told = _Telling(picture.duration, tell)
         origin = ""
         if stream is not None:
             origin = f"{stream.carriage} KLV"
-            log.take(_of_stream(source, stream, picture, notes), notes)
+            log.take(_of_stream(source, stream, picture, notes, told), notes)
         refused: list[SideFileError] = []
         while not log.count and beside:
             origin = next(iter(beside))
             log.ahead = 0
             try:
-                log.take(_of_file(beside.pop(origin), origin, picture, notes), notes)
+                log.take(_of_file(beside.pop(origin), origin, notes, told), notes)
             except SideFileError as error:
                 refused.append(error)
     if not log.count and refused:
@@ -79,13 +84,26 @@ def read(
     return log.telemetry(workspace / "telemetry.samples", origin, warnings)
 
 
+class _Telling:
+    """Tells now and then how far it is."""
+
+    def __init__(self, duration: float, tell: Tell | None):
+        self.duration, self._tell, self._count = duration, tell, 0
+
+    def at(self, time: float) -> None:
+        self._count += 1
+        if self._tell is not None and self._count % _EVERY == 1:
+            self._tell(max(0.0, min(1.0, time / self.duration)) if self.duration else 0.0)
+
+
 def _of_stream(
-    source: Path, stream: KlvStream, picture: Picture, notes: Counter[str]
+    source: Path, stream: KlvStream, picture: Picture, notes: Counter[str], told: _Telling
 ) -> Iterator[tuple[float, Decoded]]:
     """Every set that can be used, with its time."""
     splitter, clock = Splitter(), Clock()
     for time, shown, payload in payloads(source, stream, picture.start):
-        for begun, packet in splitter.feed(payload, time):
+        told.at(shown)
+        for begun, packet in splitter.feed(payload, time) if payload else ():
             try:
                 decoded = decode(packet)
             except BrokenSetError as error:
@@ -96,13 +114,14 @@ def _of_stream(
     notes["broken"] += splitter.torn
 
 
-def _of_file(path: Path, name: str, picture: Picture, notes: Counter[str]) -> Iterator[tuple[float, Decoded]]:
+def _of_file(path: Path, name: str, notes: Counter[str], told: _Telling) -> Iterator[tuple[float, Decoded]]:
     """Every row, counted from the first: it is taken to belong to the first picture."""
     first: int | None = None
     for stamp, values in rows(path, name, lambda: notes.update(rows=1)):
         first = stamp if first is None else first
         time = (stamp - first) / 1e6
-        if time <= picture.duration or not picture.duration:
+        told.at(time)
+        if time <= told.duration or not told.duration:
             yield time, Decoded(stamp, values, {}, 0)
 
 
@@ -131,9 +150,9 @@ class _Known:
 class _Log:
     """Writes samples down, and what is true of all of them together."""
 
-    def __init__(self, spool: Spool, picture: Picture, tell: Callable[[float], object] | None):
+    def __init__(self, spool: Spool, aspect: float):
         self.count = 0
-        self._spool, self._picture, self._tell = spool, picture, tell
+        self._spool, self._aspect = spool, aspect
         self._times = (0.0, 0.0)
         self._stamps: tuple[int, int] | None = None
         self.ahead: int | None = None
@@ -147,8 +166,10 @@ class _Log:
                 notes["order"] += 1
                 continue
             values, security = known.update(time, decoded)
+            if self.count and time - self._times[1] < _CLOSEST:
+                continue
             values.pop(2, None)
-            seen = Seen(values, self._picture.aspect)
+            seen = Seen(values, self._aspect)
             notes["ground"] += seen.assumed_ground
             notes["nowhere"] += seen.corners is None
             self._spool.add(
@@ -163,8 +184,6 @@ class _Log:
                 )
             )
             self._note(time, decoded, seen)
-            if self._tell is not None and self.count % _EVERY == 0:
-                self._tell(min(1.0, time / self._picture.duration) if self._picture.duration else 0.0)
 
     def _note(self, time: float, decoded: Decoded, seen: Seen) -> None:
         self._times = (self._times[0] if self.count else time, time)
