@@ -104,7 +104,7 @@ class Field:
         number = before[2] + 1
         assert (layers, last) == ([*before[1], number], number)
         assert job["results"]["layerId"] == job["customAttributes"]["newLayerId"] == number
-        codes = [each for each in job["customAttributes"]["messageCodes"] if each < 9000]
+        codes = [each for each in job["customAttributes"]["messageCodes"] if 0 < each < 9000]
         assert (codes[0], codes[-1]) == (117, 118)
         content = f"{SERVICE}/{number}/content"
         master = m3u8.loads(self.fetch("GET", f"{content}/ABR.m3u8").text)
