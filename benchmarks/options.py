@@ -17,6 +17,8 @@ class Options:
     """Jobs in the store that is called full."""
     missions: int = 200
     """Missions that are asked for at one instant."""
+    video: float = 30.0
+    """Seconds of the video that is published."""
 
 
-QUICK = Options(rounds=3, seconds=0.2, jobs=15, stored=5_000, missions=10)
+QUICK = Options(rounds=3, seconds=0.2, jobs=15, stored=5_000, missions=10, video=2.0)

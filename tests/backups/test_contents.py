@@ -11,7 +11,10 @@ from milepost.backups.folder import backups_folder, discard_partial, partial_pat
 from milepost.features import Definition, FeatureServices, Field, GeometryType, Layer, Selection
 from milepost.operations import Run, Stop
 from milepost.servers.mission.records import Mission, Missions, Plan, new_id
+from milepost.servers.video.records import Layer as VideoLayer
+from milepost.servers.video.records import Service, Videos
 from tests.backups.sites import back_up, make_site, tree
+from tests.servers.video.made import FACTS
 
 
 def test_a_feature_service_is_there_again_with_its_features(tmp_path: Path) -> None:
@@ -37,6 +40,34 @@ def test_a_mission_is_there_again(tmp_path: Path) -> None:
     restore(backup, tmp_path / "new")
     with Missions(tmp_path / "new") as missions:
         assert missions.get(mission.id) == mission
+
+
+def test_a_video_is_there_again_with_its_files(tmp_path: Path) -> None:
+    data, key, lost = tmp_path / "data", "5c1e" * 8, "0" * 32
+    make_site(data)
+    for name in (f"{key}/hd/0.m4s", f"{key}/hd/.0.m4s.fresh", f".made-{lost}/ABR.m3u8", f".gone-{lost}/a"):
+        (data / "videos" / name).parent.mkdir(parents=True, exist_ok=True)
+        (data / "videos" / name).write_text("film")
+    with Videos(data) as videos:
+        item = "a" * 32
+        videos.add(Service(name="Flights", item=item, owner="ann", created=1))
+        for layer_key, storage in ((key, ""), ("1" * 32, "s3://elsewhere"), (lost, "")):
+            number = videos.reserve(item, layer_key, None)
+            about = {"storage": storage, "name": "x", "created": 1, "owner": "ann", "facts": FACTS}
+            videos.finish(item, VideoLayer(id=number, key=layer_key, **about))
+        kept = videos.layers(item)
+        run = Run()
+        make(run, data, tmp_path / "backups", new_name())
+    said = [each.text for each in run.notebook.events if getattr(each, "level", "") == "warning"]
+    assert said == [f"The files of video layers are missing: {lost}"]
+    [backup] = (tmp_path / "backups").glob("*.tar*")
+    restore(backup, tmp_path / "new")
+    with Videos(tmp_path / "new") as videos:
+        assert videos.layers(item) == kept
+    folder = tmp_path / "new" / "videos"
+    assert [str(each.relative_to(folder)) for each in sorted(folder.rglob("*")) if each.is_file()] == [
+        f"{key}/hd/0.m4s"
+    ]
 
 
 def test_databases_are_copied_with_what_has_not_reached_their_file_yet(tmp_path: Path) -> None:

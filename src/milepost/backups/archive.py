@@ -28,11 +28,13 @@ _ROOTS: Final = frozenset(
         "people.sqlite",
         "missions.sqlite",
         "products.sqlite",
+        "videos.sqlite",
         "tls",
         "jobs",
         "scratch",
         "uploads",
         "features",
+        "videos",
         "system",
     }
 )

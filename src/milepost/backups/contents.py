@@ -20,9 +20,15 @@ JOBS: Final = "milepost.sqlite"
 PEOPLE: Final = "people.sqlite"
 MISSIONS: Final = "missions.sqlite"
 PRODUCTS: Final = "products.sqlite"
+VIDEOS: Final = "videos.sqlite"
+LAYERS: Final = "videos"
+"""The folder with the files of video layers that lie with the site, a folder each."""
 
 _TRIES: Final = 50
 """Moments that are tried until one is found in which no job ends or is deleted while its files are linked."""
+
+_TRIES_OF_LAYERS: Final = 5
+"""How often the records of videos are copied until the files of all layers in them are there."""
 
 _REMOVED: Final = (Status.DELETING, Status.DELETED)
 
@@ -50,6 +56,8 @@ class Contents:
         self.folder: Final = folder
         self.left_out: Final[list[str]] = []
         """What could not go into a backup: links and other things that are no plain files."""
+        self.lost: list[str] = []
+        """Video layers whose files are not there."""
         self.jobs = 0
         self._data = data
         self._look = look
@@ -116,6 +124,37 @@ class Contents:
     def copy_folder(self, name: str, *, keys: bool) -> None:
         """A folder of the site, with what databases it has; nothing if it is not there."""
         self._copy_below(name, keys=keys)
+
+    def link_videos(self) -> None:
+        """The records of videos, and the files of all layers that are in them and lie with the site."""
+        if not (self._data / VIDEOS).is_file():
+            return
+        for _ in range(_TRIES_OF_LAYERS):
+            # Those that are deleted meanwhile must have been linked before, those that are new afterwards.
+            self._link_layers()
+            (self.folder / VIDEOS).unlink(missing_ok=True)
+            self.copy_database(VIDEOS)
+            self._link_layers()
+            self.lost = [key for key in self._kept_layers() if not (self.folder / LAYERS / key).is_dir()]
+            if not self.lost:
+                return
+
+    def _link_layers(self) -> None:
+        """A layer is one folder, which appears as a whole and whose files are only ever replaced."""
+        for folder in _entries(self._data / LAYERS):
+            if not folder.name.startswith("."):
+                for path in self._files(folder, hidden=False):
+                    self._look()
+                    self._link(path)
+
+    def _kept_layers(self) -> list[str]:
+        """The layers in the copied records whose files lie with the site."""
+        with databases.opened(self.folder / VIDEOS) as copied:
+            rows = copied.execute(
+                "SELECT key FROM layers WHERE record IS NOT NULL"
+                " AND json_extract(CAST(record AS TEXT), '$.storage') = '' ORDER BY key"
+            ).fetchall()
+        return [row[0] for row in rows]
 
     @property
     def size(self) -> int:

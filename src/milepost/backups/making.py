@@ -20,6 +20,7 @@ STAGES: Final = (
     "people",
     "keys",
     "feature_services",
+    "videos",
     "system_configuration",
     "archive",
     "verification",
@@ -63,6 +64,8 @@ def make(run: Run, data: Path, target: Path, name: str, *, keys: bool = True, jo
         _collect(run, contents, keys=keys)
         if contents.left_out:
             run.message(_about_left_out(contents.left_out), level="warning")
+        if contents.lost:
+            run.message(f"The files of video layers are missing: {_some(contents.lost)}", level="warning")
         about = About(
             format=archive.FORMAT,
             version=milepost.__version__,
@@ -141,6 +144,8 @@ def _collect(run: Run, contents: Contents, *, keys: bool) -> None:
         # Before their layers: a mission that is made meanwhile is better left out than without them.
         contents.copy_database(MISSIONS)
         contents.copy_folder("features", keys=True)
+    with run.stage("videos"):
+        contents.link_videos()
     with run.stage("system_configuration"):
         contents.copy_database(PRODUCTS)
         contents.copy_folder("system", keys=keys)
@@ -178,8 +183,12 @@ def _share(run: Run, size: int, begin: float, end: float) -> archive.Tick:
 
 
 def _about_left_out(paths: list[str]) -> str:
-    more = f" and {len(paths) - _LISTED} more" if len(paths) > _LISTED else ""
-    return f"Left out, since they are links or no plain files: {', '.join(paths[:_LISTED])}{more}"
+    return f"Left out, since they are links or no plain files: {_some(paths)}"
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return f"{', '.join(names[:_LISTED])}{more}"
 
 
 def _now() -> int:

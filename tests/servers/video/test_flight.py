@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import av
 import numpy as np
+import pyproj
 import pytest
 from PIL import Image
 from stanag4609.errors import ChecksumError
@@ -15,8 +16,9 @@ from stanag4609.transport import (
     StreamKind,
     TransportDemuxer,
 )
+from stanag4609.verifier import VerificationStatus, verify_fmv_file
 
-from milepost.servers.video.flight import Flight, draw_ground, make_clip
+from milepost.servers.video.flight import Flight, Ground, draw_ground, make_clip
 
 
 @pytest.mark.parametrize("klv", ["synchronous", "private", "unregistered", "hybrid", "none"])
@@ -54,6 +56,14 @@ def test_a_strict_reader_takes_the_carriages_of_the_standard(tmp_path, klv, carr
         assert {each.carriage for each in found} == {carriage}
 
 
+def test_a_verifier_finds_no_fault_but_those_that_are_told(tmp_path):
+    path = tmp_path / "clip.ts"
+    make_clip(path, seconds=2, width=160, height=90)
+    report = verify_fmv_file(path)
+    faults = {each.code for each in report.findings if each.status is VerificationStatus.ERROR}
+    assert faults == {"st1001.audio.frame", "st0604.timestamp.missing"}
+
+
 def test_telemetry_is_beside_the_picture_that_it_describes(tmp_path):
     path = tmp_path / "clip.ts"
     truth = make_clip(path, seconds=1, width=160, height=90, klv="synchronous")
@@ -86,6 +96,21 @@ def test_footprints_stay_on_the_ground():
     pixels = np.array([flight.at(each).pixels for each in range(240)])
     assert pixels.min() > 0
     assert pixels.max() < ground.image.width
+
+
+def test_any_picture_with_its_place_can_be_flown_over(tmp_path):
+    drawn = draw_ground()
+    # A sheet that is turned and lies in UTM, as a map does.
+    turned = (3.9, 0.3, 430_000.0, 0.3, -3.9, 4_720_000.0)
+    ground = Ground(drawn.image.crop((0, 0, 1400, 1000)), turned, "EPSG:32631", elevation=500)
+    truth = make_clip(tmp_path / "clip.ts", seconds=0.2, width=64, height=36, ground=ground)
+    to_utm = pyproj.Transformer.from_crs("EPSG:4326", "EPSG:32631", always_xy=True)
+    for (x, y), (column, row) in zip(truth.moments[0].corners, truth.moments[0].pixels, strict=True):
+        a, b, c, d, e, f = turned
+        place = (a * column + b * row + c, d * column + e * row + f)
+        assert to_utm.transform(x, y) == pytest.approx(place, abs=0.01)
+        assert 0 < column < 1400
+        assert 0 < row < 1000
 
 
 def test_a_broken_checksum_is_broken(tmp_path):

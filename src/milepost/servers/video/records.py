@@ -147,16 +147,13 @@ class Videos:
         Raises:
             RecordError: there is one of that name.
         """
-        try:
-            with self._database.change() as connection:
-                connection.execute(
-                    "INSERT INTO services (name, item, owner, shared, record) VALUES (?, ?, ?, ?, ?)",
-                    (*_columns(service), _encoded(service)),
-                )
-        except sqlite3.IntegrityError:
-            raise RecordError(
-                f"there is a video service {service.name!r} already; choose another name"
-            ) from None
+        with self._database.change() as connection:
+            if connection.execute("SELECT 1 FROM services WHERE name = ?", (service.name,)).fetchone():
+                raise RecordError(f"there is a video service {service.name!r} already; choose another name")
+            connection.execute(
+                "INSERT INTO services (name, item, owner, shared, record) VALUES (?, ?, ?, ?, ?)",
+                (*_columns(service), _encoded(service)),
+            )
 
     def service(self, name: str) -> Service | None:
         """The service of a name, however its letters are written, or with the id of an item."""
@@ -240,21 +237,21 @@ class Videos:
         Raises:
             RecordError: there is no such service any more, or the id is taken.
         """
-        try:
-            with self._database.change() as connection:
-                kept = connection.execute("SELECT id FROM layers WHERE key = ?", (key,)).fetchone()
-                if kept is not None:
-                    return int(kept[0])
-                row = connection.execute("SELECT next_layer FROM services WHERE item = ?", (item,)).fetchone()
-                if row is None:
-                    raise RecordError("the video service was deleted")
-                number = row[0] if wanted is None else wanted
-                connection.execute("INSERT INTO layers VALUES (?, ?, ?, NULL)", (key, item, number))
-                connection.execute(
-                    "UPDATE services SET next_layer = max(next_layer, ?) WHERE item = ?", (number + 1, item)
-                )
-        except sqlite3.IntegrityError:
-            raise RecordError(f"the layer id {wanted} is taken; choose another, or none") from None
+        with self._database.change() as connection:
+            kept = connection.execute("SELECT id FROM layers WHERE key = ?", (key,)).fetchone()
+            if kept is not None:
+                return int(kept[0])
+            row = connection.execute("SELECT next_layer FROM services WHERE item = ?", (item,)).fetchone()
+            if row is None:
+                raise RecordError("the video service was deleted")
+            number: int = row[0] if wanted is None else wanted
+            taken = "SELECT 1 FROM layers WHERE item = ? AND id = ?"
+            if connection.execute(taken, (item, number)).fetchone():
+                raise RecordError(f"the layer id {number} is taken; choose another, or none")
+            connection.execute("INSERT INTO layers VALUES (?, ?, ?, NULL)", (key, item, number))
+            connection.execute(
+                "UPDATE services SET next_layer = max(next_layer, ?) WHERE item = ?", (number + 1, item)
+            )
         return number
 
     def finish(self, item: str, layer: Layer) -> None:

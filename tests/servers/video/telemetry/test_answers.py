@@ -4,6 +4,7 @@ import pytest
 import shapely
 
 from milepost.servers.video.telemetry import Interval, Track, corners_at, part_of_coverage, seen
+from milepost.servers.video.telemetry.track import as_geojson
 
 HOLD = 5.0
 
@@ -96,3 +97,14 @@ def test_parts_of_the_coverage():
     assert part_of_coverage(coverage, "SensorPoints") == {"sensorPoints": {"points": []}}
     with pytest.raises(ValueError, match="area, sensorPoints, telemetry"):
         part_of_coverage(coverage, "colour")
+
+
+def test_geojson_goes_on_over_the_antimeridian():
+    samples = [
+        [0, 179.9, 0, 3000, 179.95, 0, 0, *_square(179.995, 0)],
+        [1000, -179.9, 0, 3000, -179.95, 0, 0, *_square(-179.995, 0)],
+    ]
+    content = as_geojson(_track(samples=samples, extent=(179.9, -0.01, 180.1, 0.01)))
+    for each in content["features"]:
+        west, _, east, _ = shapely.geometry.shape(each["geometry"]).bounds
+        assert 179.8 < west < east < 180.2

@@ -172,7 +172,7 @@ def test_a_stream_of_rubbish_is_a_video_with_warnings(film, tmp_path):
         (1.2, bytes(50)),
         (1.6, SET[:-1]),
     ]
-    insert_klv(plain, path, [*sets, (1.9, SET)], "private")
+    insert_klv(plain, path, [*sets, (1.9, SET)], "synchronous")
     found = ingest.read(path, workspace=tmp_path)
     assert found.count == 2
     assert "3 of the telemetry's sets could not be decoded and were left out" in found.warnings
@@ -180,3 +180,25 @@ def test_a_stream_of_rubbish_is_a_video_with_warnings(film, tmp_path):
         "2 of the telemetry's sets have no footprint: it is neither told nor can it be computed"
         in found.warnings
     )
+
+
+def test_a_flood_of_sets_at_one_moment_is_one_sample(film, tmp_path):
+    plain, _ = film(klv="none")
+    path = tmp_path / "flood.ts"
+    insert_klv(plain, path, [(0.0, SET * 100), (0.4, SET)], "synchronous")
+    found = ingest.read(path, workspace=tmp_path)
+    assert found.count == 2
+
+
+def test_a_reading_can_be_stopped_at_any_time(film, tmp_path):
+    path, _ = film(broken=range(10))
+    told = []
+    ingest.read(path, workspace=tmp_path, tell=told.append)
+    assert len(told) >= 1
+    assert told == sorted(told)
+
+    def stop(_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ingest.read(path, workspace=tmp_path, tell=stop)

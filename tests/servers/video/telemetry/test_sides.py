@@ -113,3 +113,21 @@ def test_a_side_file_stands_in_when_no_set_can_be_used(film, read, tmp_path):
 def test_rows_after_the_end_of_the_video_are_left_out(beside):
     _, samples = beside("flight.csv", TABLE + "1780304500000000;42.5;1.5;3000;late\n")
     assert len(samples) == 2
+
+
+def test_of_several_files_the_one_with_telemetry_counts(film, read, tmp_path):
+    notes, side, other = (tmp_path / each for each in ("notes.txt", "flight.csv", "again.csv"))
+    notes.write_text("filmed on Monday\n")
+    side.write_text(TABLE)
+    other.write_text(TABLE)
+    found, samples = read(film(klv="none")[0], [notes, side, other])
+    assert found.source == "flight.csv"
+    assert len(samples) == 2
+    assert any(each.startswith("notes.txt has no column") for each in found.warnings)
+    assert "again.csv was not used: telemetry is from flight.csv" in found.warnings
+
+
+def test_a_track_that_breaks_off_is_used_up_to_there(beside):
+    found, samples = beside("flight.gpx", GPX[: GPX.index('<trkpt lat="93"')])
+    assert len(samples) == 2
+    assert any("no sound GPX" in each for each in found.warnings)

@@ -2,10 +2,12 @@
 
 from collections.abc import Collection
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any, Final, Literal
+from uuid import NAMESPACE_URL, uuid5
 
 from stanag4609.st0102 import decode_security_local_set, encode_security_local_set
 from stanag4609.st0601 import encode_uas_local_set
+from stanag4609.st1204 import IdentifierQuality, MIISCoreIdentifier
 
 from milepost.servers.video.flight.camera import Flight, Moment
 
@@ -53,6 +55,7 @@ def encode_set(
         65: 19,
         75: height,
         78: moment.center[2],
+        94: _IDENTIFIER,
     }
     if leap_seconds is not None:
         values[136] = leap_seconds
@@ -62,6 +65,15 @@ def encode_set(
         else:
             values |= {26 + 2 * number: y - moment.center[1], 27 + 2 * number: x - moment.center[0]}
     return encode_uas_local_set({tag: value for tag, value in values.items() if tag not in omit})
+
+
+_IDENTIFIER: Final = MIISCoreIdentifier(
+    version=1,
+    sensor_quality=IdentifierQuality.VIRTUAL,
+    platform_quality=IdentifierQuality.VIRTUAL,
+    sensor_id=uuid5(NAMESPACE_URL, "synthetic sensor"),
+    platform_id=uuid5(NAMESPACE_URL, "synthetic platform"),
+)
 
 
 def break_checksum(encoded: bytes) -> bytes:

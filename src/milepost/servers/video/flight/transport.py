@@ -11,6 +11,8 @@ Carriage = Literal["synchronous", "private", "unregistered"]
 time stamps) with or without the registration descriptor KLVA."""
 
 PID: Final = 0x1F0
+_AHEAD: Final = 0.15
+"""Seconds that a set with a time stamp arrives before its time, as decoders need to gather it."""
 _PACKET: Final = 188
 _SYNC: Final = 0x47
 _VIDEO_TYPES: Final = (0x02, 0x1B, 0x24)
@@ -29,7 +31,7 @@ _DESCRIPTORS: Final = {
 
 
 def insert_klv(source: Path, target: Path, sets: Sequence[tuple[float, bytes]], carriage: Carriage) -> None:
-    """Copy a transport stream with one program and put KLV into it, each set before the picture it belongs to.
+    """Copy a transport stream with one program and put KLV into it, each set no later than the picture it belongs to.
 
     Args:
         source: a transport stream without KLV, whose program map takes one packet.
@@ -45,9 +47,10 @@ def insert_klv(source: Path, target: Path, sets: Sequence[tuple[float, bytes]], 
         raise ValueError(f"{source.name} has no video in a transport stream; give a stream with a picture")
     waiting = list(reversed(sets))
     counter = sequence = 0
+    ahead = _AHEAD if carriage == "synchronous" else 0.0
     with target.open("wb") as file:
         for packet, time in _walk(source):
-            while time is not None and waiting and first + round(waiting[-1][0] * 90_000) <= time:
+            while time is not None and waiting and first + round((waiting[-1][0] - ahead) * 90_000) <= time:
                 seconds, klv = waiting.pop()
                 stamp = first + round(seconds * 90_000)
                 for each in _packets(_pes(klv, stamp, sequence, carriage), counter):

@@ -75,7 +75,7 @@ def find_ffmpeg() -> str:
     Raises:
         RuntimeError: there is none; the text says what to install.
     """
-    found, why = _found(os.environ.get("PATH", os.defpath))
+    found, why = _found()
     if not found:
         raise RuntimeError(why)
     return found
@@ -87,7 +87,7 @@ def problems() -> list[str]:
     said = []
     if missing:
         said.append(f"{', '.join(missing)} not installed: pip install 'milepost[video]'")
-    found, why = _found(os.environ.get("PATH", os.defpath))
+    found, why = _found()
     return said if found else [*said, why]
 
 
@@ -124,10 +124,9 @@ def _trial(ffmpeg: str, encoder: Encoder) -> list[str]:
     ]
 
 
-@functools.cache
-def _found(search: str) -> tuple[str, str]:
+def _found() -> tuple[str, str]:
     """The path, and when there is none the reason why."""
-    system = shutil.which("ffmpeg", path=search)
+    system = shutil.which("ffmpeg")
     candidates = [system] if system else []
     if importlib.util.find_spec("imageio_ffmpeg") is not None:
         import imageio_ffmpeg
@@ -135,7 +134,7 @@ def _found(search: str) -> tuple[str, str]:
         with contextlib.suppress(RuntimeError):  # a wheel for another kind of machine carries none
             candidates.append(imageio_ffmpeg.get_ffmpeg_exe())
     for each in candidates:
-        if _encodes(each):
+        if _encodes(each, os.stat(each).st_mtime_ns):
             return each, ""
     if system:
         return "", (
@@ -148,7 +147,9 @@ def _found(search: str) -> tuple[str, str]:
     )
 
 
-def _encodes(ffmpeg: str) -> bool:
+@functools.cache
+def _encodes(ffmpeg: str, _: int) -> bool:
+    """Whether a program encodes H.264; asked once as long as it has not changed, by the time of its last change."""
     try:
         answer = subprocess.run(  # noqa: S603 - found by ourselves
             [ffmpeg, "-hide_banner", "-nostdin", "-encoders"],

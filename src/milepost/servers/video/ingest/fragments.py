@@ -114,19 +114,29 @@ def _segment(path: Path, track: _Track) -> Segment:
 
 
 def _without_media(path: Path) -> bytes:
-    """The boxes of a segment that describe its media."""
-    kept = b""
+    """The boxes of a segment that describe its media.
+
+    Raises:
+        ValueError: the segment is cut off.
+    """
+    kept, at, size = b"", 0, path.stat().st_size
     with path.open("rb") as file:
-        while len(head := file.read(8)) == 8 and len(kept) < _MOST:
-            size, kind = struct.unpack(">I4s", head)
-            long = file.read(8) if size == 1 else b""
-            length = (struct.unpack(">Q", long)[0] if long else size) - 8 - len(long)
-            if kind == b"moof" and 0 < length <= _MOST:
-                kept += head + file.read(length)
-            elif length >= 0 and size:
-                file.seek(length, 1)
-            else:
+        while at < size and len(kept) < _MOST:
+            file.seek(at)
+            head = file.read(16)
+            if len(head) < 8:
                 break
+            length, kind = struct.unpack_from(">I4s", head)
+            if length == 1 and len(head) == 16:
+                length = struct.unpack_from(">Q", head, 8)[0]
+            if length < 8:
+                break
+            if kind == b"moof" and length <= _MOST:
+                file.seek(at)
+                kept += file.read(length)
+            at += length
+    if at != size:
+        raise ValueError(f"the segment {path.parent.name}/{path.name} is cut off; is the disk full?")
     return kept
 
 

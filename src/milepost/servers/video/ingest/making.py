@@ -1,6 +1,8 @@
 """From the files of a source to the files of a layer, step by step."""
 
+import importlib
 import shutil
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -38,6 +40,9 @@ ORIGINAL: Final = "original"
 _OTHERS: Final = ("telemetry.json", "telemetry.geojson", "telemetry.csv", ORIGINAL, Path(TELEMETRY).parts[0])
 """What else may lie in the folder of a layer, besides what is named after what was made."""
 
+_TELEMETRY: Final = "milepost.servers.video.telemetry.ingest"
+"""Takes long to import."""
+
 _PART: Final = 8 << 20
 """Bytes that are copied between two looks at whether to stop."""
 
@@ -69,6 +74,8 @@ def make_files(
     """
     folder.mkdir(parents=True, exist_ok=True)
     ffmpeg = find_ffmpeg()
+    # While another process looks into the source, this one has nothing else to do.
+    threading.Thread(target=importlib.import_module, args=[_TELEMETRY], daemon=True).start()
     steps = Steps(run)
     source = steps.do("Probing Video Codec", _find_video, run, sources, limits)
     audio = steps.do("Probing Audio", _has_sound, steps, source)
@@ -81,7 +88,7 @@ def make_files(
     beside = [each for each in sources if str(each) != source.path]
     found = _extract(run, steps, source, beside) if klv or beside else None
     steps.do("Generating HLS Service Files", _package, run, source, rungs, sound, found, folder)
-    steps.do("Generating Poster Image", make_poster, rungs[-1], folder)
+    steps.do("Generating Poster Image", make_poster, rungs, folder)
     steps.do("Generating Preview Images", make_previews, rungs[0], planned.gop_seconds, folder)
     steps.do("Generating ABR Info Files", _write_master, rungs, sound, source, planned, folder)
     steps.do("Removing Temporary Files", _clean, run.workspace / SCRATCH, rungs, sound, folder)

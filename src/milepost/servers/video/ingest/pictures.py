@@ -11,6 +11,7 @@ from milepost.servers.video.facts import POSTER, PREVIEW
 from milepost.servers.video.ingest.fragments import INIT, Rendition, Segment
 
 if TYPE_CHECKING:
+    from av import VideoFrame
     from PIL.Image import Image
 
 PREVIEWS: Final = 100
@@ -30,17 +31,25 @@ SPRITE: Final = "preview.jpg"
 """The picture that holds all small ones, beside its description."""
 
 
-def make_poster(rendition: Rendition, folder: Path) -> None:
-    """The picture of the greatest contrast from the middle half of a video: not the titles, not the fade."""
-    from PIL import ImageStat
+def make_poster(rungs: Sequence[Rendition], folder: Path) -> None:
+    """The picture of the greatest contrast from the middle half of a video: not the titles, not the fade.
 
-    segments = rendition.segments
+    Args:
+        rungs: ascending; the picture is chosen in the smallest one and taken from the best.
+        folder: of the layer.
+    """
+    small, best = rungs[0], rungs[-1]
+    segments = small.segments
     middle = segments[len(segments) // 4 : -(len(segments) // 4) or None]
     chosen = middle[:: max(1, len(middle) // CANDIDATES)][:CANDIDATES]
-    pictures = (picture for each in chosen for _, picture in _key_frames(rendition, each, folder))
-    best = max(pictures, key=lambda picture: ImageStat.Stat(picture.convert("L")).stddev[0])
-    best.thumbnail((POSTER_SIDE, POSTER_SIDE))
-    best.save(folder / POSTER, quality=85)
+    times = [each.start for each in chosen]
+    _, time = max(
+        (_contrast(frame), time) for time, frame in zip(times, _at_times(small, times, folder), strict=True)
+    )
+    (frame,) = _at_times(best, [time], folder)
+    poster = _image(frame, best.width, best.height)
+    poster.thumbnail((POSTER_SIDE, POSTER_SIDE))
+    poster.save(folder / POSTER, quality=85)
 
 
 def make_previews(rendition: Rendition, gop_seconds: float, folder: Path) -> None:
@@ -62,9 +71,8 @@ def make_previews(rendition: Rendition, gop_seconds: float, folder: Path) -> Non
     size = max(2, round(rendition.width * shrink)), max(2, round(rendition.height * shrink))
     sheet = Image.new("RGB", (columns * size[0], rows * size[1]))
     interval = step * gop_seconds
-    for number, picture in enumerate(_at_times(rendition, [k * interval for k in range(count)], folder)):
-        place = number % columns * size[0], number // columns * size[1]
-        sheet.paste(picture.resize(size, Image.Resampling.LANCZOS), place)
+    for number, frame in enumerate(_at_times(rendition, [k * interval for k in range(count)], folder)):
+        sheet.paste(_image(frame, *size), (number % columns * size[0], number // columns * size[1]))
     description = {
         "preview": SPRITE,
         "frameCount": count,
@@ -81,7 +89,7 @@ def make_previews(rendition: Rendition, gop_seconds: float, folder: Path) -> Non
     target.write_text(json.dumps(description))
 
 
-def _at_times(rendition: Rendition, times: Sequence[float], folder: Path) -> "Iterator[Image]":
+def _at_times(rendition: Rendition, times: Sequence[float], folder: Path) -> "Iterator[VideoFrame]":
     """The key frames nearest to some times, ascending."""
     wanted = list(times)
     for number, segment in enumerate(rendition.segments):
@@ -90,20 +98,30 @@ def _at_times(rendition: Rendition, times: Sequence[float], folder: Path) -> "It
         if not here:
             continue
         wanted = wanted[len(here) :]
-        found = list(_key_frames(rendition, segment, folder))
+        found = _key_frames(folder / rendition.name, segment)
         for each in here:
-            yield min(found, key=lambda frame: abs(frame[0] - each))[1]
+            yield min(found, key=lambda frame: abs((frame.time or 0.0) - each))
 
 
-def _key_frames(rendition: Rendition, segment: Segment, folder: Path) -> "Iterator[tuple[float, Image]]":
-    """The key frames of a segment, each with its time in seconds."""
+def _key_frames(place: Path, segment: Segment) -> "list[VideoFrame]":
     import av
 
-    place = folder / rendition.name
     data = io.BytesIO((place / INIT).read_bytes() + (place / segment.name).read_bytes())
-    with av.open(data, mode="r", format="mov") as container:
+    # All that a decoder must know stands in the init segment: nothing need be decoded to find it out.
+    with av.open(data, mode="r", format="mov", options={"analyzeduration": "0"}) as container:
         stream = container.streams.video[0]
-        stream.codec_context.skip_frame = "NONKEY"
-        for frame in container.decode(stream):
-            image: Image = frame.to_image()  # type: ignore[no-untyped-call]
-            yield frame.time or 0.0, image
+        stream.codec_context.thread_count = 1  # for two pictures, threads cost more than they save
+        keys = (each for each in container.demux(stream) if each.is_keyframe or not each.size)
+        return [frame for packet in keys for frame in stream.decode(packet)]
+
+
+def _contrast(frame: "VideoFrame") -> float:
+    """How much the brightness of a picture varies."""
+    from PIL import ImageStat
+
+    return ImageStat.Stat(_image(frame, LONGER_SIDE, LONGER_SIDE).convert("L")).stddev[0]
+
+
+def _image(frame: "VideoFrame", width: int, height: int) -> "Image":
+    image: Image = frame.to_image(width=width, height=height)  # type: ignore[no-untyped-call]
+    return image

@@ -33,13 +33,7 @@ class UnreadableError(Exception):
 def main() -> None:
     """Print what is in the file that is named, or ``{"error": ...}``."""
     path, demuxer, side, streams = sys.argv[1:5]
-    for limit, most in (
-        (resource.RLIMIT_AS, MEMORY),
-        (resource.RLIMIT_CPU, CPU_SECONDS),
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        resource.setrlimit(limit, (most, most))
+    _confine()
     av.logging.set_level(av.logging.PANIC)
     try:
         found = read(path, demuxer, side=int(side), streams=int(streams))
@@ -48,6 +42,19 @@ def main() -> None:
     except (av.error.FFmpegError, ValueError, MemoryError) as error:
         found = {"error": f"it cannot be read ({_words(error)}): it is damaged or cut off; send it again"}
     print(json.dumps(found))  # noqa: T201 - this is how it answers
+
+
+def _confine() -> None:
+    """Have the kernel end this process when it takes too much, or writes anything but its answer."""
+    for kind, most in (
+        (resource.RLIMIT_AS, MEMORY),
+        (resource.RLIMIT_CPU, CPU_SECONDS),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        hard = resource.getrlimit(kind)[1]
+        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(kind, (most, most))
 
 
 def read(path: str, demuxer: str, *, side: int, streams: int) -> dict[str, Any]:

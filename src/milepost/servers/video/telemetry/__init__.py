@@ -5,7 +5,7 @@ For an ingest, in an instance (needs the extra ``video``)::
     from milepost.servers.video.telemetry.ingest import find, read, write
 
     find(source) -> KlvStream | None           is there telemetry in the video?
-    read(source, side_files, workspace=...) -> Telemetry | None
+    read(source, beside, workspace=...) -> Telemetry | None
     write(found, folder, segments) -> Summary  start, end, extent, warnings
 
 ``read`` goes through a video once. What it finds goes to a file of samples at once, so that hours of telemetry

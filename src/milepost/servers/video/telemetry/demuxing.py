@@ -14,6 +14,7 @@ _OPTIONS: Final = {
     "format_whitelist": "mpegts,mpeg,mov,mp4,m4a,3gp,3g2,mj2,avi",
     "protocol_whitelist": "file",
 }
+_OTHERS: Final = frozenset({"video", "audio", "subtitle"})
 _LOOK: Final = 64 * 1024 * 1024
 """Bytes of a stream's file to look through for a first set."""
 
@@ -27,7 +28,7 @@ def find(source: Path) -> KlvStream | None:
         av.FFmpegError: the file is no video that can be opened.
     """
     with _open(source) as container:
-        streams = [each for each in container.streams if each.type in {"data", "unknown"}]
+        streams = [each for each in container.streams if each.type not in _OTHERS]
         for packet in container.demux(streams) if streams else ():
             if packet.size and KEY in bytes(packet):
                 return KlvStream(packet.stream.index, "asynchronous" if packet.pts is None else "synchronous")
@@ -42,6 +43,8 @@ class Picture:
     def __init__(self, source: Path):
         """Of the first video stream of a file."""
         with _open(source) as container:
+            if not container.streams.video:
+                raise ValueError(f"{source.name} has no picture; give a file with a video stream")
             video = container.streams.video[0]
             start = _seconds(video.start_time, video.time_base)
             self.start: Final = start if start is not None else (container.start_time or 0) / av.time_base
@@ -52,7 +55,7 @@ class Picture:
 
 
 def payloads(source: Path, stream: KlvStream, start: float) -> Iterator[tuple[float | None, float, bytes]]:
-    """Every packet of a stream: its time, the time of the picture that came before it, its bytes.
+    """Every packet of a stream, and of the pictures beside it: its time, the time of the picture, its bytes.
 
     Args:
         source: the video.
@@ -60,17 +63,19 @@ def payloads(source: Path, stream: KlvStream, start: float) -> Iterator[tuple[fl
         start: the time of the first picture, which times are counted from.
 
     Yields:
-        Seconds (None for a packet without a time stamp), seconds, payload.
+        Seconds (None for a packet without a time stamp), seconds of the last picture, payload (empty for a picture).
     """
     with _open(source) as container:
         data, video = container.streams[stream.index], container.streams.video[0]
         shown = 0.0
         for packet in container.demux(data, video):
-            time = _seconds(packet.pts, packet.time_base)
+            seconds = _seconds(packet.pts, packet.time_base)
+            time = None if seconds is None else seconds - start
             if packet.stream.index != data.index:
-                shown = shown if time is None else time - start
+                shown = shown if time is None else time
+                yield time, shown, b""
             elif packet.size:
-                yield None if time is None else time - start, shown, bytes(packet)
+                yield time, shown, bytes(packet)
 
 
 def _seconds(count: int | None, base: Any) -> float | None:

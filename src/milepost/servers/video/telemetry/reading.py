@@ -6,26 +6,27 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from milepost.servers.video.telemetry.clock import Clock
 from milepost.servers.video.telemetry.demuxing import Picture, find, payloads
 from milepost.servers.video.telemetry.geometry import Seen
 from milepost.servers.video.telemetry.klv import BrokenSetError, Decoded, Splitter, decode
 from milepost.servers.video.telemetry.planar import Bounds
 from milepost.servers.video.telemetry.samples import KlvStream, Sample, Spool, Telemetry
-from milepost.servers.video.telemetry.sides import rows
+from milepost.servers.video.telemetry.sides import SideFileError, rows
 
 _KEPT: Final = 30.0
 """Seconds for which a value holds that is not told again: items are sent when they change, and at least this often."""
 _KEPT_PLACES: Final = 2.0
 _PLACES: Final = frozenset({13, 14, 15, *range(18, 34), 40, 41, 42, 75, 78, *range(82, 90), 104})
 """Tags of places and angles: what a camera saw long ago is not what it sees."""
-_JUMP: Final = 10.0
-"""Seconds by which the clock of a stream jumps when it was reset."""
-_LATE: Final = 2.0
-"""Seconds that a set without a time stamp may be away from the picture beside it."""
 _LEAP_SECONDS: Final = 136
 _CORRECTION: Final = 137
+_CLOSEST: Final = 0.004
+"""Seconds between two samples: sets that are closer are one, however many a stream has at a moment."""
 _EVERY: Final = 50
-"""Samples between two reports."""
+"""Packets or rows between two reports."""
+
+Tell = Callable[[float], object]
 
 
 def read(
@@ -33,7 +34,7 @@ def read(
     side_files: Mapping[str, Path] | Sequence[Path] = (),
     *,
     workspace: Path,
-    tell: Callable[[float], object] | None = None,
+    tell: Tell | None = None,
 ) -> Telemetry | None:
     """The telemetry of a video, with the footprints computed that it does not tell.
 
@@ -48,7 +49,8 @@ def read(
         The telemetry; None when there is none.
 
     Raises:
-        SideFileError: a file beside the video cannot be read as telemetry.
+        SideFileError: a file beside the video cannot be read as telemetry, and no other has any.
+        ValueError: there is no picture in the video.
         av.FFmpegError: the video cannot be read.
     """
     beside = dict(side_files if isinstance(side_files, Mapping) else {each.name: each for each in side_files})
@@ -56,32 +58,52 @@ def read(
     notes = Counter[str]()
     stream = find(source)
     with Spool(workspace / "telemetry.samples") as spool:
-        log = _Log(spool, picture, tell)
+        log = _Log(spool, picture.aspect)
+        told = _Telling(picture.duration, tell)
         origin = ""
         if stream is not None:
             origin = f"{stream.carriage} KLV"
-            log.take(_of_stream(source, stream, picture, notes), notes)
-        if not log.count and beside:
+            log.take(_of_stream(source, stream, picture, notes, told), notes)
+        refused: list[SideFileError] = []
+        while not log.count and beside:
             origin = next(iter(beside))
-            log.take(_of_file(beside[origin], origin, picture, notes), notes)
             log.ahead = 0
-            beside.pop(origin)
+            try:
+                log.take(_of_file(beside.pop(origin), origin, notes, told), notes)
+            except SideFileError as error:
+                refused.append(error)
+    if not log.count and refused:
+        raise refused[0]
     if not log.count and not notes:
         return None
     warnings = [
         *_said(notes, log.count),
+        *(str(each) for each in refused),
         *(f"{name} was not used: telemetry is from {origin}" for name in beside),
     ]
     return log.telemetry(workspace / "telemetry.samples", origin, warnings)
 
 
+class _Telling:
+    """Tells now and then how far it is."""
+
+    def __init__(self, duration: float, tell: Tell | None):
+        self.duration, self._tell, self._count = duration, tell, 0
+
+    def at(self, time: float) -> None:
+        self._count += 1
+        if self._tell is not None and self._count % _EVERY == 1:
+            self._tell(max(0.0, min(1.0, time / self.duration)) if self.duration else 0.0)
+
+
 def _of_stream(
-    source: Path, stream: KlvStream, picture: Picture, notes: Counter[str]
+    source: Path, stream: KlvStream, picture: Picture, notes: Counter[str], told: _Telling
 ) -> Iterator[tuple[float, Decoded]]:
     """Every set that can be used, with its time."""
-    splitter, clock = Splitter(), _Clock()
+    splitter, clock = Splitter(), Clock()
     for time, shown, payload in payloads(source, stream, picture.start):
-        for begun, packet in splitter.feed(payload, time):
+        told.at(shown)
+        for begun, packet in splitter.feed(payload, time) if payload else ():
             try:
                 decoded = decode(packet)
             except BrokenSetError as error:
@@ -92,48 +114,15 @@ def _of_stream(
     notes["broken"] += splitter.torn
 
 
-def _of_file(path: Path, name: str, picture: Picture, notes: Counter[str]) -> Iterator[tuple[float, Decoded]]:
+def _of_file(path: Path, name: str, notes: Counter[str], told: _Telling) -> Iterator[tuple[float, Decoded]]:
     """Every row, counted from the first: it is taken to belong to the first picture."""
     first: int | None = None
     for stamp, values in rows(path, name, lambda: notes.update(rows=1)):
         first = stamp if first is None else first
         time = (stamp - first) / 1e6
-        if time <= picture.duration or not picture.duration:
+        told.at(time)
+        if time <= told.duration or not told.duration:
             yield time, Decoded(stamp, values, {}, 0)
-
-
-class _Clock:
-    """Times of sets since the first picture.
-
-    Time stamps of the stream are followed; where there are none, or where they jump as a recorder was
-    restarted, the sets' own time leads on from the set before.
-    """
-
-    def __init__(self) -> None:
-        self._offset = 0.0
-        self._last: tuple[float, int] | None = None
-
-    def time(self, told: float | None, shown: float, stamp: int | None) -> float:
-        """The time of a set.
-
-        Args:
-            told: the time stamp of the set in the stream; None when it has none.
-            shown: the time of the picture before it.
-            stamp: the set's own time in microseconds.
-        """
-        led = None
-        if self._last is not None and stamp is not None:
-            step = (stamp - self._last[1]) / 1e6
-            led = self._last[0] + step if 0 <= step < 600 else None
-        if told is None:
-            time = led if led is not None and abs(led - shown) < _LATE else shown
-        else:
-            if led is not None and abs(told + self._offset - led) > _JUMP:
-                self._offset = led - told
-            time = told + self._offset
-        if stamp is not None:
-            self._last = (time, stamp)
-        return time
 
 
 class _Known:
@@ -161,9 +150,9 @@ class _Known:
 class _Log:
     """Writes samples down, and what is true of all of them together."""
 
-    def __init__(self, spool: Spool, picture: Picture, tell: Callable[[float], object] | None):
+    def __init__(self, spool: Spool, aspect: float):
         self.count = 0
-        self._spool, self._picture, self._tell = spool, picture, tell
+        self._spool, self._aspect = spool, aspect
         self._times = (0.0, 0.0)
         self._stamps: tuple[int, int] | None = None
         self.ahead: int | None = None
@@ -177,8 +166,10 @@ class _Log:
                 notes["order"] += 1
                 continue
             values, security = known.update(time, decoded)
+            if self.count and time - self._times[1] < _CLOSEST:
+                continue
             values.pop(2, None)
-            seen = Seen(values, self._picture.aspect)
+            seen = Seen(values, self._aspect)
             notes["ground"] += seen.assumed_ground
             notes["nowhere"] += seen.corners is None
             self._spool.add(
@@ -193,8 +184,6 @@ class _Log:
                 )
             )
             self._note(time, decoded, seen)
-            if self._tell is not None and self.count % _EVERY == 0:
-                self._tell(min(1.0, time / self._picture.duration) if self._picture.duration else 0.0)
 
     def _note(self, time: float, decoded: Decoded, seen: Seen) -> None:
         self._times = (self._times[0] if self.count else time, time)

@@ -156,17 +156,18 @@ def _iso(text: str) -> int | None:
 
 def _track(path: Path, name: str, bad: Callable[[], object]) -> Iterator[Row]:
     reader = _Gpx(bad)
+    broken = ""
     with path.open("rb") as file:
-        try:
-            while chunk := file.read(_LONGEST):
-                reader.parser.Parse(chunk, False)
-                yield from reader.taken()
-            reader.parser.Parse(b"", True)
-        except expat.ExpatError as error:
-            raise SideFileError(
-                f"{name} is no sound GPX: {error}; write it again with the program it is from"
-            ) from error
-    yield from reader.taken()
+        chunk = b"-"
+        while chunk and not broken:
+            chunk = file.read(_LONGEST)
+            try:
+                reader.parser.Parse(chunk, not chunk)
+            except expat.ExpatError as error:
+                broken = f"{name} is no sound GPX: {error}; write it again with the program it is from"
+            yield from reader.taken()
+    if broken:
+        raise SideFileError(broken)
     if not reader.points:
         raise SideFileError(
             f"{name} has no point of a track (trkpt); give the GPX that was recorded with the video"

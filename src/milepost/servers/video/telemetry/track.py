@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from milepost.servers.video.telemetry.planar import near
-from milepost.servers.video.telemetry.samples import Corners, Position, Sample
+from milepost.servers.video.telemetry.samples import Corner, Corners, Position, Sample
 
 FILE: Final = "telemetry.json"
 FIELDS: Final = (
@@ -153,14 +153,16 @@ def as_geojson(track: Track, most: int = 500) -> dict[str, Any]:
         most: how many footprints there may be.
     """
     places = [place_of(each) for each in track.samples]
+    reference = track.extent[0] if track.extent else 0.0  # lines go on over the antimeridian
     features = []
     for role in ("sensor", "center"):
-        line = [_coordinates(found) for each in places if (found := getattr(each, role)) is not None]
+        told = [found for each in places if (found := getattr(each, role)) is not None]
+        line = [_coordinates(each, reference) for each in told]
         if len(line) > 1:
             features.append(_feature({"type": "LineString", "coordinates": line}, {"role": f"{role} track"}))
     seen = [each for each in places if each.corners is not None]
     for each in seen[:: max(1, math.ceil(len(seen) / most))]:
-        corners = [list(corner) for corner in each.corners or ()]
+        corners = [_coordinates(corner, reference) for corner in each.corners or ()]
         properties: dict[str, Any] = {"role": "footprint", "time": each.time}
         if track.start is not None and places:
             properties["utc"] = track.start + round((each.time - places[0].time) * 1000)
@@ -169,8 +171,9 @@ def as_geojson(track: Track, most: int = 500) -> dict[str, Any]:
     return {"type": "FeatureCollection", "features": features}
 
 
-def _coordinates(position: Position) -> list[float]:
-    return [each for each in position if each is not None]
+def _coordinates(position: Position | Corner, reference: float) -> list[float]:
+    x, *others = position
+    return [round(near(x, reference), 9), *(each for each in others if each is not None)]
 
 
 def _feature(geometry: dict[str, Any], properties: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,356 @@
+"""Video services and layers: made, listed, changed and deleted by those who may."""
+
+import itertools
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+from msgspec.structs import replace
+
+from milepost.servers.video.records import Layer, Service, Videos
+from milepost.storage import LocalStorage, StorageError
+from tests.running import PASSWORD
+from tests.servers.house import House, opened
+from tests.servers.talking import error_of, json_of
+from tests.servers.video.made import BOX, FACTS, START, make_layer, make_service, make_upload
+
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120, method="thread")]
+
+REST = "/video/rest"
+SERVICES = f"{REST}/services"
+ADMIN = "/video/admin"
+JSON = {"f": "json"}
+KEY = "5c1e" * 8
+
+numbers = itertools.count()
+
+
+@pytest.fixture(scope="module")
+async def pat(house: House) -> AsyncIterator[httpx.AsyncClient]:
+    """A publisher."""
+    async with house.client("pat") as client:
+        yield client
+
+
+async def names(client: httpx.AsyncClient, url: str = SERVICES) -> list[str]:
+    return [each["serviceName"] for each in json_of(await client.get(url, params=JSON))["services"]]
+
+
+@pytest.mark.parametrize(
+    ("path", "form"),
+    [
+        (f"{SERVICES}/create", {"serviceName": "{}"}),
+        (f"{ADMIN}/services/create", {"service": "{}"}),
+        (f"{ADMIN}/services/create", {"createParameters": '{{"serviceName": "{}"}}'}),
+        (
+            "/sharing/rest/content/users/pat/createService",
+            {"createParameters": '{{"name": "{}"}}', "outputType": "videoService"},
+        ),
+    ],
+)
+async def test_made_in_the_words_of_all_who_document_it(
+    house: House, pat: httpx.AsyncClient, path: str, form: dict[str, str]
+) -> None:
+    name = f"Made_{next(numbers)}"
+    sent = {key: value.format(name) for key, value in form.items()}
+    made = json_of(await pat.post(path, data={**sent, **JSON}))
+    assert (made["status"], made["success"], made["name"]) == ("success", True, name)
+    assert len(made["itemId"]) == 32
+    service = json_of(await pat.get(f"{SERVICES}/{name.lower()}/VideoServer", params=JSON))
+    assert service["serviceItemId"] == made["itemId"]
+    assert (service["layers"], service["owner"], service["access"]) == ([], "pat", "private")
+    again = error_of(await pat.post(path, data={**sent, **JSON}))
+    assert "there is a video service" in again["message"]
+    assert json_of(await pat.post(f"{ADMIN}/services/{name}.VideoServer/delete", data=JSON)) == {
+        "success": True
+    }
+    assert name not in await names(pat)
+
+
+@pytest.mark.parametrize(
+    ("form", "why"),
+    [
+        ({}, "'serviceName': it is required"),
+        ({"serviceName": "../up"}, "letters, digits"),
+        ({"serviceName": "a/b"}, "letters, digits"),
+        ({"serviceName": "x" * 121}, "letters, digits"),
+        ({"serviceName": "é"}, "letters, digits"),
+        ({"serviceName": "<script>"}, "letters, digits"),
+        ({"serviceName": "ok", "access": "everybody"}, "neither private nor org"),
+        ({"serviceName": "ok", "outputType": "imageService"}, "use videoService"),
+        ({"serviceName": "ok", "description": "d" * 70_000}, "70000 characters"),
+        ({"createParameters": "no json"}, "must be a JSON object"),
+        ({"createParameters": '{"serviceName": ["a"]}'}, "it must be text"),
+    ],
+)
+async def test_what_makes_no_sense_is_refused(pat: httpx.AsyncClient, form: dict[str, str], why: str) -> None:
+    error = error_of(await pat.post(f"{SERVICES}/create", data={**form, **JSON}))
+    assert error["code"] == 400
+    assert why in error["message"]
+
+
+async def test_private_services_are_there_for_their_owner_only(
+    house: House, ann: httpx.AsyncClient, bob: httpx.AsyncClient, root: httpx.AsyncClient
+) -> None:
+    make_layer(house.server, make_service(house.server, "AnnsOwn", "ann"))
+    make_layer(house.server, make_service(house.server, "AnnsOpen", "ann", access="org"))
+    own, open_ = f"{SERVICES}/AnnsOwn/VideoServer", f"{SERVICES}/AnnsOpen/VideoServer"
+    assert {"AnnsOwn", "AnnsOpen"} <= set(await names(ann)) & set(await names(root))
+    assert "AnnsOwn" not in await names(bob)
+    assert "AnnsOpen" in await names(bob)
+    for path in (
+        "",
+        "/0",
+        "/0/coverage",
+        "/0/telemetry",
+        "/0/query",
+        "/0/delete",
+        "/delete",
+        "/0/updateLayer",
+    ):
+        assert error_of(await bob.post(f"{own}{path}", data=JSON))["code"] == 404, path
+    admin = f"{ADMIN}/services/AnnsOwn.VideoServer"
+    assert error_of(await bob.get(admin, params=JSON))["code"] == 404
+    assert json_of(await bob.get(f"{ADMIN}/services/exists", params={"serviceName": "AnnsOwn", **JSON})) == {
+        "exists": False
+    }
+    assert json_of(await bob.get(f"{open_}/0", params=JSON))["name"] == "Flight 0"
+    for path in ("/0/delete", "/delete", "/0/update/poster"):
+        assert error_of(await bob.post(f"{open_}{path}", data=JSON))["code"] == 403, path
+    error = error_of(await bob.post(f"{open_}/0/updateLayer", data={"name": "Mine", **JSON}))
+    assert "changed by its owner" in error["details"][0]
+    assert json_of(await root.post(f"{own}/delete", data=JSON)) == {"success": True}
+
+
+async def test_a_layer_as_its_clients_read_it(house: House, ann: httpx.AsyncClient) -> None:
+    make_layer(house.server, make_service(house.server, "Read", "ann"))
+    url = f"{SERVICES}/Read/VideoServer"
+    service = json_of(await ann.get(url, params=JSON))
+    layer = json_of(await ann.get(f"{url}/00", params=JSON))
+    assert service["fullExtent"] == layer["fullExtent"] == layer["initialExtent"]
+    assert layer["fullExtent"]["xmin"] == 1.0
+    assert isinstance(layer["connectionUrl"], dict)
+    assert layer["connectionUrl"]["hls"].endswith("/Read/VideoServer/0/content/ABR.m3u8")
+    assert layer["serviceType"] == "ondemand"
+    assert layer["time"] == {"duration": 4.0, "timezone": "UTC", "start": START, "end": START + 4000}
+    assert layer["playbackInfo"]["framerate"] == "29.97"
+    assert layer["codecs"] == {"video": "avc1.64001f", "audio": "mp4a.40.2", "text": "wvtt"}
+    assert layer["livestreamInfo"] is None
+    page = (await ann.get(f"{url}/0")).text
+    assert "video/player/" in page
+    listed = json_of(await ann.get(f"{ADMIN}/services", params=JSON))["services"]
+    [mine] = [each for each in listed if each["serviceName"] == "Read"]
+    assert mine["frameworkProperties"]["layers"][0]["serviceType"] == "ONDEMAND"
+
+
+async def test_without_telemetry_and_previews_no_flag_says_otherwise(
+    house: House, ann: httpx.AsyncClient
+) -> None:
+    bare = replace(FACTS, telemetry=False, previews=False, start=None, end=None, extent=None)
+    make_layer(house.server, make_service(house.server, "Bare", "ann"), facts=bare)
+    url = f"{SERVICES}/Bare/VideoServer/0"
+    layer = json_of(await ann.get(url, params=JSON))
+    assert layer["playbackInfo"]["klv"] == {}
+    assert layer["supportsPreviews"] is False
+    assert layer["fullExtent"] is None
+    assert layer["time"] == {"duration": 4.0, "timezone": "UTC"}
+    for path in ("coverage", "telemetry"):
+        assert error_of(await ann.get(f"{url}/{path}", params=JSON))["code"] == 404
+    assert json_of(await ann.get(f"{url}/query", params=JSON))["intersects"] is False
+
+
+async def test_a_layer_is_changed(house: House, ann: httpx.AsyncClient) -> None:
+    make_layer(house.server, make_service(house.server, "Changed", "ann"))
+    url = f"{SERVICES}/Changed/VideoServer/0"
+    form = {"name": "New <b>name</b>", "copyrightText": "ann", "supportsExportClip": "false", **JSON}
+    assert json_of(await ann.post(f"{url}/updateLayer", data=form)) == {"success": True}
+    layer = json_of(await ann.get(url, params=JSON))
+    assert (layer["name"], layer["copyright"], layer["copyrightText"]) == ("New <b>name</b>", "ann", "ann")
+    assert layer["description"] == ""
+    listed = json_of(await ann.get(SERVICES, params=JSON))["services"]
+    [mine] = [each for each in listed if each["serviceName"] == "Changed"]
+    assert mine["frameworkProperties"]["layers"][0]["supportsExportClip"] is False
+    assert "<b>name</b>" not in (await ann.get(url)).text
+    for form, why in (
+        ({}, "Nothing is to be changed"),
+        ({"supportsFrameset": "maybe"}, "neither true nor false"),
+        ({"name": "n" * 300}, "300 characters"),
+    ):
+        assert why in error_of(await ann.post(f"{url}/updateLayer", data={**form, **JSON}))["message"]
+
+
+async def test_a_layer_gets_another_picture(house: House, ann: httpx.AsyncClient) -> None:
+    make_layer(house.server, make_service(house.server, "Pictured", "ann"))
+    url = f"{SERVICES}/Pictured/VideoServer/0"
+    picture = b"\x89PNG\r\n\x1a\n and more"
+    files = {"file": ("anything.exe", picture)}
+    assert json_of(await ann.post(f"{url}/update/poster", data=JSON, files=files)) == {"success": True}
+    poster = json_of(await ann.get(url, params=JSON))["poster"]
+    answer = await ann.get(poster)
+    assert (answer.content, answer.headers["content-type"]) == (picture, "image/png")
+    elsewhere = "https://pictures.example.com/a.jpg"
+    said = json_of(await ann.post(f"{url}/update/poster", data={"url": elsewhere, **JSON}))
+    assert said == {"success": True}
+    assert json_of(await ann.get(url, params=JSON))["poster"] == elsewhere
+    for bad in ("file:///etc/passwd", "javascript:alert(1)", "/content/x", 'https://x/"><script>'):
+        error = error_of(await ann.post(f"{url}/update/poster", data={"url": bad, **JSON}))
+        assert "http or https" in error["message"]
+    svg = {"file": ("a.png", b"<svg onload=alert(1)>")}
+    error = error_of(await ann.post(f"{url}/update/poster", data=JSON, files=svg))
+    assert "neither a JPEG nor a PNG" in error["message"]
+    assert error_of(await ann.post(f"{url}/update/poster", data=JSON))["code"] == 400
+
+
+@pytest.mark.parametrize(
+    ("form", "ranges"),
+    [
+        ({}, [[0, 4]]),
+        ({"geometryType": "esriGeometryPoint", "geometry": '{"x": 1.05, "y": 42.5}'}, [[0, 1]]),
+        ({"geometryType": "esriGeometryPoint", "geometry": '{"x": 2.35, "y": 42.5}'}, [[4, 4]]),
+        ({"geometryType": "esriGeometryPoint", "geometry": '{"x": 5, "y": 5}'}, []),
+        ({"geometryType": "esriGeometryPolygon", "geometry": json.dumps({"rings": [BOX]})}, [[0, 4]]),
+        ({"time": f"{START + 1000},{START + 2000}"}, [[1, 2]]),
+        ({"time": f"{START + 3000},"}, [[3, 4]]),
+        ({"time": f"{START + 90_000}"}, []),
+    ],
+)
+async def test_when_a_place_is_seen(
+    house: House, ann: httpx.AsyncClient, form: dict[str, str], ranges: list[list[int]]
+) -> None:
+    if house.server.videos.service("Seen") is None:
+        make_layer(house.server, make_service(house.server, "Seen", "ann"))
+    found = json_of(await ann.post(f"{SERVICES}/Seen/VideoServer/0/query", data={**form, **JSON}))
+    assert [[each["startOffset"], each["endOffset"]] for each in found["timeRanges"]] == ranges
+    assert found["intersects"] is bool(ranges)
+    for each in found["timeRanges"]:
+        assert each["start"] == START + each["startOffset"] * 1000
+
+
+@pytest.mark.parametrize(
+    ("form", "why"),
+    [
+        ({"id": "Other"}, "is not the service"),
+        ({"layerId": "7"}, "is not layer 0"),
+        ({"spatialRel": "esriSpatialRelContains"}, "is not esriSpatialRelIntersects"),
+        ({"geometryType": "esriGeometryHole", "geometry": "{}"}, "none of esriGeometryPoint"),
+        ({"geometry": "no json"}, "must be Esri JSON"),
+        ({"geometry": "[1]"}, "must be Esri JSON"),
+        ({"geometry": "{}", "geometryType": "esriGeometryPoint"}, "'geometry'"),
+        ({"geometry": '{"x": 1, "y": 2, "spatialReference": {"wkid": 3857}}'}, "in degrees"),
+        ({"geometry": '{"x": 1, "y": 2, "spatialReference": 7}'}, "in degrees"),
+        ({"time": "yesterday"}, "start,end"),
+        ({"time": "1,2,3"}, "start,end"),
+        ({"time": "9" * 5000}, "start,end"),
+    ],
+)
+async def test_a_query_that_makes_no_sense(
+    house: House, ann: httpx.AsyncClient, form: dict[str, str], why: str
+) -> None:
+    if house.server.videos.service("Seen") is None:
+        make_layer(house.server, make_service(house.server, "Seen", "ann"))
+    error = error_of(await ann.post(f"{SERVICES}/Seen/VideoServer/0/query", data={**form, **JSON}))
+    assert error["code"] == 400
+    assert why in error["message"]
+
+
+async def test_pages_of_the_list(house: House, root: httpx.AsyncClient) -> None:
+    for number in range(3):
+        make_service(house.server, f"Many{number}", "root")
+    first = json_of(await root.get(SERVICES, params={"num": "2", **JSON}))
+    assert (first["start"], first["num"], first["nextStart"]) == (1, 2, 3)
+    assert first["total"] >= 3
+    everything = json_of(await root.get(SERVICES, params=JSON))
+    assert everything["nextStart"] == -1
+    assert len(everything["services"]) == everything["total"]
+
+
+async def test_files_that_cannot_be_removed_now_are_removed_later(
+    house: House, ann: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layer = make_layer(house.server, make_service(house.server, "Stuck", "ann"))
+    folder = house.server.settings.data / "videos" / layer.key
+
+    def refuse(*_: Any) -> None:
+        raise StorageError("it does not answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalStorage, "delete", refuse)
+        url = f"{SERVICES}/Stuck/VideoServer"
+        assert json_of(await ann.post(f"{url}/0/delete", data=JSON)) == {"success": True}
+        assert error_of(await ann.get(f"{url}/0", params=JSON))["code"] == 404
+    assert folder.is_dir()
+    # The next start of a server removes what an earlier one could not.
+    assert house.server.videos.removals() == [(layer.key, "")]
+    assert json_of(await ann.post(f"{url}/delete", data=JSON)) == {"success": True}
+    assert not folder.exists()
+    assert house.server.videos.removals() == []
+
+
+async def test_a_server_that_starts_removes_what_is_left(tmp_path_factory: pytest.TempPathFactory) -> None:
+    data = tmp_path_factory.mktemp("left") / "data"
+    (data / "videos" / KEY / "hd").mkdir(parents=True)
+    with Videos(data) as videos:
+        videos.add(Service(name="Left", item="0" * 32, owner="ann", created=START))
+        number = videos.reserve("0" * 32, KEY, None)
+        about = {"storage": "", "name": "x", "created": START, "owner": "ann", "facts": FACTS}
+        videos.finish("0" * 32, Layer(id=number, key=KEY, **about))
+        videos.remove_layer("0" * 32, number)
+    async with opened(data):
+        assert list((data / "videos").iterdir()) == []
+
+
+async def test_the_administration(house: House, root: httpx.AsyncClient, ann: httpx.AsyncClient) -> None:
+    make_service(house.server, "Ruled", "ann", description="Flights")
+    about = json_of(await root.get(f"{ADMIN}/services/Ruled.VideoServer", params=JSON))
+    assert about["serviceName"] == "Ruled"
+    assert about["portalProperties"]["portalItems"][0]["type"] == "VideoServer"
+    asked = {"serviceName": "ruled", "type": "VideoServer", **JSON}
+    assert json_of(await root.post(f"{ADMIN}/services/exists", data=asked)) == {"exists": True}
+    assert json_of(await root.post(f"{ADMIN}/services/exists", data={**asked, "type": "MapServer"})) == {
+        "exists": False
+    }
+    upload = make_upload(house.server, "ann")
+    listed = json_of(await root.get(f"{ADMIN}/uploads", params=JSON))["uploads"]
+    [mine] = [each for each in listed if each["fileId"].replace("-", "") == upload.id]
+    assert mine == {
+        "fileId": mine["fileId"],
+        "fileName": "flight.ts",
+        "date": START,
+        "committed": True,
+        "owner": "ann",
+        "description": "",
+        "contentType": "video/mp2t",
+    }
+    item = f"{ADMIN}/uploads/item/{mine['fileId']}"
+    assert error_of(await ann.post(f"{item}/delete", data=JSON))["code"] == 403
+    assert json_of(await root.post(f"{item}/delete", data=JSON)) == {"status": "success", "success": True}
+    assert error_of(await root.get(item, params=JSON))["code"] == 404
+    assert house.manager.upload(upload.id) is None
+    async with house.client() as nobody:
+        form = {"username": "ann", "password": PASSWORD, **JSON}
+        said = json_of(await nobody.post(f"{ADMIN}/generateToken", data=form))
+        assert said.keys() == {"token", "expires", "loginAsPSA"}
+        assert json_of(await nobody.get(SERVICES, params={"token": said["token"], **JSON}))["services"]
+        wrong = error_of(await nobody.post(f"{ADMIN}/generateToken", data={**form, "password": "no"}))
+        assert wrong["code"] == 400
+
+
+async def test_what_is_missing_is_said(
+    house: House, ann: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with house.client("pat") as pat:
+        make_service(house.server, "Needs", "pat")
+        upload = make_upload(house.server, "pat")
+        assert json_of(await ann.get(f"{REST}/self", params=JSON))["supportsPublishing"] is True
+        monkeypatch.setenv("PATH", "/nowhere")
+        monkeypatch.setattr("importlib.util.find_spec", lambda name, *_: None)
+        about = json_of(await ann.get(f"{REST}/self", params=JSON))
+        assert about["supportsPublishing"] is False
+        assert any("pip install 'milepost[video]'" in each for each in about["missing"])
+        assert "No videos can be published here" in (await ann.get(REST)).text
+        form = {"name": "x", "fileIds": upload.id, **JSON}
+        error = error_of(await pat.post(f"{SERVICES}/Needs/addLayer", data=form))
+        assert error["code"] == 500
+        assert "milepost[video]" in error["message"]
