@@ -24,6 +24,9 @@ from milepost.servers.video.ingest.probing import probe
 from milepost.servers.video.ingest.transcoding import AUDIO, command
 
 RESOLUTIONS = ("sd", "hd")
+SIZE = (1280, 720)
+SMALL = (320, 180)
+"""Pixels of a video that only shows that everything runs."""
 ROUNDS = 3
 """At most: a turn takes as long as the video, and longer."""
 
@@ -31,7 +34,8 @@ ROUNDS = 3
 def run(options: Options, folder: Path) -> Report:
     """Measure."""
     clip = folder / "clip.ts"
-    make_clip(clip, seconds=options.video, width=1280, height=720, fps=30)
+    width, height = SIZE if options.video > 5 else SMALL
+    make_clip(clip, seconds=options.video, width=width, height=height, fps=30)
     with Milepost(folder / "site") as milepost:
         publisher = _Publisher(milepost, clip)
         below = psutil.Process(milepost.process.pid)
@@ -70,7 +74,7 @@ def run(options: Options, folder: Path) -> Report:
                 Ratio(share, share, share),
             ),
         ],
-        f"1280x720 at 30 frames a second with sound and telemetry, published as {' and '.join(RESOLUTIONS)} by a server"
+        f"{width}x{height} at 30 frames a second with sound and telemetry, published as {' and '.join(RESOLUTIONS)} by a server"
         " of its own: probes, telemetry, playlists, poster, previews and storage included, the upload not. The floor"
         " is the FFmpeg command of the job typed by hand, which makes the same segments and nothing else. Memory is"
         " the proportional set size of the processes that are started for the work; server and template are left out.",
