@@ -1,11 +1,9 @@
 """The publishing of a video, against the bare FFmpeg command for the same ladder."""
 
 import json
-import os
 import statistics
 import subprocess
 import tempfile
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +15,7 @@ import psutil
 
 from benchmarks.figures import Figure, Ratio, Report, in_turns, ratio
 from benchmarks.options import Options
-from benchmarks.processes import Milepost
+from benchmarks.processes import Milepost, peak
 from milepost.servers.video.flight import make_clip
 from milepost.servers.video.ingest import Limits, find_ffmpeg
 from milepost.servers.video.ingest.ffmpeg import CPU
@@ -44,8 +42,8 @@ def run(options: Options, folder: Path) -> Report:
         bare, whole = in_turns(
             min(ROUNDS, options.rounds), lambda: _bare(clip, folder), lambda: publisher.publish()
         )
-        bare_peak = _peak(psutil.Process(), lambda: _bare(clip, folder))
-        job_peak = _peak(below, publisher.publish)
+        bare_peak = peak(psutil.Process(), lambda: _bare(clip, folder))
+        job_peak = peak(below, publisher.publish)
         two_bare = _at_once(lambda: _bare(clip, folder))
         two_jobs = _at_once(publisher.publish)
     one = ratio(whole, bare)
@@ -142,35 +140,6 @@ def _at_once(work: Callable[[], float]) -> float:
         for each in [threads.submit(work) for _ in range(2)]:
             each.result()
     return time.perf_counter() - begun
-
-
-def _peak(above: psutil.Process, work: Callable[[], float]) -> float:
-    """Bytes that the processes below one take at most, that come into being during some work."""
-    before = {above.pid, os.getpid(), *(each.pid for each in above.children(recursive=True))}
-    highest, done = 0.0, threading.Event()
-
-    def look() -> None:
-        nonlocal highest
-        while not done.wait(0.2):
-            highest = max(highest, sum(map(_size, above.children(recursive=True))))
-
-    def _size(process: psutil.Process) -> float:
-        try:
-            if process.pid in before:
-                return 0.0
-            info = process.memory_full_info()
-            return float(getattr(info, "pss", 0) or info.rss)
-        except psutil.Error:  # it has just ended
-            return 0.0
-
-    looking = threading.Thread(target=look)
-    looking.start()
-    try:
-        work()
-    finally:
-        done.set()
-        looking.join()
-    return highest
 
 
 def _seconds(value: float) -> str:
