@@ -50,6 +50,7 @@ BUILT_IN: Final = (
     "milepost.servers.enterprise.operations.services",
     "milepost.servers.mission.operations",
     "milepost.servers.production.operations",
+    "milepost.servers.video.exports.operations",
     "milepost.servers.video.operations",
 )
 """Modules with operations that every server has."""
@@ -98,6 +99,8 @@ class Server:
         self.products: Final = production.Products(settings.data)
         self.sheet_sources: Final = _sheet_sources(settings)
         self.videos: Final = video.Videos(settings.data)
+        self._exports: Final = video.Exports(settings.data)
+        self._expiry: Final = video.Expiry(self._exports)
         self.seals: Final = Seals(settings.data / "token.key")
         self.settings: Final = settings
         self._registry: Final = RegistryEdits(settings.data, self.manager, settings.registry_networks)
@@ -111,10 +114,12 @@ class Server:
         await self.engine.start()
         await self.manager.finish_deletions()
         await self._registry.start()
+        await self._expiry.start()
         await self._library(self._resources()).sweep()
 
     async def stop(self) -> None:
         """Stop in good order."""
+        await self._expiry.stop()
         await self._registry.stop()
         await self.engine.stop()
         await self.store.close()
@@ -200,7 +205,11 @@ class Server:
                 self.products, self.features, self.sheet_sources, self.manager, resources
             ).routes(),
             *video.Video(
-                self._library(resources), authentication_info, sharing.generate_token, TOKEN_PARAMETERS
+                self._library(resources),
+                self._exports,
+                authentication_info,
+                sharing.generate_token,
+                TOKEN_PARAMETERS,
             ).routes(),
             # After those of videos: a folder of content is whatever else there is.
             *mission.Mission(

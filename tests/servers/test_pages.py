@@ -38,6 +38,9 @@ FOR_PROGRAMS = {
     "/video/rest/info",
     "/video/rest/services/{service}/addLayer",
     "/sharing/rest/content/users/{username}/createService",
+    "/video/rest/services/{service}/VideoServer/{layer}/clips/{export}/{file}",  # answered to who asks for them
+    "/video/rest/services/{service}/VideoServer/{layer}/framesets/{export}",
+    "/video/rest/services/{service}/VideoServer/{layer}/framesets/{export}/{file}",
     "/video/player/{version}/{file}",  # parts of the pages of layers
     "/video/rest/jobs/{job}",
     "/video/rest/jobs/{job}/cancel",

@@ -1,7 +1,8 @@
 """A Video Server: video services with layers that are played, the work of making them, and its jobs."""
 
+from milepost.servers.video.exports.keeping import Expiry, Exports
 from milepost.servers.video.library import ROOT, Library
 from milepost.servers.video.records import Videos
 from milepost.servers.video.server import TYPE, Video, job_path
 
-__all__ = ["ROOT", "TYPE", "Library", "Video", "Videos", "job_path"]
+__all__ = ["ROOT", "TYPE", "Expiry", "Exports", "Library", "Video", "Videos", "job_path"]

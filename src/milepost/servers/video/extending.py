@@ -6,6 +6,7 @@ from typing import NamedTuple
 from starlette.routing import BaseRoute
 
 from milepost.http import Form
+from milepost.servers.video.records import Layer
 
 
 class Extension(NamedTuple):
@@ -13,5 +14,5 @@ class Extension(NamedTuple):
 
     routes: Callable[[], Sequence[BaseRoute]]
     """The routes, below the context."""
-    form: Callable[[str], Form]
+    form: Callable[[str, Layer], Form]
     """The form on the page of a layer, whose path it gets."""

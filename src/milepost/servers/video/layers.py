@@ -88,7 +88,7 @@ class LayerResources:
             links["Previews"] = f"{home}/content/preview/preview.json"
         for flag, extension in self._extensions.items():
             if said.get(f"supports{flag}"):
-                forms.append(extension.form(home))
+                forms.append(extension.form(home, layer))
         if may_change(call.person, service):
             fields = change_fields(layer.name, layer.description, layer.copyright)
             forms.append(Form(f"{home}/updateLayer", "Update layer", fields))

@@ -111,24 +111,46 @@ class Media:
     ) -> Response:
         try:
             storage = self._library.storage(layer.storage)
-            about = await storage.look(layer.key, path)
         except StorageError as error:
             raise unreadable(error) from None
-        if about is None:
-            raise not_found(f"File {path[:120]}")
-        asked = Headers(scope=call.scope)
-        headers = {**_HEADERS, **(more or {}), "Content-Type": kind, **_validators(about)}
-        if not _has_changed(asked, about):
-            return Response(status_code=304, headers=headers)
-        begin, end, status = _asked_range(asked, about)
-        if status == 416:
-            return Response(status_code=416, headers={**headers, "Content-Range": f"bytes */{about.size}"})
-        headers["Content-Length"] = str(end - begin)
-        if status == 206:
-            headers["Content-Range"] = f"bytes {begin}-{end - 1}/{about.size}"
-        if call.method == "HEAD":
-            return Response(status_code=status, headers=headers)
-        return _streamed(storage, layer.key, path, (begin, end), status, headers)
+        return await answer_file(call, storage, layer.key, path, kind, more)
+
+
+async def answer_file(
+    call: Call, storage: Storage, key: str, path: str, kind: str, more: Mapping[str, str] | None = None
+) -> Response:
+    """A stored file, or the part of it that is asked for, unless the client has it already.
+
+    Args:
+        call: of who fetches it.
+        storage: where it lies.
+        key: of its folder.
+        path: of the file in there.
+        kind: its content type.
+        more: further headers.
+
+    Raises:
+        ServiceError: 404, there is none; 500, the storage cannot be read.
+    """
+    try:
+        about = await storage.look(key, path)
+    except StorageError as error:
+        raise unreadable(error) from None
+    if about is None:
+        raise not_found(f"File {path[:120]}")
+    asked = Headers(scope=call.scope)
+    headers = {**_HEADERS, **(more or {}), "Content-Type": kind, **_validators(about)}
+    if not _has_changed(asked, about):
+        return Response(status_code=304, headers=headers)
+    begin, end, status = _asked_range(asked, about)
+    if status == 416:
+        return Response(status_code=416, headers={**headers, "Content-Range": f"bytes */{about.size}"})
+    headers["Content-Length"] = str(end - begin)
+    if status == 206:
+        headers["Content-Range"] = f"bytes {begin}-{end - 1}/{about.size}"
+    if call.method == "HEAD":
+        return Response(status_code=status, headers=headers)
+    return _streamed(storage, key, path, (begin, end), status, headers)
 
 
 def with_query(playlist: str, query: str) -> str:

@@ -11,7 +11,8 @@ from milepost.servers.jobs_of_type import PAGING, JobsOfType, following
 from milepost.servers.video import wire
 from milepost.servers.video.administration import ADMIN, Administration
 from milepost.servers.video.describing import VERSION
-from milepost.servers.video.extending import Extension
+from milepost.servers.video.exports.keeping import Exports
+from milepost.servers.video.exports.resources import ExportResources
 from milepost.servers.video.ingest import problems
 from milepost.servers.video.layers import LayerResources
 from milepost.servers.video.library import ROOT, Library
@@ -34,6 +35,7 @@ class Video:
     def __init__(
         self,
         library: Library,
+        exports: Exports,
         authentication: Callable[[Call], dict[str, Any]],
         sign_in: Callable[[Call], Awaitable[Answer]],
         sign_in_parameters: tuple[str, ...],
@@ -42,6 +44,7 @@ class Video:
 
         Args:
             library: the video services of the site.
+            exports: of their layers.
             authentication: gives what clients must know to sign in, for a call.
             sign_in: answers a name and a password with a token.
             sign_in_parameters: what that reads.
@@ -52,7 +55,7 @@ class Video:
         self._services = ServiceResources(library)
         self._uploads = Uploads(library)
         self._media = Media(library)
-        self._extensions: dict[str, Extension] = {}
+        self._extensions = ExportResources(library, exports).extensions()
         self._layers = LayerResources(library, self._extensions)
         self._administration = Administration(
             library, self._services, self._uploads, authentication, sign_in, sign_in_parameters

@@ -87,9 +87,10 @@ def transcode(
     for rung in rungs:
         for init in (folder / rung.name).glob("init*.mp4"):  # FFmpeg numbers them when there are several
             init.rename(init.with_name(INIT))
-    _check_whole(source, [measure(folder / each.name) for each in rungs], limits)
-    if audio and not any((folder / AUDIO).glob("*.m4s")):
-        shutil.rmtree(folder / AUDIO)
+    made = [measure(folder / each.name) for each in rungs]
+    _check_whole(source, made, limits)
+    if audio:
+        _end_with_pictures(folder / AUDIO, min(each.duration for each in made))
     return _last_word(said, source) if _DAMAGE.search(said) else ""
 
 
@@ -194,6 +195,19 @@ def _last_word(said: str, source: Source) -> str:
     lines = [each for each in said.splitlines() if each.strip() and each != "Conversion failed!"]
     line = re.sub(r"\[[^]]* @ 0x[0-9a-f]+\] ?", "", lines[-1] if lines else said)
     return line.replace(f"file:{os.path.abspath(source.path)}", Path(source.path).name)
+
+
+def _end_with_pictures(folder: Path, end: float) -> None:
+    """Remove audio that begins when the pictures are over; without any left the folder goes too.
+
+    A player has no room for it, and one that waits for it never comes to the end.
+    """
+    found = measure(folder).segments if any(folder.glob("*.m4s")) else ()
+    for each in found:
+        if each.start > end - 0.001:
+            (folder / each.name).unlink()
+    if not any(folder.glob("*.m4s")):
+        shutil.rmtree(folder)
 
 
 class _Progress:

@@ -78,7 +78,7 @@ export class Chart {
   }
 
   async #cover(url) {
-    const answer = await fetch(url);
+    const answer = await fetch(`${url}?f=json`);
     if (!answer.ok) return;
     const { area, sensorPoints } = await answer.json();
     const rings = area?.rings ?? [];

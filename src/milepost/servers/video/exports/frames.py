@@ -1,0 +1,70 @@
+"""Single frames of a video, as pictures."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from milepost.servers.video.exports.seeking import beginning_for
+from milepost.servers.video.ingest.limits import Limits
+from milepost.servers.video.ingest.probing import DEMUXERS, Source
+from milepost.servers.video.ingest.watching import watch
+
+_FINE: Final = "2"
+"""FFmpeg's scale of JPEG goes from 2, the best, to 31."""
+
+
+def take_frames(
+    source: Source,
+    times: Sequence[float],
+    folder: Path,
+    *,
+    ffmpeg: str,
+    check: Callable[[], None],
+    progress: Callable[[float], None],
+    limits: Limits,
+) -> list[str]:
+    """Write the frames that are shown at given times; their names, in the order of the times.
+
+    Args:
+        source: the video.
+        times: seconds since the first picture.
+        folder: where the pictures are to be.
+        ffmpeg: the program.
+        check: called often; what it raises kills FFmpeg.
+        progress: is told the share that is done.
+        limits: how long FFmpeg may take for one.
+
+    Raises:
+        Hung, Died: FFmpeg did not do it.
+        ValueError: there is no frame at one of the times.
+    """
+    width, height = source.video.shown
+    frame = float(1 / source.video.rate)
+    filters = [*(["bwdif=mode=send_frame:deint=interlaced"] if source.video.interlaced else [])]
+    filters += [f"scale={width}:{height}:flags=bicubic", "setsar=1"]
+    demuxer = DEMUXERS[source.container]
+    names = []
+    for number, time in enumerate(times):
+        name = f"frame-{number + 1:04d}.jpg"
+        # The frame that is shown at a time began at most one frame before.
+        shown = max(0.0, min(time, source.duration - frame) - frame / 2)
+        begin = beginning_for(source, shown)
+        rest = shown + source.video.start - source.origin - begin
+        watch(
+            [
+                *(ffmpeg, "-hide_banner", "-nostdin", "-y", "-loglevel", "error"),
+                *("-format_whitelist", demuxer, "-protocol_whitelist", "file", "-f", demuxer),
+                *("-ss", f"{begin:.6f}", "-i", f"file:{Path(source.path).resolve()}", "-ss", f"{rest:.6f}"),
+                *("-map", f"0:{source.video.index}", "-frames:v", "1", "-vf", ",".join(filters)),
+                *("-map_metadata", "-1", "-q:v", _FINE, "-f", "image2", "-update", "1", name),
+            ],
+            line=lambda _: True,
+            check=check,
+            patience=limits.patience,
+            folder=folder,
+        )
+        if not (folder / name).exists():
+            raise ValueError(f"the video has no frame at {time:g} s")
+        names.append(name)
+        progress((number + 1) / len(times))
+    return names

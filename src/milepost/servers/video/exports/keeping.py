@@ -1,0 +1,101 @@
+"""Where exports are until they expire: each in a folder of its own, whose name says until when.
+
+The name is all that is known of an export, so it outlives a restart and there is nothing that could
+contradict it: ``KEY.EXPIRES.NUMBER``, with the key of the layer, UTC milliseconds, and a random number.
+"""
+
+import asyncio
+import contextlib
+import re
+import time
+import uuid
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from milepost.storage import LocalStorage, StorageError
+
+log = structlog.get_logger("milepost.video")
+
+EVERY: Final = 60.0
+"""Seconds between two looks at what has expired, at most."""
+
+_ID: Final = re.compile(r"(\d{13,16})\.([0-9a-f]{32})", re.ASCII)
+_NAME: Final = re.compile(rf"[0-9a-f]{{32}}\.{_ID.pattern}", re.ASCII)
+
+
+class Exports:
+    """The exports of a site. Every method may be called from any thread and process."""
+
+    def __init__(self, data: Path):
+        """Below the data folder of the site."""
+        self.storage: Final = LocalStorage(data / "video-exports")
+
+    def keep(self, folder: Path, name: str) -> None:
+        """Take over a folder with all that is in it. It has expired or is there when this returns.
+
+        Raises:
+            StorageError: that cannot be done.
+        """
+        self.storage.put(folder, name, lambda _: None)
+
+    def discard(self, name: str) -> None:
+        """Let an export be gone; there need not be one."""
+        self.storage.delete(name)
+
+    def remove_expired(self) -> float:
+        """Remove what has expired; seconds until the next one does, at most ``EVERY``."""
+        now, left = time.time(), EVERY
+        for name in self.storage.names():
+            found = _NAME.fullmatch(name)
+            if found is None:
+                continue
+            remaining = int(found[1]) / 1000 - now
+            if remaining > 0:
+                left = min(left, remaining)
+            else:
+                self.discard(name)
+                log.info("export expired", export=name)
+        return left
+
+
+def new_id(expires: int) -> str:
+    """The id of an export that is to be; ``expires`` in UTC milliseconds."""
+    return f"{expires:013d}.{uuid.uuid4().hex}"
+
+
+def name_of(key: str, export: str) -> str:
+    """The name of the folder of an export of a layer; empty when there is none, or not any more."""
+    found = _ID.fullmatch(export)
+    return f"{key}.{export}" if found and int(found[1]) > time.time() * 1000 else ""
+
+
+class Expiry:
+    """Removes exports when their time has come, as long as the server runs."""
+
+    def __init__(self, exports: Exports):
+        """Of a site."""
+        self._exports = exports
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Remove what expired while no server ran, and go on."""
+        self._task = asyncio.create_task(self._go_on())
+
+    async def stop(self) -> None:
+        """Let the rest be for the next start."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _go_on(self) -> None:
+        while True:
+            try:
+                left = await asyncio.to_thread(self._exports.remove_expired)
+            except StorageError as error:
+                log.warning("expired exports are still there", reason=str(error))
+                left = EVERY
+            # Those that are made meanwhile are seen within the same time.
+            await asyncio.sleep(min(left, EVERY / 12) + 0.05)

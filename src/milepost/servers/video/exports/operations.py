@@ -1,0 +1,158 @@
+"""The work of exports: parts and frames of a layer, whole or not at all."""
+
+import time
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from milepost.operations import Run, Service, operation, site
+from milepost.servers.video.exports.keeping import Exports, new_id
+from milepost.servers.video.exports.plans import FRAMES, Clip, FrameOf, Frames, Frameset, Named, Plan
+from milepost.servers.video.library import storage_at
+from milepost.servers.video.telemetry import corners_at, load
+from milepost.storage import Storage
+
+EXPORTS: Final = Service(
+    name="VideoExports.VideoServer",
+    description="Parts and frames of published videos, kept for as long as is asked.",
+    min_instances=0,
+    max_instances=2,
+    max_usage_time=6 * 3600.0,
+)
+
+FETCHING: Final = 9301
+CUTTING: Final = 9302
+ENCODING: Final = 9303
+FRAMES_TAKEN: Final = 9304
+MADE: Final = 9305
+
+_FETCHED: Final = 0.1
+"""Share of the progress that is for bringing the video."""
+
+
+@operation(service=EXPORTS, retries=2)
+def export_clip(run: Run, plan: str) -> Clip:
+    """Cut a part out of a published video.
+
+    Args:
+        run: of the job.
+        plan: what is to be exported, as JSON.
+    """
+    from milepost.servers.video.exports.cutting import Cutter
+    from milepost.servers.video.ingest import Limits, find_ffmpeg
+    from milepost.servers.video.ingest.probing import probe
+    from milepost.servers.video.telemetry.ingest import find
+
+    wanted = msgspec.json.decode(plan, type=Plan)
+    assert wanted.cut is not None
+    path = _fetched(run, wanted)
+    folder = _empty(run.workspace / "export")
+    target = folder / f"{wanted.name}.{wanted.cut.format}"
+    source = probe(path, check=run.check, limits=Limits())
+    klv = find(path) if wanted.cut.format == "ts" else None
+    cutter = Cutter(
+        source,
+        klv,
+        ffmpeg=find_ffmpeg(),
+        check=run.check,
+        progress=lambda share: run.progress(_FETCHED + share * (0.98 - _FETCHED)),
+        limits=Limits(),
+    )
+    run.message(f"Cutting {wanted.cut.start:g} s to {wanted.cut.end:g} s", code=CUTTING)
+    if cutter.cut(wanted.cut, target):
+        run.message("Its pictures were encoded again", code=ENCODING)
+    named = _name(run, wanted)
+    _keep(run, wanted, named, folder)
+    return Clip(named.created, named.expires, f"{wanted.url}/{named.export}/{target.name}")
+
+
+@operation(service=EXPORTS, retries=2)
+def export_frameset(run: Run, plan: str) -> Frameset:
+    """Take frames out of a published video, with the corners of what they show.
+
+    Args:
+        run: of the job.
+        plan: what is to be exported, as JSON.
+    """
+    from milepost.servers.video.exports.frames import take_frames
+    from milepost.servers.video.ingest import Limits, find_ffmpeg
+    from milepost.servers.video.ingest.probing import probe
+
+    wanted = msgspec.json.decode(plan, type=Plan)
+    path = _fetched(run, wanted)
+    folder = _empty(run.workspace / "export")
+    run.message(f"Taking {len(wanted.times)} frames", code=FRAMES_TAKEN)
+    names = take_frames(
+        probe(path, check=run.check, limits=Limits()),
+        wanted.times,
+        folder,
+        ffmpeg=find_ffmpeg(),
+        check=run.check,
+        progress=lambda share: run.progress(_FETCHED + share * (0.98 - _FETCHED)),
+        limits=Limits(),
+    )
+    track = run.workspace / "telemetry.json"
+    corners = corners_at(load(track), wanted.times) if track.exists() else [{}] * len(names)
+    frames = [FrameOf(*each) for each in zip(names, wanted.times, corners, strict=True)]
+    named = _name(run, wanted)
+    (folder / FRAMES).write_bytes(msgspec.json.encode(Frames(named.created, named.expires, frames)))
+    _keep(run, wanted, named, folder)
+    url = f"{wanted.url}/{named.export}"
+    return Frameset(named.export, named.created, named.expires, wanted.service, len(names), url)
+
+
+def discard_export(data: str, name: str) -> None:
+    """Let an export be gone; there need not be one."""
+    Exports(Path(data)).discard(name)
+
+
+def _fetched(run: Run, wanted: Plan) -> Path:
+    """The file that the layer was made of, and its telemetry beside it, on this machine."""
+    storage = storage_at(wanted.storage, site.data_folder())
+    paths = storage.paths(wanted.key)
+    original = next((each for each in paths if each.startswith("original/")), None)
+    if original is None:
+        raise ValueError("the layer was deleted, or its original file is gone")
+    run.message("Fetching the original file", code=FETCHING)
+    target = run.workspace / original
+    _fetch(run, storage, wanted.key, original, target)
+    if "telemetry.json" in paths:
+        _fetch(run, storage, wanted.key, "telemetry.json", run.workspace / "telemetry.json")
+    run.progress(_FETCHED)
+    return target
+
+
+def _fetch(run: Run, storage: Storage, key: str, path: str, target: Path) -> None:
+    storage.fetch(key, path, target, lambda _: run.check())
+
+
+def _empty(folder: Path) -> Path:
+    """A folder without what an attempt before this one left in it."""
+    folder.mkdir(exist_ok=True)
+    for each in folder.iterdir():
+        each.unlink()
+    return folder
+
+
+def _name(run: Run, wanted: Plan) -> Named:
+    """What the export is called, now that it is made.
+
+    Known before it is kept: after a crash the same export is kept, and not another one beside it.
+    """
+    return run.step("named", _named, wanted.seconds)
+
+
+def _named(seconds: int) -> Named:
+    created = time.time_ns() // 1_000_000
+    expires = created + seconds * 1000
+    return Named(new_id(expires), created, expires)
+
+
+def _keep(run: Run, wanted: Plan, named: Named, folder: Path) -> None:
+    """Let the export be fetched until it expires."""
+    data = site.data_folder()
+    name = f"{wanted.key}.{named.export}"
+    run.on_rollback(discard_export, str(data), name)
+    Exports(data).keep(folder, name)
+    run.message("The export can be fetched", code=MADE)

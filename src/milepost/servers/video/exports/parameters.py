@@ -1,0 +1,174 @@
+"""What somebody wants exported: what does not fit is refused before there is a job."""
+
+import math
+import re
+from typing import Any, Final, cast
+
+import msgspec
+
+from milepost.http import Field, Parameters, ServiceError
+from milepost.servers.video.exports.plans import Cut, Format
+from milepost.servers.video.facts import RESOLUTIONS
+from milepost.servers.video.records import Layer
+
+CLIP: Final = ("timeRange", "expiry", "quality", "async", "name", "format")
+FRAMESET: Final = ("timestamps", "timeRange", "expiry", "async")
+
+FORMATS: Final = ("mov", "ts", "mp4")
+SOURCE: Final = "native"
+MOST_FRAMES: Final = 500
+_LONGEST_EXPIRY: Final = 999_999_999
+"""Seconds of a clip, as documented; a frameset has the same time in minutes."""
+
+
+def read_clip(given: Parameters, layer: Layer) -> tuple[Cut, int, str]:
+    """The part that is wanted, for how many seconds, and under which name without a suffix.
+
+    Raises:
+        ServiceError: 400.
+    """
+    limits = _object(given, "timeRange")
+    start, end = (_seconds("timeRange", limits.get(each), each) for each in ("start", "end"))
+    duration = layer.facts.duration
+    if start >= duration:
+        raise _wrong("timeRange", f"it starts at {start:g} s, and the video ends at {duration:g} s")
+    end = min(end, duration)
+    if end <= start:
+        raise _wrong("timeRange", f"it ends at {end:g} s, which is not after its start")
+    kind = given.get("format").strip().lower().removeprefix(".")
+    if kind not in FORMATS:
+        what = f"{kind[:20]!r} is none" if kind else "it is required"
+        raise _wrong("format", f"{what}; use one of {', '.join(FORMATS)}")
+    cut = Cut(start=start, end=end, quality=_quality(given, layer), format=cast(Format, kind))
+    return cut, _expiry(given, _LONGEST_EXPIRY, "seconds"), _name(given, layer)
+
+
+def read_frameset(given: Parameters, layer: Layer) -> tuple[tuple[float, ...], int]:
+    """The times of the frames that are wanted, in seconds, and for how many seconds they are.
+
+    Raises:
+        ServiceError: 400.
+    """
+    listed = given.get("timestamps").strip()
+    if bool(listed) == bool(given.get("timeRange").strip()):
+        raise ServiceError(400, "Send either 'timestamps' or 'timeRange': which frames are wanted")
+    name = "timestamps" if listed else "timeRange"
+    times = _listed(listed) if listed else _spread(_object(given, "timeRange"), layer)
+    if len(times) > MOST_FRAMES:
+        raise _wrong(name, f"it asks for {len(times)} frames; {MOST_FRAMES} are allowed at once")
+    late = next((each for each in times if each > layer.facts.duration), None)
+    if late is not None:
+        raise _wrong(
+            name,
+            f"{late:g} s is after the end of the video at {layer.facts.duration:g} s; times are in seconds",
+        )
+    return times, _expiry(given, _LONGEST_EXPIRY // 60, "minutes") * 60
+
+
+def clip_fields(duration: float) -> tuple[Field, ...]:
+    """The form that people export a clip with."""
+    end = f"{min(10.0, duration):g}"
+    return (
+        Field(
+            "timeRange",
+            "Part",
+            value=f'{{"start": 0, "end": {end}}}',
+            help="In seconds, as JSON",
+            required=True,
+        ),
+        Field("format", "Format", value="mp4", choices=FORMATS, required=True),
+        Field("quality", "Quality", help="That of the source if empty", choices=tuple(RESOLUTIONS)),
+        Field("expiry", "Kept for", value="3600", help="Seconds", required=True),
+        Field("name", "File name"),
+    )
+
+
+def frameset_fields() -> tuple[Field, ...]:
+    """The form that people export frames with."""
+    return (
+        Field("timestamps", "Times", value="0", help="In seconds, with commas between them"),
+        Field("timeRange", "Or a part", help='Such as {"start": 0, "end": 10, "interval": 2}, in seconds'),
+        Field("expiry", "Kept for", value="60", help="Minutes", required=True),
+    )
+
+
+def _quality(given: Parameters, layer: Layer) -> str:
+    name = given.get("quality").strip().lower()
+    if name in ("", "source", SOURCE):
+        return SOURCE
+    if name not in RESOLUTIONS:
+        raise _wrong("quality", f"{name[:20]!r} is none; use one of {', '.join(RESOLUTIONS)}")
+    if RESOLUTIONS[name][1] > min(layer.facts.width, layer.facts.height):
+        source = f"{layer.facts.width} x {layer.facts.height} pixels"
+        raise _wrong(
+            "quality", f"{name} is above that of the source, {source}; leave it out for the best there is"
+        )
+    return name
+
+
+def _name(given: Parameters, layer: Layer) -> str:
+    """Letters, digits, ``_``, ``-`` and ``.`` of what was asked for, or of the name of the layer."""
+    wanted = given.get("name").strip() or layer.name
+    for suffix in FORMATS:
+        wanted = wanted.removesuffix(f".{suffix}")
+    plain = re.sub(r"[^A-Za-z0-9_-]+", "_", wanted).strip("_")[:80]
+    return plain or "clip"
+
+
+def _expiry(given: Parameters, most: int, unit: str) -> int:
+    text = given.get("expiry").strip()
+    if not re.fullmatch(r"[0-9]{1,9}", text, re.ASCII) or int(text) > most:
+        what = f"{text[:20]!r} is no whole number from 0 to {most}" if text else "it is required"
+        raise _wrong("expiry", f"{what}: the {unit} for which the export is kept")
+    return int(text)
+
+
+def _listed(text: str) -> tuple[float, ...]:
+    return tuple(_seconds("timestamps", each, "a timestamp") for each in text.strip("[] ").split(","))
+
+
+def _spread(limits: dict[str, Any], layer: Layer) -> tuple[float, ...]:
+    start, end, interval = (
+        _seconds("timeRange", limits.get(each), each) for each in ("start", "end", "interval")
+    )
+    if interval <= 0:
+        raise _wrong("timeRange", "its interval must be more than 0 seconds")
+    if start > layer.facts.duration:
+        raise _wrong(
+            "timeRange",
+            f"it starts at {start:g} s, and the video ends at {layer.facts.duration:g} s; times are in seconds",
+        )
+    if end < start:
+        raise _wrong("timeRange", "it ends before its start")
+    count = int((min(end, layer.facts.duration) - start) / interval + 1e-9) + 1
+    if count > MOST_FRAMES:
+        raise _wrong("timeRange", f"it asks for {count} frames; {MOST_FRAMES} are allowed at once")
+    return tuple(round(start + number * interval, 6) for number in range(count))
+
+
+def _object(given: Parameters, name: str) -> dict[str, Any]:
+    text = given.get(name)
+    if not text.strip():
+        raise _wrong(name, 'it is required: a JSON object such as {"start": 0, "end": 10}, in seconds')
+    try:
+        return msgspec.json.decode(text, type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        raise _wrong(name, 'it must be a JSON object such as {"start": 0, "end": 10}, in seconds') from None
+
+
+def _seconds(name: str, value: Any, part: str) -> float:
+    """Seconds, which clients write as numbers and as text."""
+    try:
+        number = (
+            float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else math.nan
+        )
+    except (ValueError, OverflowError):
+        number = math.nan
+    if not 0 <= number < 10**9:
+        what = "is missing" if value is None else f"is no number of seconds: {str(value)[:20]!r}"
+        raise _wrong(name, f"{part} {what}")
+    return number
+
+
+def _wrong(name: str, why: str) -> ServiceError:
+    return ServiceError(400, f"Parameter '{name}': {why}")

@@ -1,0 +1,187 @@
+"""Clips and framesets of a layer: asked for, fetched, and gone when they expire."""
+
+import asyncio
+import io
+import json
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import av
+import httpx
+import pytest
+from PIL import Image
+
+from milepost.servers.video.exports.keeping import Expiry, Exports, new_id
+from milepost.servers.video.flight import Flight, make_clip
+from tests.servers.house import House
+from tests.servers.talking import error_of, json_of
+
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(280, method="thread")]
+
+REST = "/video/rest"
+LAYER = f"{REST}/services/Flight/VideoServer/0"
+JSON = {"f": "json"}
+SECONDS = 3
+PART = {"timeRange": '{"start": "0.4", "end": "1.4"}', "expiry": "600", "format": "mp4"}
+
+
+@pytest.fixture(scope="module")
+async def pat(house: House) -> AsyncIterator[httpx.AsyncClient]:
+    async with house.client("pat") as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+async def flight(house: House, pat: httpx.AsyncClient, tmp_path_factory: pytest.TempPathFactory) -> Flight:
+    """A flight that pat published."""
+    path = tmp_path_factory.mktemp("flight") / "flight.ts"
+    flight = await asyncio.to_thread(make_clip, path, seconds=SECONDS, width=160, height=90)
+    files = {"file": ("flight.ts", path.read_bytes())}
+    sent = json_of(await pat.post(f"{REST}/uploads/upload", data=JSON, files=files))
+    json_of(
+        await pat.post(f"{REST}/services/create", data={"serviceName": "Flight", "access": "org", **JSON})
+    )
+    wanted = {"type": "ondemand", "name": "One turn", "fileIds": sent["fileId"]}
+    form = {"createParameters": json.dumps(wanted), **JSON}
+    job = json_of(await pat.post(f"{REST}/services/Flight/addLayer", data=form))
+    await house.manager.finished(job["jobId"].removeprefix("j").replace("-", ""))
+    return flight
+
+
+async def ask(client: httpx.AsyncClient, what: str, **form: str) -> dict[str, Any]:
+    return json_of(await client.post(f"{LAYER}/{what}", data={**form, **JSON}))
+
+
+async def test_a_clip_is_waited_for(flight: Flight, pat: httpx.AsyncClient, tmp_path: Path) -> None:
+    layer = json_of(await pat.get(LAYER, params=JSON))
+    assert (layer["supportsExportClip"], layer["supportsExportFrameset"]) == (True, True)
+    said = await ask(pat, "clip", **PART, **{"async": "false", "name": "Bend in the road.mp4"})
+    assert said.keys() == {"success", "results"}
+    results = said["results"]
+    assert results.keys() == {"created", "expiration", "url"}
+    assert results["expiration"] - results["created"] == 600_000
+    assert results["url"].endswith("/Bend_in_the_road.mp4")
+    answer = await pat.get(results["url"])
+    assert answer.headers["content-type"] == "video/mp4"
+    (tmp_path / "clip.mp4").write_bytes(answer.content)
+    with av.open(str(tmp_path / "clip.mp4")) as container:
+        assert len(list(container.decode(video=0))) == 25
+    part = await pat.get(results["url"], headers={"Range": "bytes=4-7"})
+    assert (part.status_code, part.content) == (206, answer.content[4:8])
+
+
+async def test_a_clip_is_a_job_to_those_who_follow_it(
+    flight: Flight, pat: httpx.AsyncClient, house: House
+) -> None:
+    said = await ask(pat, "clip", **{**PART, "format": "ts"}, **{"async": "true"})
+    assert said.keys() == {"success", "jobId"}
+    await house.manager.finished(said["jobId"].removeprefix("j").replace("-", ""))
+    job = json_of(await pat.get(f"{REST}/jobs/job/{said['jobId']}", params=JSON))
+    assert (job["type"], job["status"]) == ("Export Clip", "COMPLETED")
+    assert job["inputs"]["timeRange"] == {"start": 0.4, "end": 1.4}
+    assert len(job["messages"]) == len(job["customAttributes"]["messageCodes"])
+    assert job["results"].keys() == {"created", "expiration", "url"}
+    assert (await pat.get(job["results"]["url"])).headers["content-type"] == "video/mp2t"
+
+
+async def test_frames_come_with_the_corners_of_what_they_show(flight: Flight, pat: httpx.AsyncClient) -> None:
+    said = await ask(pat, "frameset", timestamps="0,2", expiry="10", **{"async": "false"})
+    assert said.keys() == {"expires", "framesetId", "created", "serviceName", "results"}
+    assert said["serviceName"] == "Flight"
+    assert said["expires"] - said["created"] == 600_000
+    assert said["results"]["total"] == 2
+    for frame, seconds in zip(said["results"]["frames"], (0, 2), strict=True):
+        truth = flight.at(seconds).corners
+        for name, (x, y) in zip(("topLeft", "topRight", "bottomRight", "bottomLeft"), truth, strict=True):
+            corner = frame["corners"][name]
+            assert (corner["x"], corner["y"]) == (pytest.approx(x, abs=1e-4), pytest.approx(y, abs=1e-4))
+            assert corner["spatialReference"]["wkid"] == 4326
+        answer = await pat.get(frame["url"])
+        assert answer.headers["content-type"] == "image/jpeg"
+        assert Image.open(io.BytesIO(answer.content)).size == (160, 90)
+    again = json_of(await pat.get(f"{LAYER}/framesets/{said['framesetId']}", params=JSON))
+    assert again == said
+
+
+async def test_frames_of_a_part(flight: Flight, pat: httpx.AsyncClient) -> None:
+    limits = json.dumps({"start": 0.5, "end": 2.5, "interval": "1"})
+    said = await ask(pat, "frameset", timeRange=limits, expiry="10", **{"async": "false"})
+    assert [each["timestamp"] for each in said["results"]["frames"]] == [0.5, 1.5, 2.5]
+
+
+@pytest.mark.parametrize(
+    ("what", "form", "why"),
+    [
+        ("clip", {"timeRange": ""}, "'timeRange': it is required"),
+        ("clip", {"timeRange": "0-4"}, "'timeRange': it must be a JSON object"),
+        ("clip", {"timeRange": '{"start": 1}'}, "'timeRange': end is missing"),
+        ("clip", {"timeRange": '{"start": "x", "end": 2}'}, "start is no number of seconds: 'x'"),
+        ("clip", {"timeRange": '{"start": 2, "end": 2}'}, "it ends at 2 s, which is not after its start"),
+        ("clip", {"timeRange": '{"start": 12000, "end": 20000}'}, "the video ends at 3 s"),
+        ("clip", {"format": "avi"}, "'format': 'avi' is none; use one of mov, ts, mp4"),
+        ("clip", {"expiry": ""}, "'expiry': it is required"),
+        ("clip", {"expiry": "-1"}, "'-1' is no whole number from 0 to 999999999"),
+        ("clip", {"quality": "UHD"}, "uhd is above that of the source, 160 x 90 pixels"),
+        ("clip", {"quality": "best"}, "'best' is none"),
+        ("frameset", {}, "either 'timestamps' or 'timeRange'"),
+        ("frameset", {"timestamps": "0,x"}, "a timestamp is no number of seconds"),
+        (
+            "frameset",
+            {"timestamps": "4000"},
+            "4000 s is after the end of the video at 3 s; times are in seconds",
+        ),
+        ("frameset", {"timeRange": '{"start": 0, "end": 2, "interval": 0}'}, "interval must be more than 0"),
+        ("frameset", {"timeRange": '{"start": 0, "end": 3, "interval": 0.001}'}, "500 are allowed"),
+    ],
+)
+async def test_what_does_not_fit_is_refused(
+    flight: Flight, pat: httpx.AsyncClient, what: str, form: dict[str, str], why: str
+) -> None:
+    given = {**PART, **form} if what == "clip" else {"expiry": "1", **form}
+    error = error_of(await pat.post(f"{LAYER}/{what}", data={**given, "async": "true", **JSON}))
+    assert error["code"] == 400
+    assert why in error["message"]
+
+
+async def test_the_owner_may_let_nothing_be_exported(flight: Flight, pat: httpx.AsyncClient) -> None:
+    change = {"name": "One turn", "supportsExportClip": "false", "supportsFrameset": "false"}
+    await ask(pat, "updateLayer", **change)
+    assert error_of(await pat.post(f"{LAYER}/clip", data={**PART, **JSON}))["code"] == 403
+    frames = {"timestamps": "0", "expiry": "1", **JSON}
+    assert error_of(await pat.post(f"{LAYER}/frameset", data=frames))["code"] == 403
+    await ask(pat, "updateLayer", name="One turn", supportsExportClip="true", supportsFrameset="true")
+
+
+async def test_what_has_expired_is_gone(flight: Flight, pat: httpx.AsyncClient, house: House) -> None:
+    said = await ask(pat, "clip", **{**PART, "expiry": "0"}, **{"async": "false"})
+    url = said["results"]["url"]
+    assert (await pat.get(url)).status_code == 404
+    error = error_of(await pat.get(url, params=JSON))
+    assert "expired" in error["message"]
+    exports = Exports(house.server.settings.data)
+    export = url.split("/")[-2]
+    await asyncio.to_thread(exports.remove_expired)
+    assert not [each for each in exports.storage.names() if export in each]
+    assert (await pat.get(f"{LAYER}/clips/nonsense/clip.mp4")).status_code == 404
+
+
+async def test_what_expires_while_no_server_runs_is_removed_at_the_start(tmp_path: Path) -> None:
+    exports, key = Exports(tmp_path), "ab" * 16
+    now = time.time_ns() // 1_000_000
+    for expires in (now - 1, now + 3_600_000):
+        folder = tmp_path / "made"
+        folder.mkdir()
+        (folder / "clip.mp4").write_bytes(b"pictures")
+        exports.keep(folder, f"{key}.{new_id(expires)}")
+    assert len(exports.storage.names()) == 2
+    expiry = Expiry(exports)
+    await expiry.start()
+    for _ in range(200):
+        left = exports.storage.names()
+        if len(left) == 1:
+            break
+        await asyncio.sleep(0.02)
+    await expiry.stop()
+    assert [each.split(".")[1] for each in left] == [str(now + 3_600_000)]
