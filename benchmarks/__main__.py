@@ -9,7 +9,7 @@ from pathlib import Path
 from benchmarks.figures import machine, table
 from benchmarks.options import QUICK, Options
 
-NAMES = ("polls", "submissions", "latency", "stored", "queries", "missions", "memory", "videos")
+NAMES = ("polls", "submissions", "latency", "stored", "queries", "missions", "memory", "videos", "sheets")
 """What runs by default. A name is that of a module with a function ``run``."""
 
 FURTHER = ("web_servers",)

@@ -6,8 +6,9 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -146,3 +147,38 @@ def _on(core: int | None) -> Iterator[None]:
         yield
     finally:
         os.sched_setaffinity(0, before)
+
+
+def peak(above: psutil.Process, work: Callable[[], float]) -> float:
+    """By how many bytes the processes below one grow at most during some work; those that come into being count whole.
+
+    Proportional set sizes, where the system tells them: what processes share counts once.
+    """
+    before = _sizes(above)
+    highest, done = before, threading.Event()
+
+    def look() -> None:
+        nonlocal highest
+        while not done.wait(0.2):
+            highest = max(highest, _sizes(above))
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        work()
+    finally:
+        done.set()
+        looking.join()
+    return highest - before
+
+
+def _sizes(above: psutil.Process) -> float:
+    return sum(_size(each) for each in above.children(recursive=True))
+
+
+def _size(process: psutil.Process) -> float:
+    try:
+        info = process.memory_full_info()
+    except psutil.Error:  # it has just ended
+        return 0.0
+    return float(getattr(info, "pss", 0) or info.rss)

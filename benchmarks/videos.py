@@ -1,11 +1,9 @@
 """The publishing of a video, against the bare FFmpeg command for the same ladder."""
 
 import json
-import os
 import statistics
 import subprocess
 import tempfile
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +15,7 @@ import psutil
 
 from benchmarks.figures import Figure, Ratio, Report, in_turns, ratio
 from benchmarks.options import Options
-from benchmarks.processes import Milepost
+from benchmarks.processes import Milepost, peak
 from milepost.servers.video.flight import make_clip
 from milepost.servers.video.ingest import Limits, find_ffmpeg
 from milepost.servers.video.ingest.ffmpeg import CPU
@@ -26,6 +24,9 @@ from milepost.servers.video.ingest.probing import probe
 from milepost.servers.video.ingest.transcoding import AUDIO, command
 
 RESOLUTIONS = ("sd", "hd")
+SIZE = (1280, 720)
+SMALL = (320, 180)
+"""Pixels of a video that only shows that everything runs."""
 ROUNDS = 3
 """At most: a turn takes as long as the video, and longer."""
 
@@ -33,15 +34,16 @@ ROUNDS = 3
 def run(options: Options, folder: Path) -> Report:
     """Measure."""
     clip = folder / "clip.ts"
-    make_clip(clip, seconds=options.video, width=1280, height=720, fps=30)
+    width, height = SIZE if options.video > 5 else SMALL
+    make_clip(clip, seconds=options.video, width=width, height=height, fps=30)
     with Milepost(folder / "site") as milepost:
         publisher = _Publisher(milepost, clip)
         below = psutil.Process(milepost.process.pid)
         bare, whole = in_turns(
             min(ROUNDS, options.rounds), lambda: _bare(clip, folder), lambda: publisher.publish()
         )
-        bare_peak = _peak(psutil.Process(), lambda: _bare(clip, folder))
-        job_peak = _peak(below, publisher.publish)
+        bare_peak = peak(psutil.Process(), lambda: _bare(clip, folder))
+        job_peak = peak(below, publisher.publish)
         two_bare = _at_once(lambda: _bare(clip, folder))
         two_jobs = _at_once(publisher.publish)
     one = ratio(whole, bare)
@@ -72,7 +74,7 @@ def run(options: Options, folder: Path) -> Report:
                 Ratio(share, share, share),
             ),
         ],
-        f"1280x720 at 30 frames a second with sound and telemetry, published as {' and '.join(RESOLUTIONS)} by a server"
+        f"{width}x{height} at 30 frames a second with sound and telemetry, published as {' and '.join(RESOLUTIONS)} by a server"
         " of its own: probes, telemetry, playlists, poster, previews and storage included, the upload not. The floor"
         " is the FFmpeg command of the job typed by hand, which makes the same segments and nothing else. Memory is"
         " the proportional set size of the processes that are started for the work; server and template are left out.",
@@ -138,35 +140,6 @@ def _at_once(work: Callable[[], float]) -> float:
         for each in [threads.submit(work) for _ in range(2)]:
             each.result()
     return time.perf_counter() - begun
-
-
-def _peak(above: psutil.Process, work: Callable[[], float]) -> float:
-    """Bytes that the processes below one take at most, that come into being during some work."""
-    before = {above.pid, os.getpid(), *(each.pid for each in above.children(recursive=True))}
-    highest, done = 0.0, threading.Event()
-
-    def look() -> None:
-        nonlocal highest
-        while not done.wait(0.2):
-            highest = max(highest, sum(map(_size, above.children(recursive=True))))
-
-    def _size(process: psutil.Process) -> float:
-        try:
-            if process.pid in before:
-                return 0.0
-            info = process.memory_full_info()
-            return float(getattr(info, "pss", 0) or info.rss)
-        except psutil.Error:  # it has just ended
-            return 0.0
-
-    looking = threading.Thread(target=look)
-    looking.start()
-    try:
-        work()
-    finally:
-        done.set()
-        looking.join()
-    return highest
 
 
 def _seconds(value: float) -> str:

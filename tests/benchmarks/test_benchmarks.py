@@ -10,16 +10,18 @@ from benchmarks.figures import HEADER, Figure, Ratio, in_turns, ratio, table
 from benchmarks.filling import OUTCOMES, SERVICES, fill
 from benchmarks.options import Options
 
-from benchmarks import missions, polls, queries, stored
+from benchmarks import missions, polls, queries, stored, videos
 from milepost.jobs import fold
 from milepost.jobs.events import decode, encode
 from milepost.store import rows
 from milepost.store.database import migrate
 
-TINY = Options(rounds=2, seconds=0.1, jobs=2, stored=40, missions=5)
+TINY = Options(rounds=2, seconds=0.1, jobs=2, stored=40, missions=5, video=1.0)
 
 
-@pytest.mark.parametrize("benchmark", [missions, polls, queries, stored], ids=lambda each: each.__name__)
+@pytest.mark.parametrize(
+    "benchmark", [missions, polls, queries, stored, videos], ids=lambda each: each.__name__
+)
 def test_a_benchmark_gives_a_table(benchmark, tmp_path: Path):
     report = benchmark.run(TINY, tmp_path)
 

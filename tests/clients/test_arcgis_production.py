@@ -6,7 +6,8 @@ import pytest
 
 from tests.clients.sites import Site, Told
 
-pytest.importorskip("mapnik", reason="sheets need the extra production")
+# Not Mapnik itself: its import changes the settings of PROJ and GDAL of the process.
+pytest.importorskip("reportlab", reason="sheets need the extra production")
 
 
 @pytest.fixture(scope="module")

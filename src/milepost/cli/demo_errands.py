@@ -9,7 +9,7 @@ import msgspec
 _COUNTRIES: Final = "tests/fixtures/naturalearth_lowres/naturalearth_lowres.shp"
 """The countries of Natural Earth, in the wheel of pyogrio."""
 
-_TERRAIN: Final = (-84.41, 36.45, -84.08, 36.73)
+_TERRAIN: Final = (-84.41, 36.17, -84.08, 36.44)
 """West, south, east and north of the terrain in the wheel of Matplotlib, in degrees, a little inside."""
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip("mapnik", reason="sheets need the extra production")
+# Not Mapnik itself: its import changes the settings of PROJ and GDAL of the process.
+pytest.importorskip("reportlab", reason="sheets need the extra production")
 
 import pyogrio
 import shapely

@@ -15,7 +15,8 @@ import httpx
 import psutil
 import pytest
 
-pytest.importorskip("mapnik", reason="sheets need the extra production")
+# Not Mapnik itself: its import changes the settings of PROJ and GDAL of the process.
+pytest.importorskip("reportlab", reason="sheets need the extra production")
 
 import numpy as np
 import pyogrio

@@ -11,7 +11,7 @@ from milepost.servers.video.flight import make_clip
 from tests.running import RunningServer
 from tests.videos import ENDED, JSON, REST, SERVICES, add_layer, create_service, upload
 
-STUMBLING = Path(__file__).with_name("stumbling.py")
+INTERRUPTING = Path(__file__).with_name("interrupting.py")
 SERVICE = "Flight"
 STEPS = (117, 154, 155, 156, 157, 158, 159, 160, 161, 174, 182, 162, 163, 205, 206, 118)
 """The codes of the sixteen steps, in their order."""
@@ -25,7 +25,7 @@ class Field:
         self.places = folder / "places"
         self.places.mkdir()
         environment = {"MILEPOST_TEST_STUMBLE": str(self.places)}
-        self.server = RunningServer(folder / "data", STUMBLING, environment=environment).start()
+        self.server = RunningServer(folder / "data", INTERRUPTING, environment=environment).start()
         clip = folder / "flight.ts"
         make_clip(clip, seconds=2.4, width=160, height=90)
         self.client = self.server.client()

@@ -104,7 +104,7 @@ def make_service(server: Server, name: str, owner: str, **more: Any) -> Service:
     return service
 
 
-def make_layer(server: Server, service: Service, **more: Any) -> Layer:
+def make_layer(server: Server, service: Service, *, place: str | None = None, **more: Any) -> Layer:
     """A layer of a service, with files that are short and say little."""
     key = uuid.uuid4().hex
     number = server.videos.reserve(service.item, key, None)
@@ -112,7 +112,7 @@ def make_layer(server: Server, service: Service, **more: Any) -> Layer:
     layer = Layer(
         id=number,
         key=key,
-        storage=server.settings.video_storage,
+        storage=server.settings.video_storage if place is None else place,
         name=f"Flight {number}",
         created=START,
         owner=service.owner,

@@ -1,10 +1,11 @@
-"""Makes the work on videos stumble in a step that a file names: a process is killed, or the work stands still.
+"""Makes the publishing of videos stumble: at a place that a file names, a process is killed or stands still.
 
-The folder ``MILEPOST_TEST_STUMBLE`` holds a file such as ``159-server``: a step is known by the code that
-it is told with, ``encoding`` is while FFmpeg is at work. Whoever comes to that place takes the file away first,
-so that it happens once. A line in the file ``encodings`` beside the folder is one start of the transcoding.
+The folder ``MILEPOST_TEST_STUMBLE`` holds files such as ``before-step-saved-server``. Whoever comes to such a
+place takes the file away first, so that it happens once. Every step of a job is a place, and so are
+the reservation, the storage and the record of a layer.
 """
 
+import functools
 import os
 import signal
 import threading
@@ -15,21 +16,22 @@ from typing import Any
 import psutil
 
 from milepost import Run, operation
-from milepost.servers.video.ingest import making
+from milepost.servers.video.records import Videos
+from milepost.storage import LocalStorage
 
-PLACES = Path(os.environ["MILEPOST_TEST_STUMBLE"])
+PLACES = {"reserve": Videos, "finish": Videos, "release": Videos, "put": LocalStorage, "delete": LocalStorage}
 
 
-def stumble(run: Run, place: str) -> None:
-    for path in sorted(PLACES.glob(f"{place}-*")):
-        victim = path.name.rpartition("-")[2]
-        path.unlink()
+def stumble(place: str) -> None:
+    for victim in ("instance", "server", "still"):
+        path = Path(os.environ["MILEPOST_TEST_STUMBLE"]) / f"{place}-{victim}"
+        try:
+            path.unlink()
+        except FileNotFoundError:
+            continue
         if victim == "still":
-            (PLACES / "stands-still").touch()
-            pause = threading.Event()
-            while True:
-                run.check()
-                pause.wait(0.02)
+            (path.parent / "stands-still").touch()
+            threading.Event().wait()
         template = psutil.Process().parent()
         assert template is not None
         server = template.parent()
@@ -38,31 +40,24 @@ def stumble(run: Run, place: str) -> None:
         threading.Event().wait()  # until the end of the server is noticed
 
 
-def after_message(message: Callable[..., None]) -> Callable[..., None]:
-    def stumbling(run: Run, text: str, *, code: int = 0, **more: Any) -> None:
-        message(run, text, code=code, **more)
-        stumble(run, str(code))
+def around(method: Callable[..., Any], place: Callable[..., str]) -> Callable[..., Any]:
+    @functools.wraps(method)
+    def stumbling(*args: Any, **named: Any) -> Any:
+        stumble(f"before-{place(*args)}")
+        result = method(*args, **named)
+        stumble(f"after-{place(*args)}")
+        return result
 
     return stumbling
 
 
-def counted(transcode: Callable[..., str]) -> Callable[..., str]:
-    def counting(*args: Any, progress: Callable[[float, str], None], **more: Any) -> str:
-        with PLACES.with_name("encodings").open("a") as file:
-            file.write("once\n")
-        run = more["check"].__self__
-
-        def at_work(share: float, left: str) -> None:
-            progress(share, left)
-            stumble(run, "encoding")
-
-        return transcode(*args, progress=at_work, **more)
-
-    return counting
+def step_of(_: Run, name: str, *__: Any) -> str:
+    return f"step-{name.replace(' ', '')}"
 
 
-Run.message = after_message(Run.message)  # type: ignore[method-assign]
-making.transcode = counted(making.transcode)
+for name, kind in PLACES.items():
+    setattr(kind, name, around(getattr(kind, name), lambda *_, name=name: name))
+Run.step = around(Run.step, step_of)  # type: ignore[method-assign]
 
 
 @operation(service="Tests/Stumbling.GPServer")

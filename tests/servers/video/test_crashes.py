@@ -1,12 +1,121 @@
-"""Killed in any of its steps, publishing a video goes on where it was; cancelled in any, it leaves nothing."""
+"""Killed at any place, or cancelled there, publishing leaves a layer that can be played or nothing at all."""
 
+import threading
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
+import httpx
+import m3u8
 import pytest
 
-from tests.servers.video.field import STEPS, Field
+from milepost.servers.video.flight import make_clip
+from milepost.servers.video.ingest.steps import STEPS
+from tests.running import RunningServer
+from tests.servers.talking import json_of
 
 pytestmark = pytest.mark.timeout(280)
+
+STUMBLING = Path(__file__).with_name("stumbling.py")
+REST = "/video/rest"
+SERVICE = f"{REST}/services/Flights/VideoServer"
+LIMIT = 2400
+"""Polls of a job; each is a twentieth of a second."""
+
+OWN = ("reserved", "started", "saved")
+PLACES = [f"before-step-{name.replace(' ', '')}" for name in (*OWN, *STEPS)]
+PLACES += ["after-reserve", "after-step-files", "after-put", "after-finish"]
+
+
+class Field:
+    """A server whose work stumbles where it is told to."""
+
+    def __init__(self, folder: Path):
+        self.places = folder / "places"
+        self.places.mkdir()
+        self.server = RunningServer(
+            folder / "data", STUMBLING, environment={"MILEPOST_TEST_STUMBLE": str(self.places)}
+        ).start()
+        self.token = self.server.sign_in()
+        make_clip(folder / "flight.ts", seconds=2, width=160, height=90, fps=10, audio=False)
+        with (folder / "flight.ts").open("rb") as clip:
+            self.file = self.post("uploads/upload", files={"file": ("flight.ts", clip)})["fileId"]
+        assert self.post("services/create", serviceName="Flights")["success"] is True
+        self.layers = 0
+
+    def post(self, path: str, *, files: Any = None, **form: str) -> dict[str, Any]:
+        said: dict[str, Any] = json_of(
+            self.fetch("POST", f"{REST}/{path}", files=files, data={**form, "f": "json"})
+        )
+        return said
+
+    def fetch(self, method: str, path: str, **more: Any) -> httpx.Response:
+        headers = {"X-Esri-Authorization": f"Bearer {self.token}"}
+        return httpx.request(
+            method, f"{self.server.address}{path}", headers=headers, timeout=60, trust_env=False, **more
+        )
+
+    def start(self, *places: str) -> str:
+        """The id of a job that stumbles at some places."""
+        for each in places:
+            (self.places / each).touch()
+        said = self.post("services/Flights/addLayer", name="Flight", fileIds=self.file)
+        return str(said["jobId"])
+
+    def ended(self, job_id: str) -> dict[str, Any]:
+        """The job at its end; the server is started again when it was killed."""
+        pause = threading.Event()
+        for _ in range(LIMIT):
+            if self.server.process.poll() is not None:
+                self.server.start()
+            try:
+                job = self.post(f"jobs/job/{job_id}")
+            except httpx.HTTPError:
+                pause.wait(0.05)
+                continue
+            if job["status"] in ("COMPLETED", "FAILED", "CANCELLED"):
+                return job
+            pause.wait(0.05)
+        raise AssertionError(f"the job does not end: {job}")
+
+    def until_still(self) -> None:
+        pause = threading.Event()
+        for _ in range(LIMIT):
+            if (self.places / "stands-still").exists():
+                (self.places / "stands-still").unlink()
+                return
+            pause.wait(0.05)
+        raise AssertionError("the work did not come to its place")
+
+    def world(self) -> tuple[frozenset[str], list[int], int]:
+        """What lies in the storage, the layers that are listed, and the last id that is reserved."""
+        folder = self.server.data / "videos"
+        stored = frozenset(each.name for each in folder.iterdir()) if folder.is_dir() else frozenset()
+        [service] = self.post("services")["services"]
+        about = service["frameworkProperties"]
+        return stored, [each["id"] for each in about["layers"]], about["lastReservedId"]
+
+    def check_whole(self, job: dict[str, Any], before: tuple[frozenset[str], list[int], int]) -> None:
+        """The layer is there, all of it, and nothing else is new."""
+        assert job["status"] == "COMPLETED", job["messages"]
+        assert not list(self.places.iterdir()), "the work did not come to all its places"
+        stored, layers, last = self.world()
+        assert len(stored - before[0]) == 1
+        number = before[2] + 1
+        assert (layers, last) == ([*before[1], number], number)
+        assert job["results"]["layerId"] == job["customAttributes"]["newLayerId"] == number
+        codes = [each for each in job["customAttributes"]["messageCodes"] if 0 < each < 9000]
+        assert (codes[0], codes[-1]) == (117, 118)
+        content = f"{SERVICE}/{number}/content"
+        master = m3u8.loads(self.fetch("GET", f"{content}/ABR.m3u8").text)
+        assert [each for each in master.media if each.type == "SUBTITLES"]
+        rung = master.playlists[0].uri
+        playlist = m3u8.loads(self.fetch("GET", f"{content}/{rung}").text)
+        for segment in playlist.segments:
+            answer = self.fetch("GET", f"{content}/{rung.rpartition('/')[0]}/{segment.uri}")
+            assert (answer.status_code, bool(answer.content)) == (200, True)
+        workspace = self.server.data / "scratch"
+        assert not workspace.is_dir() or not list(workspace.iterdir())
 
 
 @pytest.fixture(scope="module")
@@ -16,48 +125,33 @@ def field(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Field]:
     field.server.stop()
 
 
-@pytest.mark.parametrize("number", range(8))
-def test_it_goes_on_after_its_process_and_the_server_were_killed(field: Field, number: int) -> None:
+@pytest.mark.parametrize("number", range(0, len(PLACES), 2))
+def test_the_instance_is_killed_twice(field: Field, number: int) -> None:
     before = field.world()
-    places = [f"{STEPS[each]}-{victim}" for each in (number, number + 8) for victim in ("instance", "server")]
-    job = field.ended(field.publish(*places))
-    assert job["status"] == "COMPLETED", job["messages"]
-    assert not list(field.places.iterdir())
-    said = [each for each in job["customAttributes"]["messageCodes"] if each in STEPS]
-    # What was just said when the process was killed is said again, and nothing else is.
-    killed = {STEPS[number], STEPS[number + 8]}
-    assert list(dict.fromkeys(said)) == list(STEPS)
-    assert [each for each in said if each not in killed] == [each for each in STEPS if each not in killed]
-    # The rungs are encoded again only when that very step was cut off, and it was twice.
-    assert field.encodings() == 1
-    layer = job["results"]["layerId"]
-    after = field.world()
-    assert after["layers"] == [*before["layers"], layer]
-    assert len(after["stored"]) == len(before["stored"]) + 1
-    field.check_played(layer)
-    field.delete(layer)
-    assert field.world()["stored"] == before["stored"]
+    job = field.ended(field.start(*(f"{each}-instance" for each in PLACES[number : number + 2])))
+    field.check_whole(job, before)
 
 
-@pytest.mark.parametrize("victim", ["instance", "server"])
-def test_an_encoding_that_is_cut_off_is_done_again(field: Field, victim: str) -> None:
-    job = field.ended(field.publish(f"encoding-{victim}"))
-    assert job["status"] == "COMPLETED", job["messages"]
-    assert field.encodings() == 2
-    assert not field.encoders()
-    field.check_played(job["results"]["layerId"])
-    field.delete(job["results"]["layerId"])
-
-
-@pytest.mark.parametrize("step", [*STEPS, "encoding"])
-def test_cancelled_it_leaves_nothing(field: Field, step: int | str) -> None:
+@pytest.mark.parametrize("place", ["after-step-Transcoding", "after-put", "after-finish"])
+def test_the_server_is_killed(field: Field, place: str) -> None:
     before = field.world()
-    job_id = field.publish(f"{step}-still")
-    field.cancel(job_id)
-    job = field.ended(job_id)
-    assert (job["status"], job["results"]) == ("CANCELLED", {})
-    assert not field.encoders()
-    assert not list(field.places.iterdir())
+    field.check_whole(field.ended(field.start(f"{place}-server")), before)
+
+
+@pytest.mark.parametrize("place", ["after-reserve", "after-step-Transcoding", "after-finish"])
+def test_cancelled_in_the_middle_it_leaves_nothing(field: Field, place: str) -> None:
+    before = field.world()
+    job_id = field.start(f"{place}-still")
+    field.until_still()
+    assert field.post(f"jobs/job/{job_id}/cancel") == {"success": True}
+    assert field.ended(job_id)["status"] == "CANCELLED"
     assert field.world() == before
-    plain = job_id.removeprefix("j").replace("-", "")
-    assert not [each for each in field.server.data.rglob("*.m4s") if plain in str(each)]
+
+
+def test_killed_while_it_rolls_back_it_still_leaves_nothing(field: Field) -> None:
+    before = field.world()
+    job_id = field.start("after-put-still", "after-release-instance", "before-delete-server")
+    field.until_still()
+    assert field.post(f"jobs/job/{job_id}/cancel") == {"success": True}
+    assert field.ended(job_id)["status"] == "CANCELLED"
+    assert field.world() == before

@@ -8,7 +8,6 @@ NEEDS: Final = (
     "geopandas",
     "mapnik",
     "matplotlib",
-    "mgrs",
     "pikepdf",
     "PIL",
     "pygeomag",

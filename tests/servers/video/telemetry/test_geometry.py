@@ -1,8 +1,11 @@
 """Footprints: told, computed, or honestly not known."""
 
+import numpy as np
 import pyproj
 import pytest
 import shapely
+from hypothesis import given
+from hypothesis import strategies as st
 
 from milepost.servers.video.telemetry.geometry import Seen
 
@@ -144,3 +147,27 @@ def test_footprints_go_on_over_the_antimeridian():
 
 def test_corners_that_are_all_one_point_are_none():
     assert Seen({82 + each: 0.0 for each in range(8)}, 1.0).corners is None
+
+
+@given(
+    st.tuples(st.floats(-85, 85), st.floats(-180, 180), st.floats(500, 15_000), st.floats(0, 400)),
+    st.tuples(st.floats(0, 360), st.floats(-20, 20), st.floats(-50, 50)),
+    st.tuples(st.floats(0, 360), st.floats(-90, 10), st.floats(0, 360)),
+    st.floats(1, 60),
+)
+def test_corners_are_at_the_angles_of_the_field_of_view(place, platform, sensor, view):
+    latitude, longitude, height, ground = place
+    values = {13: latitude, 14: longitude, 15: height, 25: ground, 16: view, 17: view / 2}
+    values |= dict(zip((5, 6, 7, 18, 19, 20), (*platform, *sensor), strict=True))
+    seen = Seen(values, 2.0)
+    if seen.corners is None:
+        return
+    here = f"+proj=topocentric +lon_0={longitude!r} +lat_0={latitude!r} +h_0={height!r} +ellps=WGS84"
+    to_here = pyproj.Transformer.from_pipeline(f"+proj=pipeline +step +proj=cart +ellps=WGS84 +step {here}")
+    middle = np.array(to_here.transform(*seen.center))
+    assert np.linalg.norm(middle) > 0
+    x, y = np.tan(np.radians([view / 2, view / 4]))
+    for corner in seen.corners:
+        way = np.array(to_here.transform(*corner, ground))
+        cosine = way @ middle / np.linalg.norm(way) / np.linalg.norm(middle)
+        assert cosine == pytest.approx(1 / np.sqrt(1 + x * x + y * y), abs=1e-6)

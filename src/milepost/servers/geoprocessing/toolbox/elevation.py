@@ -139,11 +139,12 @@ def _write_sample(path: Path) -> None:
 
     with np.load(str(cbook.get_sample_data("jacksboro_fault_dem.npz", asfileobj=False))) as sample:
         elevation = sample["elevation"].astype(np.float32)
-        # Its ymin is the upper edge.
-        west, north = float(sample["xmin"]), float(max(sample["ymin"], sample["ymax"]))
-        east, south = float(sample["xmax"]), float(min(sample["ymin"], sample["ymax"]))
+        # Its upper edge is ymax, as towns and summits show; what it calls ymin lies north of that and is wrong.
+        transform = (
+            *(float(sample["xmin"]), float(sample["dx"]), 0.0),
+            *(float(sample["ymax"]), 0.0, -float(sample["dy"])),
+        )
     height, width = elevation.shape
-    transform = (west, (east - west) / width, 0.0, north, 0.0, (south - north) / height)
     with create_raster(
         path,
         width=width,

@@ -154,7 +154,12 @@ def assemble(
         made: when, in UTC.
     """
     sheet = Sheet(page)
+    whole = (0.0, 0.0, page.width, page.height)
+    names = {theme.name for theme in themes}
     for theme in themes:
+        if theme.name == order.product.labels_theme:
+            # Grid lines below names, so that they do not strike them out.
+            sheet.add_page(GRID, frame, 0, whole, clip=False)
         left, bottom, right, top = theme.bounds
         (x0, x1), (y0, y1) = page.point([left, right], [bottom, top])
         box = (float(x0), float(y0), float(x1), float(y1))
@@ -162,8 +167,8 @@ def assemble(
             sheet.add_picture(theme.name, folder / theme.file, box)
         else:
             sheet.add_page(theme.name, folder / theme.file, 0, box, clip=True)
-    whole = (0.0, 0.0, page.width, page.height)
-    sheet.add_page(GRID, frame, 0, whole, clip=False)
+    if order.product.labels_theme not in names:
+        sheet.add_page(GRID, frame, 0, whole, clip=False)
     sheet.add_page(MARGIN, frame, 1, whole, clip=False)
     name = order.name or order.number or order.product.title
     sheet.write(path, f"{name}, {order.product.title} 1:{order.product.scale}", order, made)

@@ -36,7 +36,9 @@ _AROUND: Final = (
 )
 _STEP: Final = 2.0
 """Millimetres along a line from one possible place to the next."""
-_MOST_TURN: Final = math.radians(24)
+_SPACED: Final = 1.06
+"""How much wider letters are set along a line, so that they do not touch in bends."""
+_MOST_TURN: Final = math.radians(18)
 """From one letter to the next."""
 _MOST_BEND: Final = math.radians(75)
 """From the first letter to the last."""
@@ -149,8 +151,10 @@ class Setter:
         if self.label.distance < 0:
             yield from self._upon(text, width, line)
         else:
-            path = Path(_even(line, self.size * 0.7))
-            yield from self._beside(text, width, path)
+            xy, gap = _even(line, self.size * 0.8), self.label.distance * self.millimetre
+            # Text is read from left to right, and stands above its line: on either side of it.
+            for side in (xy, xy[::-1]):
+                yield from self._beside(text, width, Path(_beside(side, gap)))
 
     def _upon(self, text: str, width: float, line: Any) -> Iterator[Candidate]:
         """Straight places with the middle of the letters on the line; level ones on a plate."""
@@ -187,10 +191,10 @@ class Setter:
             yield Candidate((piece,), shape, float(cost[number]), (float(x[number]), float(y[number])))
 
     def _beside(self, text: str, width: float, path: Path) -> Iterator[Candidate]:
-        """Places where letters stand beside the line and turn with it."""
+        """Places where letters stand on a line and turn with it."""
         widths = np.array([self.width(letter) for letter in text])
-        widths *= width / widths.sum()
-        for middle in _steps(path.length, width / 2, _STEP * self.millimetre):
+        widths *= width / widths.sum() * _SPACED
+        for middle in _steps(path.length, widths.sum() / 2, _STEP * self.millimetre):
             found = self._letters(text, widths, path, float(middle))
             if found is not None:
                 yield found
@@ -200,26 +204,22 @@ class Setter:
         ends = np.concatenate([[0.0], np.cumsum(widths)]) - widths.sum() / 2
         feet = path.many(middle + ends)
         run, rise = feet[-1] - feet[0]
-        if run < 0 or (abs(run) < 0.05 * widths.sum() and rise < 0):
-            feet = path.many(middle - ends)
+        if run < 0 or (run < 0.05 * widths.sum() and rise < 0):
+            return None
         angles = np.arctan2(*np.diff(feet, axis=0).T[::-1])
         turns, bend = _difference(np.diff(angles)), _difference(angles - angles[0])
         if np.abs(turns).max(initial=0) > _MOST_TURN or np.abs(bend).max() > _MOST_BEND:
             return None
         if np.cos(angles).min() < -0.2:
             return None
-        gap = self.label.distance * self.millimetre
-        cos, sin = np.cos(angles), np.sin(angles)
-        x, y = feet[:-1, 0] - gap * sin, feet[:-1, 1] + gap * cos
         pieces = tuple(
-            Piece(letter, float(x[number]), float(y[number]), float(angles[number]))
+            Piece(letter, float(feet[number, 0]), float(feet[number, 1]), float(angles[number]))
             for number, letter in enumerate(text)
         )
-        up = gap + (ASCENT - DESCENT) / 2 * self.size
-        middles = (feet[:-1] + feet[1:]) / 2 + np.column_stack([-up * sin, up * cos])
-        half = (ASCENT + DESCENT) / 2 * self.size
+        up, half = (ASCENT - DESCENT) / 2 * self.size, (ASCENT + DESCENT) / 2 * self.size
+        middles = (feet[:-1] + feet[1:]) / 2 + up * np.column_stack([-np.sin(angles), np.cos(angles)])
         boxes = _turned(middles[:, 0], middles[:, 1], widths / 2 + 0.05 * self.size, half, angles)
-        cost = np.abs(bend).max() * 0.8 + np.abs(turns).sum() * 0.3
+        cost = np.abs(bend).max() + np.abs(turns).sum() * 0.5
         return Candidate(pieces, shapely.union_all(boxes), float(cost), path.at(middle))
 
     def _block(self, lines: Sequence[str]) -> tuple[float, float]:
@@ -251,9 +251,16 @@ def _even(line: Any, window: float) -> NDArray[np.float64]:
     """A line without its small bends, so that letters along it do not dance."""
     count = max(4, int(line.length / window * 2))
     xy = Path.of(line).even(count + 1)
-    for _ in range(4):
+    for _ in range(8):
         xy[1:-1] = (xy[:-2] + 2 * xy[1:-1] + xy[2:]) / 4
     return xy
+
+
+def _beside(xy: Numbers, gap: float) -> Numbers:
+    """A line to the left of another one."""
+    run, rise = np.gradient(xy, axis=0).T
+    length = np.maximum(np.hypot(run, rise), 1e-9)
+    return xy + gap * np.column_stack([-rise / length, run / length])
 
 
 def _steps(length: float, margin: float, step: float) -> Numbers:

@@ -42,11 +42,12 @@ class Generalisation(Data, frozen=True, kw_only=True):
     least_side: float = 0.0
     """Buildings: those smaller become squares with this side, turned as they are."""
     apart: float = 0.0
-    """Points: no two nearer than this; the first rule and the largest weight win."""
+    """Points: no two nearer than this; the first rule and the largest weight win. Lines that may be moved: the gap
+    that is left between them."""
     join: bool = False
     """Lines that meet and have the same rule and texts become one, so that labels and dashes run through."""
     displace: float = 0.0
-    """Lines: how far bends may be moved outwards, so that the arms of hairpins do not touch."""
+    """Lines: how far they may be moved, so that the arms of hairpins and neighbours do not touch; 0 for not at all."""
 
 
 class Structures(Data, frozen=True, kw_only=True):
@@ -57,6 +58,8 @@ class Structures(Data, frozen=True, kw_only=True):
     """How much of the colour is taken out in tunnels."""
     parapet: Annotated[float, Meta(ge=0.08, le=2)] = 0.2
     """Width of the lines at both sides of a bridge."""
+    least_length: float = 1.2
+    """Millimetres; shorter ones are drawn as the ground."""
 
 
 class Layer(Data, frozen=True, kw_only=True):

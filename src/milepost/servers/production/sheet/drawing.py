@@ -109,7 +109,7 @@ def _strokes(
         for symbol in layer.rules[number].symbols:
             if isinstance(symbol, Line):
                 if symbol.casing:
-                    casings.append(_line(_casing(symbol, structures if level < 0 else None)))
+                    casings.append(_line(_casing(symbol, level, structures)))
                 inside.append(_line(_tinted(symbol, structures) if structures and level < 0 else symbol))
             elif isinstance(symbol, Fill):
                 inside += _fill(symbol)
@@ -120,12 +120,12 @@ def _strokes(
     return [tuple(each) for each in passes]
 
 
-def _casing(line: Line, tunnel: Structures | None) -> Line:
+def _casing(line: Line, level: int, structures: Structures | None) -> Line:
     assert line.casing is not None
     width = line.width + 2 * line.casing.width
-    if tunnel:
-        return Line(color=line.casing.color, width=width, dash=tunnel.tunnel_dash, cap="butt")
-    return Line(color=line.casing.color, width=width, cap="round", dash=())
+    if structures and level < 0:
+        return Line(color=line.casing.color, width=width, dash=structures.tunnel_dash, cap="butt")
+    return Line(color=line.casing.color, width=width, cap="butt" if level > 0 else "round")
 
 
 def _tinted(line: Line, structures: Structures) -> Line:

@@ -7,10 +7,13 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from milepost.servers.production.sheet.definition import Generalisation, Layer
+from milepost.servers.production.sheet.definition import Generalisation, Layer, Rule
 from milepost.servers.production.sheet.displacement import displaced
-from milepost.servers.production.sheet.symbols import Label
+from milepost.servers.production.sheet.sources import STRUCTURE_COLUMNS
+from milepost.servers.production.sheet.symbols import Label, Line
 
+_EXACT: Final = 0.04
+"""Millimetres by which lines may change that have been made fit already."""
 _MITRE: Final = {"join_style": "mitre", "mitre_limit": 2.0}
 
 
@@ -28,9 +31,9 @@ def generalise(layer: Layer, frame: gpd.GeoDataFrame, scale: int) -> gpd.GeoData
             case "point":
                 frame = _points(layer, frame, scale)
             case "line":
-                frame = _lines(numbers, frame, scale)
+                frame = _lines(layer, frame, scale)
             case "outline":
-                frame = _lines(numbers, _outlines(frame), scale)
+                frame = _lines(layer, _outlines(frame), scale)
             case "polygon":
                 frame = _polygons(numbers, frame, scale)
     frame = frame[~frame.geometry.is_empty]
@@ -59,26 +62,31 @@ def _points(layer: Layer, frame: gpd.GeoDataFrame, scale: int) -> gpd.GeoDataFra
     return frame[~dropped]
 
 
-def _lines(numbers: Generalisation, frame: gpd.GeoDataFrame, scale: int) -> gpd.GeoDataFrame:
-    millimetre = scale / 1000
+def _lines(layer: Layer, frame: gpd.GeoDataFrame, scale: int) -> gpd.GeoDataFrame:
+    numbers, millimetre = layer.generalisation, scale / 1000
     if numbers.join:
         frame = _joined(frame)
     frame = frame[frame.geometry.length >= numbers.least_length * millimetre]
+    if layer.structures:
+        # Where there is no room to tell them from the ground they would be mere blots.
+        short = frame.geometry.length < layer.structures.least_length * millimetre
+        frame = frame.assign(level=frame["level"].where(~short, 0))
+        if numbers.join:
+            frame = _joined(frame)
     if numbers.displace and len(frame):
-        frame = frame.set_geometry(
-            displaced(
-                np.asarray(frame.geometry.array), numbers.displace * millimetre, numbers.apart * millimetre
-            )
-        )
-    shapes = frame.geometry.simplify(numbers.simplify * millimetre)
+        widths = np.array([_width(layer.rules[int(rule)]) for rule in frame["rule"]]) * millimetre
+        gap, most = numbers.apart * millimetre, numbers.displace * millimetre
+        lines = list(frame.geometry.simplify(numbers.simplify * millimetre))
+        frame = frame.set_geometry(displaced(lines, widths, gap, most))
+    shapes = frame.geometry.simplify((_EXACT if numbers.displace else numbers.simplify) * millimetre)
     if numbers.smooth:
-        shapes = shapes.map(lambda line: smoothed(line))
+        shapes = shapes.map(smoothed)
     return frame.set_geometry(shapes)
 
 
 def _joined(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     """Lines that meet end to end and are alike in everything as one."""
-    keys = [name for name in frame.columns if name != "geometry"]
+    keys = [name for name in frame.columns if name not in ("geometry", *STRUCTURE_COLUMNS)]
     filled = frame[keys].astype("string").fillna("\0")
     parts = []
     for _, rows in frame.groupby([filled[name] for name in keys], sort=False):
@@ -200,6 +208,12 @@ def _rounded(line: Any, *, closed: bool) -> Any:
         inner = np.column_stack([near, far]).reshape(-1, 2)
         xy = np.vstack([inner, inner[:1]]) if closed else np.vstack([xy[:1], inner[1:-1], xy[-1:]])
     return xy
+
+
+def _width(rule: Rule) -> float:
+    """Of the widest line of a rule, with its casing, in millimetres."""
+    lines = [each for each in rule.symbols if isinstance(each, Line)]
+    return max((each.width + 2 * (each.casing.width if each.casing else 0) for each in lines), default=0.2)
 
 
 def _weight_column(layer: Layer, rule: int) -> str:

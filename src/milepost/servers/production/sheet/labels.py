@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from milepost.servers.production.sheet.candidates import Candidate, Piece, Setter
 from milepost.servers.production.sheet.definition import Layer
 from milepost.servers.production.sheet.paths import Path
+from milepost.servers.production.sheet.relief import CONTOURS
 from milepost.servers.production.sheet.sources import filled
 from milepost.servers.production.sheet.symbols import Fill, Label, Line, Marker
 from milepost.servers.production.sheet.terrain import Heights
@@ -21,6 +22,8 @@ CLEARANCE: Final = 0.25
 """Millimetres of paper between two labels."""
 INSIDE: Final = 0.8
 """Millimetres from the neatline to the nearest label."""
+SAME_TEXT: Final = 18.0
+"""Millimetres between labels of one layer that say the same, such as those of a group of lakes."""
 KEEP_APART: Final = 7.0
 """Millimetres between labels of one layer along lines, whatever they say, so that they form no clots."""
 TOO_CROWDED: Final = 6.0
@@ -210,9 +213,12 @@ def _count_signs(space: Space, layer: Layer, frame: gpd.GeoDataFrame) -> None:
             if isinstance(each, Line)
         ]
         fills = [each for each in rule.symbols if isinstance(each, Fill) and each.color]
+        edged = any(each.outline for each in fills)
         if widths and layer.geometry != "polygon":
-            space.add_ink(shapes, min(1.6, max(0.06, 1.4 * max(widths))))
-        elif fills and _is_dark(fills[0].color or "#ffffff"):
+            # Text may lie on contours, which are everywhere; elsewhere thick lines weigh more than thin ones.
+            weight = 0.02 if layer.name == CONTOURS else min(1.6, max(0.1, 1.4 * max(widths)))
+            space.add_ink(shapes, weight)
+        elif fills and (edged or _is_dark(fills[0].color or "#ffffff")):
             space.add_ink(shapely.get_parts(shapely.boundary(shapes)), 0.8)
 
 
@@ -277,10 +283,9 @@ def _place(
         candidate: Candidate = candidates[number]
         if cost > (TOO_CROWDED if label.importance < 600 else 1e9):
             break
-        if along and (
-            _nearest(same, candidate.at) < max(label.spacing, KEEP_APART) * millimetre
-            or _nearest(others, candidate.at) < KEEP_APART * millimetre
-        ):
+        if not label.required and _nearest(same, candidate.at) < max(label.spacing, SAME_TEXT) * millimetre:
+            continue
+        if along and _nearest(others, candidate.at) < KEEP_APART * millimetre:
             continue
         if not space.free(candidate.shape):
             continue

@@ -59,7 +59,7 @@ STAGES: Final = 11
 
 WORTH_TELLING: Final = 0.001
 """Share of a sheet: that much without heights, or with interpolated ones, the reader is told."""
-COVERED: Final = 0.9
+COVERED: Final = 0.85
 """Share of a sheet that features should cover for it to count as whole."""
 
 
@@ -163,7 +163,7 @@ class _Maker:
         points = []
         for layer, frame in read_layers(self.order, self.shop.geometry):
             self.shop.keep(RAW, layer, frame)
-            points.append(shapely.get_coordinates(frame.geometry.array)[::5])
+            points.append(shapely.get_coordinates(frame.geometry.array))
         if not self.order.vectors and not self.order.elevation:
             raise ValueError(
                 "there is nothing to make a sheet from: name an OpenStreetMap extract or GeoPackage, and an "
@@ -422,7 +422,7 @@ def _covered(points: "np.ndarray[tuple[int, int], np.dtype[np.float64]]", neatli
     """About how much of a sheet lies among features, as a share."""
     if len(points) < 4:
         return 0.0
-    hull = shapely.concave_hull(shapely.multipoints(points), ratio=0.2)
+    hull = shapely.multipoints(points).convex_hull
     return float(hull.intersection(neatline).area / neatline.area)
 
 

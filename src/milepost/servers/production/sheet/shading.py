@@ -56,7 +56,6 @@ def _colors(
 ) -> NDArray[np.uint8]:
     """Colours of the inner nodes of a part, of shape (rows, columns, 3)."""
     inner = heights[1:-1, 1:-1]
-    known = ~np.isnan(inner)
     east = (heights[1:-1, 2:] - heights[1:-1, :-2]) / (2 * step) * shading.exaggeration
     north = (heights[:-2, 1:-1] - heights[2:, 1:-1]) / (2 * step) * shading.exaggeration
     length = np.sqrt(1 + east**2 + north**2)
@@ -75,7 +74,8 @@ def _colors(
     paper = _rgb(shading.low) * (1 - tint) + _rgb(shading.high) * tint
     lit = paper + (255 - paper) * bright[..., None]
     found = lit * (1 - dark[..., None]) + _rgb(shading.shadow) * dark[..., None]
-    return np.where(known[..., None], found, 255).clip(0, 255).astype(np.uint8)
+    # Where the neighbours are not known there is no slope, and so no light.
+    return np.where(np.isfinite(found), found, 255).clip(0, 255).astype(np.uint8)
 
 
 def _rgb(color: str) -> NDArray[np.float32]:

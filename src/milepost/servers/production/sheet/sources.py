@@ -164,6 +164,9 @@ class _Reader:
                 frame[column] = _tag(frame[TAGS], column) if TAGS in frame else None
         for column in self._columns:
             frame[column] = _sound(frame[column])
+        if "ref" in frame:
+            # A road with several numbers has them in one text; the first is that which is signposted.
+            frame["ref"] = frame["ref"].astype("string").str.split(";").str[0].str.strip()
         if "ele" in frame:
             frame["ele"] = _heights(frame["ele"])
         return frame[[*self._columns, "geometry"]]

@@ -69,11 +69,11 @@ def ladder(width: int, height: int, rate: Fraction, asked: Sequence[str]) -> Lad
     left_out = []
     # Native comes last: a resolution that has a name of its own goes by it.
     for name in (each for each in known if each in wanted):
-        shrunk = min(_scale(width, height, name), Fraction(1))
-        if name != NATIVE and _scale(width, height, name) > 1:
+        scale = _scale(width, height, name)
+        if scale > 1:
             left_out.append(f"Resolution {name} is above that of the source, {size}, and is left out")
             continue
-        rung = _rung(name, width * shrunk, height * shrunk, rate)
+        rung = _rung(name, width, height, scale, rate)
         same = next(
             (each.name for each in rungs if each.width == rung.width and each.height == rung.height), None
         )
@@ -82,7 +82,7 @@ def ladder(width: int, height: int, rate: Fraction, asked: Sequence[str]) -> Lad
         else:
             rungs.append(rung)
     if not rungs:
-        rungs.append(_rung(NATIVE, Fraction(width), Fraction(height), rate))
+        rungs.append(_rung(NATIVE, width, height, Fraction(1), rate))
         left_out.append("Nothing that was asked for is left: the resolution of the source is made instead")
     return Ladder(tuple(rungs), tuple(left_out))
 
@@ -125,11 +125,14 @@ def _scale(width: int, height: int, name: str) -> Fraction:
     return min(Fraction(lines, short), Fraction(math.ceil(Fraction(lines * 16, 9)), long))
 
 
-def _rung(name: str, width: Fraction, height: Fraction, rate: Fraction) -> Rung:
-    across, down = (max(2, int(each / 2 + Fraction(1, 2)) * 2) for each in (width, height))
-    if name == NATIVE:
-        across, down = int(width) // 2 * 2, int(height) // 2 * 2
+def _rung(name: str, width: int, height: int, scale: Fraction, rate: Fraction) -> Rung:
+    across, down = (_even(each, scale) for each in (width, height))
     # Larger pictures take less for each pixel, and more frames less for each frame.
     pixels = across * down / (1280 * 720)
     kilobits = round(_KILOBITS * pixels**0.75 * max(0.5, float(rate / 30)) ** 0.6)
     return Rung(name, across, down, max(200, kilobits))
+
+
+def _even(length: int, scale: Fraction) -> int:
+    """The even number that is nearest to a scaled length, and not above the length."""
+    return max(2, min(round(length * scale / 2), length // 2) * 2)

@@ -89,21 +89,20 @@ class Frame:
             placed.draw(pen)
         pen.line([(PAPER, self.rule), (self.page.width - PAPER, self.rule)], 0.35, color=INK)
 
-    def _blocks(self, made: datetime) -> tuple[list[Block], list[Block], list[Block]]:
-        """The blocks below the map: the legend, those of the middle, and the others."""
+    def _blocks(self, made: datetime) -> tuple[Block | None, Block, list[Block]]:
+        """The blocks below the map: the legend, the scale, and the others."""
         order, sheet, contents, product = self.order, self.sheet, self.contents, self.order.product
         lowest, highest = contents.lowest, contents.highest
         known = lowest is not None and highest is not None
         height = (lowest + highest) / 2 if lowest is not None and highest is not None else 0.0
-        legend: list[Block] = [LegendBlock(contents.legend)] if contents.legend else []
-        middle: list[Block] = [ScaleBlock(product, known), DatumBlock(sheet, product)]
-        last: list[Block] = [DeclinationBlock(North.at(sheet, height, made))]
+        legend = LegendBlock(contents.legend) if contents.legend else None
+        last: list[Block] = [DatumBlock(sheet, product), DeclinationBlock(North.at(sheet, height, made))]
         if product.frame.adjoining:
             last.append(AdjoiningBlock(sheet, order.number or order.name, order.adjoining))
         last.append(self._reference())
         if product.relief.shading and lowest is not None and highest is not None:
             last.append(ReliefBlock(product.relief.shading, lowest, highest))
-        return legend, middle, last
+        return legend, ScaleBlock(product, known), last
 
     def _reference(self) -> ReferenceBlock:
         """The grid reference box, with a place of the sheet or the cross nearest to its middle as example."""

@@ -50,21 +50,24 @@ class Stack:
         blocks: from top to bottom.
         left: of the stack, from the left of the margin.
         width: of the stack.
+        drop: how far below the top of the margin it begins.
     """
 
     blocks: tuple[Block, ...]
     left: float
     width: float
+    drop: float = 0.0
 
     @property
     def height(self) -> float:
-        """Points from the top of its first block to the bottom of its last one."""
+        """Points from the top of the margin to the bottom of its last block."""
         heights = [block.height(self.width) for block in self.blocks]
-        return sum(heights) + GAP * max(0, len(heights) - 1)
+        return self.drop + sum(heights) + GAP * max(0, len(heights) - 1)
 
     def placed(self, left: float, top: float) -> list[Placed]:
         """Its blocks, when the margin begins at ``left`` and the stack at ``top``."""
         found = []
+        top -= self.drop
         for block in self.blocks:
             bottom = top - block.height(self.width)
             found.append(Placed(block, (left + self.left, bottom, left + self.left + self.width, top)))
@@ -93,34 +96,87 @@ class Columns:
         each = min(WIDEST_COLUMN, (width - (count - 1) * GUTTER) / count)
         return cls(count, each, (width - count * each - (count - 1) * GUTTER) / 2)
 
-    def stack(self, first: int, span: int, blocks: Sequence[Block]) -> Stack:
+    def stack(self, first: int, span: int, blocks: Sequence[Block], drop: float = 0.0) -> Stack:
         """Blocks that stand in some neighbouring columns."""
         left = self.left + first * (self.width + GUTTER)
-        return Stack(tuple(blocks), left, span * self.width + (span - 1) * GUTTER)
+        return Stack(tuple(blocks), left, span * self.width + (span - 1) * GUTTER, drop)
 
 
-def arrange(
-    columns: Columns, first: Sequence[Block], middle: Sequence[Block], last: Sequence[Block]
-) -> list[Stack]:
-    """The blocks in columns, as low as possible.
+def arrange(columns: Columns, legend: Block | None, scale: Block, others: Sequence[Block]) -> list[Stack]:
+    """The blocks of a margin in its columns, as low as possible.
 
-    Where there is room, the first blocks (the legend) stand at the left, the middle ones (scale and heights) in the
-    middle over two columns, and the last ones in the columns at the right. Otherwise all follow one another.
+    The legend stands at the left, over as many columns as make the margin lowest, and the scale beside it, over two
+    where there is room. The others, each in one column, stand to the right of the two and below them.
+
+    Args:
+        columns: of the margin.
+        legend: None when there is nothing to explain.
+        scale: the block of the scale.
+        others: in the order in which they are read.
     """
-    if columns.count < 3:
-        return share(columns, 0, columns.count, [*first, *middle, *last])
+    if columns.count == 1:
+        return [columns.stack(0, 1, [*([legend] if legend else []), scale, *others])]
     span = 2 if columns.count > 3 else 1
-    choices = []
-    for wide in range(1 if first else 0, (columns.count - span) if first else 1):
-        stacks = [columns.stack(0, wide, first)] if first else []
-        stacks.append(columns.stack(wide, span, middle))
-        rest = columns.count - wide - span
-        if rest < 1:
-            continue
-        stacks += share(columns, wide + span, rest, last)
-        height = max(stack.height for stack in stacks)
-        choices.append((round(height), abs(wide - rest), wide, stacks))
-    return min(choices, key=lambda choice: choice[:3])[3]
+    best: tuple[tuple[float, float], list[Stack]] | None = None
+    for wide in range(1, columns.count - span + 1) if legend else (0,):
+        heads = [columns.stack(0, wide, [legend])] if legend else []
+        heads.append(columns.stack(wide, span, [scale]))
+        drops = [heads[0].height + GAP] * wide + [heads[-1].height + GAP] * span
+        drops += [0.0] * (columns.count - wide - span)
+        cost, places = _filled([block.height(columns.width) for block in others], drops)
+        if best is None or cost < best[0]:
+            best = cost, heads + _stacks(columns, others, places, drops, wide + span)
+    assert best is not None
+    return best[1]
+
+
+def _filled(heights: Sequence[float], drops: Sequence[float]) -> tuple[tuple[float, float], tuple[int, ...]]:
+    """The column of each block, so that the highest column is as low as possible and all are filled evenly.
+
+    Args:
+        heights: of the blocks.
+        drops: where each column is free from.
+
+    Returns:
+        The height of the highest column with the sum of the squares of all, and the number of the column of each.
+    """
+    best: tuple[tuple[float, float], tuple[int, ...]] | None = None
+    order = sorted(range(len(heights)), key=lambda number: -heights[number])
+
+    def place(done: int, tops: tuple[float, ...], places: dict[int, int]) -> None:
+        nonlocal best
+        cost = (round(max(tops), 3), sum(top * top for top in tops))
+        if best is not None and cost[0] > best[0][0]:
+            return
+        if done == len(order):
+            if best is None or cost < best[0]:
+                best = cost, tuple(places[number] for number in range(len(heights)))
+            return
+        number, tried = order[done], set()
+        for column, top in enumerate(tops):
+            if top not in tried:  # columns that are as high are as good
+                tried.add(top)
+                higher = (*tops[:column], top + heights[number] + GAP, *tops[column + 1 :])
+                place(done + 1, higher, {**places, number: column})
+
+    place(0, tuple(drops), {})
+    assert best is not None
+    return best
+
+
+def _stacks(
+    columns: Columns, blocks: Sequence[Block], places: Sequence[int], drops: Sequence[float], free: int
+) -> list[Stack]:
+    """Blocks in their columns; of the columns with nothing above them, the one with the first block is leftmost."""
+    held = [
+        [number for number, place in enumerate(places) if place == column] for column in range(columns.count)
+    ]
+    held[free:] = sorted(held[free:], key=lambda numbers: numbers[:1] or [len(blocks)])
+    return [
+        columns.stack(column, 1, [blocks[number] for number in numbers], drops[column])
+        for column, numbers in enumerate(held)
+        if numbers
+    ]
 
 
 def share(columns: Columns, first: int, count: int, blocks: Sequence[Block]) -> list[Stack]:

@@ -69,7 +69,7 @@ def bar_within(width: float, scale: int, unit: tuple[str, float, str, float]) ->
 def bars_within(width: float, scale: int) -> tuple[list[Bar], float, float]:
     """The bars of all units, whose zeros stand one below the other, and what they need to the left and right of it."""
     bars = [bar_within(width, scale, unit) for unit in UNITS]
-    before = max(bar.length for bar in bars)
+    before = max(bar.length + text_width(_label(bar.step), "sans", BODY) / 2 for bar in bars)
     while True:
         ends = [bar.count * bar.length + _tail(bar) for bar in bars]
         longest = ends.index(max(ends))

@@ -1,0 +1,133 @@
+"""The making of a map sheet, against Mapnik alone that draws the same layers."""
+
+import json
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from benchmarks.figures import Figure, Ratio, Report, in_turns, ratio
+from benchmarks.options import Options
+from benchmarks.processes import Milepost, peak
+from milepost.operations import Run
+from milepost.servers.production.sheet.definition import built_in
+from milepost.servers.production.sheet.order import Order
+from milepost.servers.production.sheet.render import PROGRAM
+
+AREA = (-84.25, 36.27, -84.10, 36.39)
+"""West, south, east and north, in degrees."""
+ROUNDS = 5
+"""At most: a turn takes a while."""
+
+
+def run(options: Options, folder: Path) -> Report:
+    """Measure."""
+    requests = folder / "requests"
+    requests.mkdir()
+    subprocess.run([sys.executable, "-m", "benchmarks.sheets", str(requests)], check=True)
+    with Milepost(folder / "site") as milepost:
+        below = psutil.Process(milepost.process.pid)
+        bare, pdf, tiff = in_turns(
+            min(ROUNDS, options.rounds),
+            lambda: _bare(requests),
+            lambda: _sheet(milepost, "pdf"),
+            lambda: _sheet(milepost, "tiff"),
+        )
+        bare_peak = peak(psutil.Process(), lambda: _bare(requests))
+        job_peak = peak(below, lambda: _sheet(milepost, "pdf"))
+    share = job_peak / bare_peak
+    return Report(
+        [
+            Figure("a sheet as a PDF", _seconds(pdf), _seconds(bare), ratio(pdf, bare)),
+            Figure("a sheet as a GeoTIFF of 200 dpi", _seconds(tiff), _seconds(bare), ratio(tiff, bare)),
+            Figure(
+                "peak memory of all that works for one PDF",
+                _mib(job_peak),
+                _mib(bare_peak),
+                Ratio(share, share, share),
+            ),
+        ],
+        "MTM50 of 13 by 13 kilometres, from the sample of an installed package, from generateProduct to the end of the"
+        " job: drainage of the sample, generalisation, contours, relief, labels, frame and assembly included. The"
+        " floor is one Mapnik process that draws the same themes from the same files and nothing else; labels and"
+        " relief are not Mapnik's. Memory is the proportional set size of the processes that are started for it.",
+    )
+
+
+def _sheet(milepost: Milepost, kind: str) -> float:
+    """Seconds from the wish for a sheet until it is there."""
+    service = f"{milepost.address}/rest/services/Topography/TopographicProductionServer"
+    area = dict(zip(("xmin", "ymin", "xmax", "ymax"), AREA, strict=True))
+    form = {
+        "productName": "MTM50",
+        "productVersion": "1.0",
+        "outputType": kind,
+        "customAoi": json.dumps([{"geometry": area}]),
+    }
+    begun = time.perf_counter()
+    url = milepost.json(f"{service}/generateProduct", **form)["statusUrl"]
+    while (state := milepost.json(url))["statusCode"] < 4:
+        time.sleep(0.05)
+    seconds = time.perf_counter() - begun
+    assert state["statusCode"] == 4, state["messages"]
+    return seconds
+
+
+def _bare(requests: Path) -> float:
+    """Seconds that Mapnik takes alone, for all themes in one process."""
+    program = (
+        "import io, pathlib, runpy, sys\n"
+        "for path in sorted(pathlib.Path(sys.argv[1]).glob('*.json')):\n"
+        "    sys.stdin = io.StringIO(path.read_text())\n"
+        "    runpy.run_path(sys.argv[2], run_name='__main__')\n"
+    )
+    begun = time.perf_counter()
+    subprocess.run([sys.executable, "-P", "-c", program, str(requests), str(PROGRAM)], check=True)
+    return time.perf_counter() - begun
+
+
+def record(folder: Path) -> None:
+    """Make a sheet here, and keep what Mapnik is asked to draw for it."""
+    from milepost.servers.production.sheet import make, render
+    from milepost.servers.production.sheet.builtin import built_in_sources
+    from milepost.servers.production.sheet.drawing import style_of
+
+    def recorded(run: Run, drawn: Any, geometry: Any, path: Path) -> None:
+        render.render(run, drawn, geometry, path)
+        request = {
+            "style": style_of(drawn),
+            "output": str(path),
+            "width": geometry.width,
+            "height": geometry.height,
+            "box": geometry.frame,
+        }
+        (folder / f"{path.stem}.json").write_text(json.dumps(request))
+
+    make.render = recorded
+    west, south, east, north = AREA
+    ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
+    vectors, elevation = built_in_sources(folder)
+    order = Order(
+        product=built_in()["MTM50"],
+        version="1.0",
+        area={"type": "Polygon", "coordinates": [ring]},
+        vectors=vectors,
+        elevation=elevation,
+    )
+    make.make_sheet(Run(workspace=folder), order, folder)
+
+
+def _seconds(samples: list[float]) -> str:
+    return f"{statistics.median(samples):.1f} s"
+
+
+def _mib(size: float) -> str:
+    return f"{size / 2**20:.0f} MiB"
+
+
+if __name__ == "__main__":
+    record(Path(sys.argv[1]))

@@ -1,0 +1,98 @@
+"""Products as data: those that come with Milepost, and what is said about those that are wrong."""
+
+import json
+
+import pytest
+
+from milepost.servers.production.sheet.definition import built_in, read_product, write_product
+from milepost.servers.production.sheet.symbols import Label, Line
+
+PRODUCT = {
+    "name": "TOWN10",
+    "title": "Town map",
+    "scale": 10_000,
+    "themes": ["Roads"],
+    "layers": [
+        {
+            "name": "Streets",
+            "theme": "Roads",
+            "geometry": "line",
+            "rules": [{"symbols": [{"type": "line", "color": "#222222", "width": 0.3}]}],
+        }
+    ],
+}
+
+
+def changed(path, value):
+    product = json.loads(json.dumps(PRODUCT))
+    at = product
+    for key in path[:-1]:
+        at = at[key]
+    at[path[-1]] = value
+    return json.dumps(product)
+
+
+def test_three_scales_come_with_milepost():
+    assert [(name, product.scale) for name, product in built_in().items()] == [
+        ("MTM25", 25_000),
+        ("MTM50", 50_000),
+        ("OVR250", 250_000),
+    ]
+
+
+@pytest.mark.parametrize("product", built_in().values(), ids=lambda each: each.name)
+def test_nothing_in_them_is_too_small_to_read(product):
+    symbols = [each for layer in product.layers for rule in layer.rules for each in rule.symbols]
+    assert min(each.size for each in symbols if isinstance(each, Label)) >= 5
+    assert min(each.width for each in symbols if isinstance(each, Line)) >= 0.1
+
+
+@pytest.mark.parametrize("product", built_in().values(), ids=lambda each: each.name)
+def test_what_is_written_is_read_again(product):
+    assert read_product(write_product(product)) == product
+
+
+def test_a_small_product_is_enough():
+    assert read_product(json.dumps(PRODUCT)).layers[0].name == "Streets"
+
+
+SYMBOL = ("layers", 0, "rules", 0, "symbols", 0)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        (("scale",), "1:10000", r"Expected `int`, got `str` - at `\$.scale`"),
+        (("layers",), 3, r"at `\$.layers`"),
+        ((*SYMBOL, "width"), 0.01, r">= 0.08 - at `\$.layers\[0\].rules\[0\].symbols\[0\].width`"),
+        ((*SYMBOL, "colour"), "#ffffff", "unknown field `colour`"),
+        ((*SYMBOL, "color"), "red", "matching regex"),
+        ((*SYMBOL, "type"), "blob", "Invalid value 'blob'"),
+        (SYMBOL, {"type": "label", "size": 4}, r">= 5.0"),
+        (
+            SYMBOL,
+            {"type": "fill", "color": "#ffffff"},
+            "rule 1: a layer of kind line takes no fill; use line, marker",
+        ),
+        (SYMBOL, {"type": "label", "placement": "area"}, "placement 'area' needs polygon"),
+        (("themes",), ["Water"], "Streets is in theme 'Roads', which 'themes' does not list; it lists Water"),
+        (("layers", 0, "rules"), [], "length >= 1"),
+        (("layers",), [PRODUCT["layers"][0]] * 2, "two layers are called 'Streets'"),
+        (("name",), "../../etc", "matching regex"),
+    ],
+)
+def test_what_is_wrong_is_said(path, value, said):
+    with pytest.raises(ValueError, match=said):
+        read_product(changed(path, value))
+
+
+def test_contours_keep_off_layers_that_are_there():
+    contours = {
+        "interval": 10,
+        "line": {"color": "#aa6633", "width": 0.1},
+        "index": {"color": "#aa6633", "width": 0.2},
+        "label": {},
+        "notOver": ["Streets"],
+    }
+    with pytest.raises(ValueError, match="contours keep off 'Streets', which is no layer of polygons"):
+        read_product(changed(("relief",), {"theme": "Roads", "contours": contours}))

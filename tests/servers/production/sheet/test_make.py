@@ -1,0 +1,300 @@
+"""Sheets of a small country from end to end: what they say, what is on them, and what happens when it goes wrong."""
+
+import json
+import re
+import subprocess
+import sys
+
+import pikepdf
+import pypdfium2
+import pytest
+import shapely
+
+from milepost.jobs import events
+from milepost.operations import Run
+from milepost.operations.run import Notebook, Stop
+from milepost.servers.production.sheet.definition import read_product
+from milepost.servers.production.sheet.make import make_sheet
+from milepost.servers.production.sheet.order import Ancillary, Output, Source
+from milepost.servers.production.sheet.workshop import Workshop
+from tests.servers.production.sheet import ground
+
+TIME = r"Start Time: (Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day, [A-Z][a-z]+ \d\d, \d{4} \d\d:\d\d:\d\d [AP]M"
+
+
+def messages(run, level="info"):
+    return [
+        each.text
+        for each in run.notebook.events
+        if isinstance(each, events.MessageAdded) and each.level == level
+    ]
+
+
+def words(path):
+    return pypdfium2.PdfDocument(path)[0].get_textpage().get_text_bounded()
+
+
+def layers(path):
+    with pikepdf.open(path) as pdf:
+        return [str(each.Name) for each in pdf.Root.OCProperties.OCGs]
+
+
+def features(folder, order, name):
+    """The features of a layer as they were drawn."""
+    layer = next(each for each in order.product.layers if each.name == name)
+    return Workshop(order, folder).features("final", layer)
+
+
+def test_every_stage_is_told_with_its_start(made):
+    said = [each for each in messages(made[0]) if "Executing" in each or "Start Time" in each]
+    assert said[0] == "Executing Import Template and Extract Features"
+    assert said[-2] == "Executing Export Product"
+    assert all(re.fullmatch(TIME, each) for each in said[1::2])
+    assert all(each.startswith("Executing ") for each in said[::2])
+
+
+def test_progress_comes_in_even_steps_as_the_document_shows(made):
+    told = [each for each in made[0].notebook.events if isinstance(each, events.Progressed)]
+    # The first of nineteen is over when the order is read.
+    assert told[0].fraction == pytest.approx(1 / 19)
+    assert told[-1].fraction == 1
+    shares = [each.fraction for each in told]
+    assert shares == sorted(shares)
+
+
+def test_the_pdf_has_the_layers_of_the_product(made):
+    _, order, _, path = made
+    assert path.name == "12-3.pdf"
+    there = layers(path)
+    assert there[0] == "Relief shading"
+    drawn = [theme for theme in order.product.themes if theme in there]
+    assert drawn == [
+        "Land cover",
+        "Contours",
+        "Hydrography",
+        "Boundaries",
+        "Buildings",
+        "Transportation",
+        "Points",
+    ]
+    # Names lie above the grid.
+    assert there.index("Grid") < there.index("Names") < there.index("Frame and margin")
+
+
+def test_names_can_be_searched_in_it(made):
+    text = words(made[3])
+    for name in ("Little Town", "High Hill", "1046", "N 7"):
+        assert name in text
+    assert "FIXME" not in text
+
+
+def test_a_summit_is_named_once(made):
+    # A survey point beside it tells another height of the same summit.
+    assert "1041" not in words(made[3])
+
+
+def test_only_what_is_on_the_sheet_is_in_the_legend(made):
+    text = words(made[3])
+    assert "Woodland" in text
+    assert "Railway" not in text
+
+
+def test_a_second_attempt_goes_on_after_the_last_stage(made):
+    run, order, folder, path = made
+    kept = {
+        each.name: each.result.value for each in run.notebook.events if isinstance(each, events.StepFinished)
+    }
+    del kept["Export Product"]
+    again = Run(steps=kept)
+    assert make_sheet(again, order, folder) == path
+    assert [each for each in messages(again) if "Executing" in each] == ["Executing Export Product"]
+
+
+class StopsWithin(Notebook):
+    """A channel that asks to stop once a stage has begun."""
+
+    def __init__(self, stage):
+        super().__init__()
+        self.stage = stage
+        self.looks = 0
+
+    def stop_reason(self):
+        if any(isinstance(each, events.StageStarted) and each.name == self.stage for each in self.events):
+            self.looks += 1
+        return "cancelled" if self.looks > 1 else ""
+
+
+def test_a_cancel_ends_the_process_that_draws(country, tmp_path):
+    channel = StopsWithin("Draw Land cover")
+    with pytest.raises(Stop):
+        make_sheet(Run(channel), ground.order(country), tmp_path)
+    assert not list(tmp_path.glob("*.pdf"))
+
+
+@pytest.mark.parametrize(("output", "suffix"), [("tiff", ".tif"), ("zip", ".zip")])
+def test_other_outputs(country, tmp_path, output, suffix):
+    order = ground.order(
+        country,
+        product="OVR250",
+        area=ground.square(size=0.08),
+        output=Output(type=output, dpi=72),
+        output_name="a b/c",
+    )
+    path = make_sheet(Run(), order, tmp_path)
+    assert path.name == f"a_b_c{suffix}"
+    assert path.stat().st_size > 10_000
+
+
+def test_layers_can_be_left_out(country, tmp_path):
+    excluded = ("Transportation", "Relief shading", "Contours", "Spot heights", "Names", "Lakes")
+    path = make_sheet(Run(), ground.order(country, excluded=excluded, elevation=()), tmp_path)
+    assert not {"Transportation", "Relief shading", "Contours", "Names"} & set(layers(path))
+
+
+def test_a_layer_that_is_not_there_cannot_be_left_out(country, tmp_path):
+    with pytest.raises(
+        ValueError, match=r"'Rods' cannot be excluded: product MTM50 has no such layer; it has .*Roads"
+    ):
+        make_sheet(Run(), ground.order(country, excluded=("Rods",)), tmp_path)
+
+
+def test_clients_add_features_of_their_own(country, tmp_path):
+    added = {
+        "type": "FeatureCollection",
+        "features": [
+            {
+                "type": "Feature",
+                "properties": {"place": "hamlet", "name": "Tent Camp"},
+                "geometry": {"type": "Point", "coordinates": [10.02, 46.02]},
+            }
+        ],
+    }
+    (tmp_path / "added.geojson").write_text(json.dumps(added))
+    order = ground.order(
+        country, ancillary=(Ancillary(path=str(tmp_path / "added.geojson"), layer="Places"),)
+    )
+    assert "Tent Camp" in words(make_sheet(Run(), order, tmp_path))
+
+
+def test_a_product_of_ones_own(country, tmp_path):
+    """A product that knows nothing of OpenStreetMap: one table, its own columns, a pattern."""
+    symbols = [
+        {
+            "type": "fill",
+            "color": "#ffeecc",
+            "pattern": {"kind": "hatch", "color": "#cc8800", "spacing": 1.5},
+        },
+        {"type": "label", "text": "{name}", "placement": "area", "size": 7},
+    ]
+    rules = [{"where": [{"natural": "water"}], "symbols": symbols, "legend": "Flooded"}]
+    layer = {
+        "name": "Floods",
+        "theme": "Floods",
+        "geometry": "polygon",
+        "table": "multipolygons",
+        "rules": rules,
+    }
+    product = {"name": "FLOOD", "title": "Floods", "scale": 25000, "themes": ["Floods"], "layers": [layer]}
+    product["relief"] = {"shading": None}
+    order = ground.order(country, product="MTM50")
+    order = ground.order(country, area=order.area, elevation=())
+    own = type(order)(
+        **{name: getattr(order, name) for name in order.__struct_fields__}
+        | {"product": read_product(json.dumps(product))}
+    )
+    path = make_sheet(Run(), own, tmp_path)
+    assert {"Round Lake", "Flooded"} <= set(re.findall("Round Lake|Flooded", words(path)))
+    assert layers(path)[0] == "Floods"
+
+
+PLACES = {
+    "south of the equator": (-70.02, -33.5, 0.04),
+    "across a zone edge": (11.98, 46.0, 0.04),
+    "far north": (15.0, 78.2, 0.06),
+    "across the antimeridian": (179.98, -16.8, 0.04),
+}
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_anywhere_on_earth(name, tmp_path):
+    west, south, size = PLACES[name]
+    ground.write_heights(tmp_path / "country.tif", west, south, size, margin=0.02)
+    ground.write_features(tmp_path / "country.gpkg", west, south, size)
+    order = ground.order(tmp_path, product="MTM25", area=ground.square(west, south, size))
+    run = Run()
+    path = make_sheet(run, order, tmp_path)
+    geometry = Workshop(order, tmp_path).geometry
+    summits = features(tmp_path, order, "Summits and passes")
+    x, y = geometry.sheet_of_lonlat(west + ground.HILL[0] * size / 0.04, south + ground.HILL[1] * size / 0.04)
+    assert summits.distance(shapely.Point(float(x), float(y))).min() < 1
+    assert "High Hill" in words(path)
+    assert not [each for each in messages(run, "warning") if "elevation" in each]
+
+
+def test_a_model_that_covers_a_part_is_hatched(country, tmp_path):
+    ground.write_heights(tmp_path / "part.tif", size=0.015)
+    run = Run()
+    elevation = (Source(path=str(tmp_path / "part.tif")),)
+    path = make_sheet(run, ground.order(country, elevation=elevation), tmp_path)
+    assert re.search(
+        r"\d\d% of the sheet has no elevation data and is hatched\.", messages(run, "warning")[0]
+    )
+    assert "No elevation data" in words(path)
+
+
+def test_features_that_end_before_the_sheet_are_told_of(country, tmp_path):
+    run = Run()
+    ground.write_heights(tmp_path / "large.tif", size=0.16)
+    order = ground.order(
+        country, area=ground.square(size=0.15), elevation=(Source(path=str(tmp_path / "large.tif")),)
+    )
+    make_sheet(run, order, tmp_path)
+    assert re.match(
+        r"The sources \(country\.gpkg\) have features in only \d+% of the area", messages(run, "warning")[0]
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"elevation": ()}, "shows relief, but there is no elevation model: name a GeoTIFF .* or exclude 'Relief shading'"),
+        ({"area": ground.square(30, 10)}, r"no elevation model has heights between 30\.000 and 30\.040 .* country\.tif: name"),
+        ({"elevation": (), "vectors": ()}, "there is nothing to make a sheet from: name an OpenStreetMap extract"),
+        ({"vectors": (Source(path="/nowhere/a.gpkg"),)}, r"there is no file a\.gpkg; see to the sources"),
+        ({"elevation": (Source(path="/nowhere/a.tif"),)}, r"there is no file a\.tif; see to the sources"),
+        ({"vectors": (Source(path=__file__),)}, r"test_make\.py holds no features that can be read; use a GeoPackage"),
+        ({"ancillary": (Ancillary(path="a", layer="Camps"),)}, "drawn as 'Camps', which product MTM50 does not have; it has"),
+        ({"area": ground.square(10, 46, 5)}, "choose a smaller area or a product of a smaller scale"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_made_says_what_to_do(country, tmp_path, change, said):
+    with pytest.raises(ValueError, match=said):
+        make_sheet(Run(), ground.order(country, **change), tmp_path)
+
+
+def test_only_the_modules_that_draw_need_the_extra():
+    """The server reads products and orders without Mapnik, GDAL and ReportLab."""
+    code = (
+        "import sys; import milepost.servers.production.sheet.order;"
+        "print([name for name in ('mapnik', 'pyogrio', 'reportlab', 'pikepdf', 'pandas') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_mapnik_stays_out_of_the_process(made):
+    assert "mapnik" not in sys.modules
+
+
+def test_andorra(andorra, tmp_path):
+    order = ground.order(
+        andorra,
+        name="Andorra",
+        area=shapely.geometry.mapping(shapely.box(1.48, 42.53, 1.58, 42.60)),
+        vectors=(Source(path=str(andorra / "andorra.osm.pbf")),),
+        elevation=(Source(path=str(andorra / "N42E001.hgt.zip")),),
+    )
+    path = make_sheet(Run(), order, tmp_path)
+    text = words(path)
+    for name in ("Ordino", "La Massana", "CG-3", "Ansalonga"):
+        assert name in text
