@@ -14,9 +14,10 @@ from rich.console import Console
 from rich.text import Text
 
 from milepost.cli import demo_sheet, demo_video
+from milepost.cli.common import FAILED, INTERRUPTED, Problem
 from milepost.cli.demo_errands import Errand, errands, long_errand
 from milepost.cli.local_server import LocalServer
-from milepost.cli.options import FAILED, INTERRUPTED, Problem, display_for, reported_errors
+from milepost.cli.options import display_for, reported_errors
 from milepost.client import Address, BadAnswerError, Display, JobView, Pace, Session, duration, follow
 from milepost.security.passwords import generate
 

@@ -86,6 +86,7 @@ def test_names_can_be_searched_in_it(made):
     for name in ("Little Town", "High Hill", "1046", "N 7"):
         assert name in text
     assert "FIXME" not in text
+    assert "<NA>" not in text
 
 
 def test_a_summit_is_named_once(made):

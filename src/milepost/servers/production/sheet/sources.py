@@ -169,6 +169,9 @@ class _Reader:
             frame["ref"] = frame["ref"].astype("string").str.split(";").str[0].str.strip()
         if "ele" in frame:
             frame["ele"] = _heights(frame["ele"])
+        for column in self._columns:
+            # Nothing else than None is written to files as nothing.
+            frame[column] = frame[column].astype(object).where(frame[column].notna(), None)
         return frame[[*self._columns, "geometry"]]
 
 
