@@ -298,7 +298,8 @@ async def test_a_server_that_starts_removes_what_is_left(tmp_path_factory: pytes
         videos.finish("0" * 32, Layer(id=number, key=KEY, **about))
         videos.remove_layer("0" * 32, number)
     async with opened(data):
-        assert list((data / "videos").iterdir()) == []
+        pass
+    assert list((data / "videos").iterdir()) == []
 
 
 async def test_the_administration(house: House, root: httpx.AsyncClient, ann: httpx.AsyncClient) -> None:

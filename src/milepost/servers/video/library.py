@@ -9,7 +9,7 @@ import structlog
 
 from milepost.http import Call, Resources, ServiceError, not_found
 from milepost.manager import JobManager
-from milepost.security import Person, Role
+from milepost.security import Person, Role, SecurityError
 from milepost.servers.video.records import LAST_ID, Layer, Service, Videos
 from milepost.storage import Storage, StorageError, open_storage, read_place
 
@@ -109,14 +109,21 @@ class Library:
 
     async def sweep(self) -> None:
         """Remove the files of layers that are gone. What cannot be removed now is left for the next time."""
-        await asyncio.to_thread(self._sweep)
+        try:
+            await asyncio.to_thread(self._sweep)
+        except SecurityError as error:
+            log.error("what is left of deleted layers cannot be read", reason=str(error))
 
     def _sweep(self) -> None:
+        silent: set[str] = set()
         for key, place in self.videos.removals():
+            if place in silent:
+                continue
             try:
                 self.storage(place).delete(key)
             except StorageError as error:
-                log.warning("files of a deleted layer are still there", layer=key, reason=str(error))
+                silent.add(place)
+                log.warning("files of deleted layers are still there", layer=key, reason=str(error))
             else:
                 self.videos.removed(key, place)
 
