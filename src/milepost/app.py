@@ -185,6 +185,7 @@ class Server:
         credentials = Credentials(self.people, self.tokens)
         sharing = Sharing(credentials, self.tokens, resources, kubernetes=kubernetes)
         grants = Grants(self.people, self.tokens, self.seals)
+        library = self._library(resources)
         return [
             *geoprocessing.Geoprocessing(self.manager, resources).routes(),
             *Enterprise(
@@ -210,7 +211,7 @@ class Server:
                 self.products, self.features, self.sheet_sources, self.manager, resources
             ).routes(),
             *video.Video(
-                self._library(resources),
+                library,
                 self._exports,
                 authentication_info,
                 sharing.generate_token,
@@ -225,6 +226,7 @@ class Server:
                 self.people,
                 resources,
                 authentication_info,
+                library.item,
             ).routes(),
             *sharing.routes(),
             *Portal(resources, _SERVERS, kubernetes=kubernetes).routes(),

@@ -3,13 +3,14 @@
 import asyncio
 import re
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
 from milepost.http import Call, Resources, ServiceError, not_found
 from milepost.manager import JobManager
 from milepost.security import Person, Role, SecurityError
+from milepost.servers.video import describing
 from milepost.servers.video.records import LAST_ID, Layer, Service, Videos
 from milepost.storage import Storage, StorageError, open_storage, read_place
 
@@ -62,9 +63,16 @@ class Library:
         """
         name = call.part("service").strip()
         found = await asyncio.to_thread(self.videos.service, name)
-        if found is None or found.name.lower() != name.lower() or not may_see(call.person, found):
+        if found is None or not may_see(call.person, found):
             raise not_found(f"Video service {name[:60]}")
         return found
+
+    async def item(self, call: Call, item: str) -> dict[str, Any] | None:
+        """The service with the id of an item, as the portal tells it; None if there is none for who calls."""
+        found = await asyncio.to_thread(self.videos.service_of_item, item)
+        if found is None or not may_see(call.person, found):
+            return None
+        return describing.item(found, call.base + SERVICE.format(service=found.name))
 
     async def layer(self, call: Call) -> tuple[Service, Layer]:
         """The layer that the path names, and its service.
