@@ -53,14 +53,14 @@ def publish_layer(run: Run, files: list[DataFile], plan: str) -> Published:
 
 
 @operation(service=VIDEO, retries=2)
-def process_layer(run: Run, key: str, storage: str, plan: str) -> Published:
+def process_layer(run: Run, key: str, plan: str, storage: str = "") -> Published:
     """Make a layer of the file that another layer was made of.
 
     Args:
         run: of the job.
         key: of the other layer.
-        storage: where that lies.
         plan: what the new layer is to be, as JSON.
+        storage: where the other layer lies; empty for the folder of the site.
     """
     return _publish(run, lambda: [_original(run, key, storage)], plan)
 

@@ -74,7 +74,7 @@ class Processing:
         }
         submission = await self._library.manager.submit(
             operation,
-            {"key": layer.key, "storage": layer.storage, "plan": msgspec.json.encode(plan).decode()},
+            {"key": layer.key, "plan": msgspec.json.encode(plan).decode(), "storage": layer.storage},
             owner=call.person.username,
             size=call.size,
             request=call.request_id,
