@@ -46,13 +46,17 @@ class RunningServer:
         self.token = ""
         self.process: subprocess.Popen[str]
 
+    def command(self) -> list[str]:
+        """What is started."""
+        return [sys.executable, "-m", self._program, "serve", *self._options]
+
     def start(self) -> Self:
         """Start it, on a new port each time; returns once it answers."""
         self.output = []
         lines: queue.Queue[str | None] = queue.Queue()
         with self.errors.open("a") as errors:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", self._program, "serve", *self._options],
+                self.command(),
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,
@@ -80,12 +84,13 @@ class RunningServer:
         if signed_in:
             self.token = self.token or self.sign_in()
             headers["X-Esri-Authorization"] = f"Bearer {self.token}"
-        return httpx.Client(base_url=self.address, headers=headers, timeout=60, trust_env=False)
+        return plain_client(base_url=self.address, headers=headers)
 
     def sign_in(self, username: str = "admin", password: str = PASSWORD) -> str:
         """A fresh token."""
         form = {"username": username, "password": password, "f": "json", "expiration": "600"}
-        answer = httpx.post(f"{self.address}/sharing/rest/generateToken", data=form, trust_env=False)
+        with plain_client() as client:
+            answer = client.post(f"{self.address}/sharing/rest/generateToken", data=form)
         token: str = answer.json()["token"]
         return token
 
@@ -107,6 +112,11 @@ class RunningServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+def plain_client(**options: Any) -> httpx.Client:
+    """A client for plain HTTP: to load the certificates that are trusted takes longer than many a test."""
+    return httpx.Client(**{"timeout": 60, "trust_env": False, "verify": False, **options})
 
 
 def wait_for_job(client: httpx.Client, url: str, *, until: tuple[str, ...] = ()) -> dict[str, Any]:

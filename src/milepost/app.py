@@ -201,15 +201,6 @@ class Server:
                 job_paths={each.TYPE: each.job_path for each in (geoprocessing, mission, production, video)},
                 roots=_ROOTS,
             ).routes(),
-            *mission.Mission(
-                self.missions,
-                self.features,
-                self.manager,
-                self.tokens,
-                self.people,
-                resources,
-                authentication_info,
-            ).routes(),
             *production.Production(
                 self.products, self.features, self.sheet_sources, self.manager, resources
             ).routes(),
@@ -219,6 +210,16 @@ class Server:
                 authentication_info,
                 sharing.generate_token,
                 TOKEN_PARAMETERS,
+            ).routes(),
+            # After those of videos: a folder of content is whatever else there is.
+            *mission.Mission(
+                self.missions,
+                self.features,
+                self.manager,
+                self.tokens,
+                self.people,
+                resources,
+                authentication_info,
             ).routes(),
             *sharing.routes(),
             *Portal(resources, _SERVERS, kubernetes=kubernetes).routes(),

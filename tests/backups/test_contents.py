@@ -5,12 +5,14 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from milepost.backups import BackupError, listed, make, new_name, restore, usable_name
 from milepost.backups.folder import backups_folder, discard_partial, partial_path
 from milepost.features import Definition, FeatureServices, Field, GeometryType, Layer, Selection
 from milepost.operations import Run, Stop
 from milepost.servers.mission.records import Mission, Missions, Plan, new_id
+from milepost.servers.production import Products
 from milepost.servers.video.records import Layer as VideoLayer
 from milepost.servers.video.records import Service, Videos
 from tests.backups.sites import back_up, make_site, tree
@@ -29,6 +31,18 @@ def test_a_feature_service_is_there_again_with_its_features(tmp_path: Path) -> N
     assert found.definition == definition
     rows = found.layer("tracks").features(Selection(where="who = 'ann'"), limit=10).rows
     assert len(rows) == 1
+
+
+def test_the_products_of_map_sheets_are_there_again(tmp_path: Path) -> None:
+    make_site(tmp_path / "data")
+    with Products(tmp_path / "data") as products:
+        products.change("MTM50", lambda each: replace(each, description="Ours"))
+        backup = back_up(tmp_path / "data", tmp_path / "backups")
+    restore(backup, tmp_path / "new")
+    with Products(tmp_path / "new") as products:
+        found = products.get("MTM50")
+        assert found is not None
+        assert found.description == "Ours"
 
 
 def test_a_mission_is_there_again(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from tests.backups.site_server import (
     submit,
     wait_for,
 )
-from tests.running import wait_for_job
+from tests.running import plain_client, wait_for_job
 
 
 class Users:
@@ -53,7 +53,7 @@ class Users:
             time.sleep(0.005)
 
     def _client(self) -> httpx.Client:
-        return httpx.Client(base_url=self._address, headers=self._headers, timeout=60, trust_env=False)
+        return plain_client(base_url=self._address, headers=self._headers)
 
     def _submit(self, number: int) -> None:
         with self._client() as client:

@@ -19,7 +19,9 @@ from milepost.store.database import migrate
 TINY = Options(rounds=2, seconds=0.1, jobs=2, stored=40, missions=5, video=1.0)
 
 
-@pytest.mark.parametrize("benchmark", [missions, polls, queries, stored, videos], ids=lambda each: each.__name__)
+@pytest.mark.parametrize(
+    "benchmark", [missions, polls, queries, stored, videos], ids=lambda each: each.__name__
+)
 def test_a_benchmark_gives_a_table(benchmark, tmp_path: Path):
     report = benchmark.run(TINY, tmp_path)
 

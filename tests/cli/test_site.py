@@ -65,6 +65,21 @@ def test_a_site_is_backed_up_and_restored(run: Run, data: Path, tmp_path: Path) 
         assert Tokens(tmp_path / "new/token.key", people)
 
 
+def test_older_backups_are_removed_when_asked(run: Run, data: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "backups"
+    for _ in range(3):
+        run("backup", "--data", data, "--to", folder)
+    (kept, *older) = listed(folder)
+    kept.path.rename(folder / "for-ever.tar")
+    (folder / "milepost-20200101T000000Z-000000.tar").write_bytes(b"damaged")
+    said = run("backup", "--data", data, "--to", folder, "--keep", 2).output
+    left = [each.name for each in listed(folder)]
+    assert len(left) == 4
+    assert {"for-ever", "milepost-20200101T000000Z-000000", older[0].name} < set(left)
+    assert f"Removed the older backup {older[1].name}" in said
+    run("backup", "--data", data, "--to", folder, "--keep", -1, code=2)
+
+
 def test_a_folder_with_something_in_it_is_not_touched_unless_told(
     run: Run, data: Path, tmp_path: Path
 ) -> None:

@@ -25,7 +25,7 @@ import httpx
 import psutil
 
 from milepost.jobs import Job, JobError, Status, events, fold
-from tests.running import RunningServer
+from tests.running import RunningServer, plain_client
 
 CLIENTS = 4
 TASK = "/rest/services/Crash/Test/GPServer/work"
@@ -43,6 +43,7 @@ class Harness:
         operations = Path(__file__).with_name("operations.py")
         self.server = RunningServer(folder / "data", operations, program="tests.crash.server").start()
         self.token = self.server.sign_in()
+        self._http = plain_client(headers={"X-Esri-Authorization": f"Bearer {self.token}"}, timeout=10)
         self.jobs: dict[str, str] = {}
         """Name of each job that was accepted, and its id."""
         self.endings: dict[str, str] = {}
@@ -75,6 +76,7 @@ class Harness:
         try:
             self._settle()
         finally:
+            self._http.close()
             self.server.stop()
         return Report(self)
 
@@ -117,13 +119,7 @@ class Harness:
         """Send a request until it is answered; a job must not come of it twice. None when all is over."""
         while not self._over.is_set():
             with suppress(httpx.HTTPError):
-                answer = httpx.post(
-                    self.server.address + path,
-                    data=form,
-                    headers={"X-Esri-Authorization": f"Bearer {self.token}"},
-                    timeout=10,
-                    trust_env=False,
-                )
+                answer = self._http.post(self.server.address + path, data=form)
                 found: dict[str, Any] = answer.json()
                 if answer.status_code == 200:
                     return found

@@ -8,7 +8,7 @@ import pytest
 
 from tests.crash.harness import Harness
 
-KILLS = int(os.environ.get("MILEPOST_TEST_KILLS", "36"))
+KILLS = int(os.environ.get("MILEPOST_TEST_KILLS", "24"))
 
 
 @pytest.mark.timeout(600)

@@ -12,7 +12,7 @@ import click
 import pytest
 
 from milepost import Service
-from milepost.cli import main
+from milepost.cli.serve import serve
 from milepost.jobs import Status
 from milepost.security import PRIVILEGES_OF, Privilege, Role
 from tests.docs import resources_page
@@ -36,7 +36,7 @@ def test_every_link_within_the_project_leads_somewhere(page):
 
 def test_every_option_of_the_server_is_described():
     described = (ROOT / "docs/reference/settings.md").read_text()
-    for option in main.commands["serve"].params:
+    for option in serve.params:
         if isinstance(option, click.Option) and option.name != "help":
             for name in option.opts:
                 assert f"`{name}`" in described, name

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 
 from milepost.security import People
-from tests.running import PASSWORD, RunningServer, wait_for_job
+from tests.running import PASSWORD, RunningServer, plain_client, wait_for_job
 
 EVERY = "/rest/services/Tests/Every/GPServer"
 AT_ONCE = "/rest/services/AtOnce/GPServer"
@@ -84,4 +84,4 @@ def add_person(server: RunningServer, username: str) -> None:
 def client_of(server: RunningServer, token: str = "") -> httpx.Client:
     """A client with this token, or without any."""
     headers = {"X-Esri-Authorization": f"Bearer {token}"} if token else {}
-    return httpx.Client(base_url=server.address, headers=headers, timeout=60, trust_env=False)
+    return plain_client(base_url=server.address, headers=headers)

@@ -65,6 +65,17 @@ FOR_PROGRAMS = {
     "/sharing/rest/portals/{portal}/userDefaultSettings",
     "/sharing/rest/portals/{portal}/users/counts",
     "/sharing/rest/portals/{portal}/users/search",
+    "/sharing/rest/content/users/{username}/{folder}",
+    "/mission/rest/services/addMission",
+    "/admin/services/createService",
+    "/admin/services/{folder}/createService",
+    "/admin/services/[{folder}/]{service}.{type}/changeProvider",
+    "/admin/services/properties",
+    "/admin/services/types",
+    "/admin/services/types/extensions",
+    "/admin/services/types/providers",
+    "/admin/system/properties",
+    "/admin/system/properties/update",
     "/logout",  # once there is a session to end
 }
 """Resources that no page leads to, since people have no use for them."""

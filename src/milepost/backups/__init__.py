@@ -2,7 +2,16 @@
 
 from milepost.backups.archive import About, BackupError, check, read_about
 from milepost.backups.contents import Contents
-from milepost.backups.folder import Backup, backups_folder, find, listed, new_name, remove, usable_name
+from milepost.backups.folder import (
+    Backup,
+    backups_folder,
+    find,
+    listed,
+    new_name,
+    remove,
+    remove_older,
+    usable_name,
+)
 from milepost.backups.making import check_backup, make
 from milepost.backups.restoring import Restored, restore, unused
 from milepost.backups.site import SiteReport
@@ -23,6 +32,7 @@ __all__ = [
     "new_name",
     "read_about",
     "remove",
+    "remove_older",
     "restore",
     "unused",
     "usable_name",

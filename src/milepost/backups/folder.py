@@ -19,6 +19,7 @@ VARIABLE: Final = "MILEPOST_BACKUPS"
 
 _SUFFIX: Final = ".tar"
 _PARTIAL: Final = ".partial"
+_OWN_NAME: Final = re.compile(r"milepost-\d{8}T\d{6}Z-[0-9a-f]{6}")
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 
 
@@ -107,6 +108,24 @@ def remove(folder: Path, name: str) -> None:
         path_of(folder, name).unlink(missing_ok=True)
     except OSError as error:
         raise BackupError(f"the backup {name} cannot be removed: {error.strerror}") from error
+
+
+def remove_older(folder: Path, keep: int) -> list[str]:
+    """Remove all but the newest backups; their names.
+
+    Those that cannot be read, and those with a name that somebody else gave them, neither count nor go.
+
+    Args:
+        folder: of the backups.
+        keep: how many to keep.
+
+    Raises:
+        BackupError: one cannot be removed.
+    """
+    own = [each.name for each in listed(folder) if each.about is not None and _OWN_NAME.fullmatch(each.name)]
+    for name in own[keep:]:
+        remove(folder, name)
+    return own[keep:]
 
 
 def _backup(path: Path) -> Backup | None:

@@ -1,18 +1,25 @@
 """Putting a site back from a backup: beside its place first, and there only as a whole."""
 
 import contextlib
+import ctypes
+import errno
 import fcntl
 import os
 import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
 from milepost.backups import archive, databases
 from milepost.backups.archive import About, BackupError, Tick
 from milepost.backups.site import SiteReport, check_site, end_own_job
+
+_HERE: Final = -100
+_EXCHANGE: Final = 2
+"""``AT_FDCWD`` and ``RENAME_EXCHANGE`` of Linux."""
 
 
 class Restored(msgspec.Struct, frozen=True):
@@ -91,13 +98,36 @@ def _put_in_place(beside: Path, data: Path, *, replace: bool) -> Path | None:
     if aside.exists():
         raise BackupError(f"{aside} is there already; move it away and restore again")
     with unused(data):
-        data.rename(aside)
+        beside.rename(aside)
         try:
-            beside.rename(data)
+            exchange(aside, data)
         except BaseException:
-            aside.rename(data)
+            aside.rename(beside)
             raise
     return aside
+
+
+def exchange(one: Path, other: Path) -> None:
+    """Let two folders of a disk change their names, at one moment: there is never none of a name.
+
+    Raises:
+        OSError: it cannot be; both are as they were.
+    """
+    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    done = rename(_HERE, os.fsencode(one), _HERE, os.fsencode(other), _EXCHANGE) if rename else -1
+    if done == 0:
+        return
+    if rename and ctypes.get_errno() not in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP):
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), str(other))
+    # A file system, or a system, that does not have it.
+    between = one.with_name(f".{one.name}.exchange")
+    other.rename(between)
+    try:
+        one.rename(other)
+    except BaseException:
+        between.rename(other)
+        raise
+    between.rename(one)
 
 
 @contextlib.contextmanager

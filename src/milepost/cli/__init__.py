@@ -1,25 +1,51 @@
 """The command line: ``milepost``. One module for each group of commands."""
 
+import importlib
 import sys
+from typing import Final
 
 import click
 
-from milepost.cli.backup import backup
-from milepost.cli.demo import demo
-from milepost.cli.health import health
-from milepost.cli.jobs import cancel, pause, resume, submit, watch
-from milepost.cli.restore import restore
-from milepost.cli.serve import serve
-from milepost.cli.server import jobs, token
-from milepost.cli.user import user
+COMMANDS: Final = {
+    "serve": "serve",
+    "demo": "demo",
+    "user": "user",
+    "token": "server",
+    "submit": "jobs",
+    "jobs": "server",
+    "watch": "jobs",
+    "cancel": "jobs",
+    "pause": "jobs",
+    "resume": "jobs",
+    "backup": "backup",
+    "restore": "restore",
+    "health": "health",
+}
+"""The commands and their modules, each of which is loaded when its command is used."""
+
+
+class Commands(click.Group):
+    """The commands. A server need not load what only its clients need, nor the other way round."""
+
+    def list_commands(self, _: click.Context) -> list[str]:
+        """Their names."""
+        return sorted(COMMANDS)
+
+    def get_command(self, _: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name; None when there is none."""
+        if cmd_name not in COMMANDS:
+            return None
+        found: click.Command = getattr(importlib.import_module(f"{__name__}.{COMMANDS[cmd_name]}"), cmd_name)
+        return found
 
 
 @click.group(
+    cls=Commands,
     context_settings={
         "auto_envvar_prefix": "MILEPOST",
         "help_option_names": ["-h", "--help"],
         "show_default": True,
-    }
+    },
 )
 @click.version_option(package_name="milepost", message="milepost %(version)s")
 def main() -> None:
@@ -33,21 +59,3 @@ def main() -> None:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="replace")
-
-
-for command in (
-    serve,
-    demo,
-    user,
-    token,
-    submit,
-    jobs,
-    watch,
-    cancel,
-    pause,
-    resume,
-    backup,
-    restore,
-    health,
-):
-    main.add_command(command)

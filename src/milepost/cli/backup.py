@@ -7,17 +7,10 @@ from pathlib import Path
 import click
 
 from milepost import client
-from milepost.backups import backups_folder, make, new_name, unused
+from milepost.backups import backups_folder, make, new_name, remove_older, unused
 from milepost.backups.folder import path_of
-from milepost.cli.options import (
-    EXIT_CODES,
-    Connection,
-    connection_options,
-    display_for,
-    option,
-    pace_of,
-    print_line,
-)
+from milepost.cli.common import option, print_line
+from milepost.cli.options import EXIT_CODES, Connection, connection_options, display_for, pace_of
 from milepost.cli.site_options import Telling, explained, require_site, running_server_option
 from milepost.cli.user import data_option
 from milepost.client import Address, BadAnswerError
@@ -27,7 +20,7 @@ from milepost.store import FileStore
 _HELP = """\b
 Examples:
   milepost backup --server http://127.0.0.1:6080/arcgis --user admin
-  milepost backup --data milepost-data --to /mnt/backups"""
+  milepost backup --data milepost-data --to /mnt/backups --keep 7"""
 
 
 @click.command(epilog=_HELP)
@@ -42,9 +35,20 @@ Examples:
     help="Where to put the backup; in the folder backups of the data folder if not given.",
 )
 @option("--without-keys", is_flag=True, help="Leave out the keys: everybody signs in again after a restore.")
+@option(
+    "--keep",
+    type=click.IntRange(0, 10_000),
+    default=0,
+    help="How many of the newest backups stay; older ones are removed. 0 for all.",
+)
 @connection_options
 def backup(
-    server: Address | None, data: Path, target: Path | None, without_keys: bool, connection: Connection
+    server: Address | None,
+    data: Path,
+    target: Path | None,
+    without_keys: bool,
+    keep: int,
+    connection: Connection,
 ) -> None:
     """Back up a whole site: jobs and their files, people, keys, features, configuration.
 
@@ -56,7 +60,7 @@ def backup(
     Whoever has it has all secrets of the site: keep it safe.
     """
     if server is not None:
-        _ask(server, connection, keys=not without_keys)
+        _ask(server, connection, keys=not without_keys, keep=keep)
         return
     require_site(data)
     with explained():
@@ -70,14 +74,16 @@ def backup(
                 report = make(Run(Telling(), workspace=workspace), data, folder, name, keys=not without_keys)
             finally:
                 shutil.rmtree(workspace, ignore_errors=True)
+    for old in remove_older(folder, keep) if keep else ():
+        print_line(f"Removed the older backup {old}")
     print_line(f"Backed up {report.jobs} jobs and {report.files} result files to {path_of(folder, name)}")
 
 
-def _ask(server: Address, connection: Connection, *, keys: bool) -> None:
+def _ask(server: Address, connection: Connection, *, keys: bool, keep: int) -> None:
     """Have the server do it, and see it through."""
     url = f"{server.url}/admin/system/backups/create"
     with connection.open(server) as session:
-        answer = session.post(url, {"keys": "true" if keys else "false"})
+        answer = session.post(url, {"keys": "true" if keys else "false", "keep": str(keep)})
         job = answer.get("jobsUrl") if isinstance(answer, dict) else None
         if not isinstance(job, str):
             raise BadAnswerError(f"{url} did not start a job; is it a Milepost server?")

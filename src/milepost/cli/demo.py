@@ -13,10 +13,11 @@ import psutil
 from rich.console import Console
 from rich.text import Text
 
-from milepost.cli import demo_sheet
+from milepost.cli import demo_sheet, demo_video
+from milepost.cli.common import FAILED, INTERRUPTED, Problem
 from milepost.cli.demo_errands import Errand, errands, long_errand
 from milepost.cli.local_server import LocalServer
-from milepost.cli.options import FAILED, INTERRUPTED, Problem, display_for, reported_errors
+from milepost.cli.options import display_for, reported_errors
 from milepost.client import Address, BadAnswerError, Display, JobView, Pace, Session, duration, follow
 from milepost.security.passwords import generate
 
@@ -76,6 +77,27 @@ class Demonstration:
             self._break(problem)
         self._say(f"  {demo_sheet.SHOWS}")
         self._say(f"  {found}")
+
+    def video(self) -> None:
+        """Have a video published, and look at the layer that came out."""
+        self._head(demo_video.TITLE)
+        if absent := demo_video.missing():
+            self._say(f"  Not shown: {'; '.join(absent)}")
+            return
+        root = f"{self._server.address}/video/rest"
+        self._say(f"   POST {root}/uploads/upload, then addLayer", "dim")
+        with self._console.status("Computing the flight"):
+            address = Address(demo_video.publish(self._session, root))
+        display = display_for(address, "addLayer", as_json=False, submitted=True)
+        view = follow(self._session, address, display, PACE)
+        if view.state != "succeeded":
+            self._break(f"the video {view.state.replace('_', ' ')} instead of succeeding")
+            return
+        layer = demo_video.layer_of(self._session, root, address.url)
+        if problem := demo_video.wrong_layer(self._session, layer):
+            self._break(problem)
+        self._say(f"  {demo_video.SHOWS}")
+        self._say(f"  {layer}")
 
     def cancel(self, errand: Errand) -> None:
         """Submit a job, cancel it in the middle, and see that nothing of it goes on."""
@@ -193,6 +215,7 @@ def _show(console: Console, server: LocalServer) -> list[str]:
         for errand in errands():
             shown.run(errand)
         shown.sheet()
+        shown.video()
         shown.cancel(long_errand())
     console.print()
     if shown.broken:

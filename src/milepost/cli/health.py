@@ -6,15 +6,8 @@ from typing import Any, Final
 
 import click
 
-from milepost.cli.options import (
-    FAILED,
-    Connection,
-    connection_options,
-    json_option,
-    pace_of,
-    print_json,
-    print_line,
-)
+from milepost.cli.common import FAILED, json_option, print_json, print_line
+from milepost.cli.options import Connection, connection_options, pace_of
 from milepost.cli.site_options import explained, require_site, running_server_option
 from milepost.cli.user import data_option
 from milepost.client import Address, BadAnswerError, one_line, watch

@@ -11,22 +11,16 @@ import click
 import msgspec
 
 from milepost import client
+from milepost.cli.common import CANCELLED, FAILED, INTERRUPTED, Problem, json_option, print_json, print_line
 from milepost.cli.options import (
-    CANCELLED,
     EXIT_CODES,
     EXIT_HELP,
-    FAILED,
-    INTERRUPTED,
     AddressType,
     Connection,
-    Problem,
     connection_options,
     display_for,
-    json_option,
     pace_of,
     patience_option,
-    print_json,
-    print_line,
 )
 from milepost.client import Address, BadAnswerError, Session
 

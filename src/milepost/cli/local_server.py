@@ -10,7 +10,7 @@ from typing import Final
 
 import psutil
 
-from milepost.cli.options import Problem
+from milepost.cli.common import Problem
 from milepost.cli.user import PEOPLE_FILE
 from milepost.security import People, Role, SecurityError
 

@@ -1,9 +1,7 @@
 """What commands that talk to a server share: options, sign-in, errors and exit codes."""
 
 import functools
-import os
 import ssl
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +11,16 @@ import click
 import msgspec
 from rich.console import Console
 
+from milepost.cli.common import (
+    CANCELLED,
+    FAILED,
+    NO_ANSWER,
+    NoAnswer,
+    option,
+    password_stdin_option,
+    print_line,
+    read_password,
+)
 from milepost.client import (
     Address,
     ClientError,
@@ -27,11 +35,6 @@ from milepost.client import (
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-FAILED: Final = 1
-CANCELLED: Final = 3
-NO_ANSWER: Final = 4
-INTERRUPTED: Final = 130
 
 EXIT_CODES: Final[dict[State, int]] = {
     "succeeded": 0,
@@ -50,9 +53,6 @@ Exit codes:
   4  how the job ended cannot be told: the server cannot be reached,
      answered wrongly, refused the sign-in, or the job was deleted
 130  Ctrl-C ended the watching; the job goes on"""
-
-option: Final = functools.partial(click.option, show_envvar=True)
-"""An option whose help names its environment variable."""
 
 DEFAULT_SERVER: Final = "http://127.0.0.1:6080/arcgis"
 
@@ -102,10 +102,6 @@ class Connection(msgspec.Struct, frozen=True):
             raise click.UsageError(f"{self.cacert} holds no certificate that can be read: {error}") from error
 
 
-password_stdin_option: Final = click.option(
-    "--password-stdin", is_flag=True, help="Read the password from the input, not from MILEPOST_PASSWORD."
-)
-json_option: Final = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 server_option: Final = option(
     "--server",
     type=AddressType(),
@@ -162,39 +158,6 @@ def connection_options(command: Callable[..., T]) -> Callable[..., T]:
     return connected
 
 
-def read_password(user: str, *, from_stdin: bool, confirm: bool = False) -> str:
-    """A password from the input, MILEPOST_PASSWORD or a prompt, in this order.
-
-    Raises:
-        click.UsageError: there is none of them.
-    """
-    if from_stdin:
-        password = sys.stdin.readline().rstrip("\r\n")
-        if not password:
-            raise click.UsageError("--password-stdin was given, but the input holds no password")
-        return password
-    password = os.environ.get("MILEPOST_PASSWORD", "")
-    if password:
-        return password
-    if not sys.stdin.isatty():
-        raise click.UsageError(
-            f"the password of {user} is needed: set MILEPOST_PASSWORD, or pipe it in with --password-stdin"
-        )
-    return str(click.prompt(f"Password of {user}", hide_input=True, confirmation_prompt=confirm, err=True))
-
-
-class Problem(click.ClickException):
-    """An error that ends a command with one line."""
-
-    exit_code = FAILED
-
-
-class NoAnswer(Problem):
-    """Nothing, or nothing useful, came from the server."""
-
-    exit_code = NO_ANSWER
-
-
 @contextmanager
 def reported_errors() -> Iterator[None]:
     """Turn what the client raises into one line and an exit code."""
@@ -212,17 +175,6 @@ def display_for(address: Address, title: str, *, as_json: bool, submitted: bool 
     if console.is_terminal and not console.is_dumb_terminal:
         return LiveDisplay(console, title, submitted=submitted)
     return PlainDisplay(print_line, title, submitted=submitted)
-
-
-def print_line(text: str) -> None:
-    """A line on the output, at once."""
-    click.echo(text)
-    sys.stdout.flush()
-
-
-def print_json(body: Any) -> None:
-    """One JSON value on a line."""
-    print_line(msgspec.json.encode(body).decode())
 
 
 def pace_of(patience: float) -> Pace:

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from milepost.backups import restore as put_back
-from milepost.cli.options import option, print_line
+from milepost.cli.common import option, print_line
 from milepost.cli.site_options import explained
 from milepost.cli.user import data_option
 

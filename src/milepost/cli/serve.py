@@ -7,7 +7,7 @@ from typing import Literal
 
 import click
 
-from milepost.cli.options import Problem, option
+from milepost.cli.common import Problem, option
 from milepost.cli.user import data_option
 
 

@@ -9,15 +9,8 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from milepost.cli.options import (
-    Connection,
-    connection_options,
-    json_option,
-    option,
-    print_json,
-    print_line,
-    server_option,
-)
+from milepost.cli.common import json_option, option, print_json, print_line
+from milepost.cli.options import Connection, connection_options, server_option
 from milepost.client import Address, BadAnswerError, one_line
 
 _HEADS: Final = ("status", "operation", "service", "owner", "submitted", "progress", "url")

@@ -7,7 +7,8 @@ from typing import Final
 
 from milepost.backups import BackupError
 from milepost.backups.contents import JOBS
-from milepost.cli.options import AddressType, Problem, option, print_line
+from milepost.cli.common import Problem, option, print_line
+from milepost.cli.options import AddressType
 from milepost.jobs import events
 from milepost.operations.run import Notebook
 

@@ -7,7 +7,7 @@ from typing import Final
 
 import click
 
-from milepost.cli.options import (
+from milepost.cli.common import (
     Problem,
     json_option,
     option,

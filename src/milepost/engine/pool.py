@@ -125,8 +125,12 @@ class Pool:
         for entry in list(self._ready):
             await self._add(revision)
             self._let_go(entry)
-        while self.revision == revision and len(self._ready) + self._starting < self._wanted:
-            await self._add(revision)
+        while self.revision == revision and not self._closed and len(self._ready) < self._wanted:
+            if self._tasks:
+                # They say nothing of what kept them from starting one.
+                await asyncio.wait(set(self._tasks))
+            else:
+                await self._add(revision)
         while self._tasks and self.revision == revision:
             await asyncio.wait(set(self._tasks))
         if self.revision == revision:

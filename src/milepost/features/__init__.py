@@ -46,6 +46,7 @@ from milepost.features.errors import (
     ServiceExistsError,
     TooSlowError,
     WhereError,
+    is_full,
 )
 from milepost.features.fields import Field, FieldType
 from milepost.features.layers import STATISTICS, FeatureLayer, Features, Order, Statistic
@@ -82,6 +83,7 @@ __all__ = [
     "WhereError",
     "delete_service",
     "form_of",
+    "is_full",
     "number_of",
     "read_reference",
     "shapes",

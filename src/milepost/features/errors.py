@@ -1,5 +1,8 @@
 """What can go wrong with feature services. Every text is fit for whoever asked."""
 
+import errno
+import sqlite3
+
 
 class FeatureError(ValueError):
     """A request cannot be done; the text names the cause and the cure."""
@@ -19,3 +22,10 @@ class WhereError(FeatureError):
 
 class TooSlowError(FeatureError):
     """A query took longer than the server gives to one."""
+
+
+def is_full(error: Exception) -> bool:
+    """Whether an error says that a disk has no room."""
+    if isinstance(error, sqlite3.Error):
+        return getattr(error, "sqlite_errorname", "") in ("SQLITE_FULL", "SQLITE_IOERR_SHMSIZE")
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)

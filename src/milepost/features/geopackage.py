@@ -27,6 +27,9 @@ _WAIT: Final = 60.0
 _STEPS: Final = 20_000
 """Instructions of SQLite between two looks at the clock."""
 
+_NO_ROOM_TO_SHARE: Final = "SQLITE_IOERR_SHMSIZE"
+"""The disk is too full for the file by which several connections share another; who is alone needs none."""
+
 _TOO_MUCH: Final = ("too large", "too many", "too complex", "too big", "overflow")
 
 _APPLICATION: Final = 0x47504B47  # GPKG
@@ -170,17 +173,39 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
         NoSuchServiceError: there is no such file.
         TooSlowError: what is done with it takes too long.
     """
-    connection = _opened(path, "rw")
+    connection = _seeing(path)
     deadline = time.monotonic() + LONGEST_QUERY
     try:
-        connection.execute("PRAGMA query_only=1")
         connection.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
-        connection.execute("BEGIN")
         yield connection
     except sqlite3.OperationalError as error:
         raise _explained(error) from error
     finally:
         connection.close()
+
+
+def _seeing(path: Path) -> sqlite3.Connection:
+    """A connection that only reads, and sees the file as it is now."""
+    try:
+        return _begun(path, alone=False)
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorname != _NO_ROOM_TO_SHARE:
+            raise
+    return _begun(path, alone=True)
+
+
+def _begun(path: Path, *, alone: bool) -> sqlite3.Connection:
+    connection = _opened(path, "rw")
+    try:
+        connection.execute("PRAGMA query_only=1")
+        if alone:
+            connection.execute("PRAGMA locking_mode=EXCLUSIVE")
+        connection.execute("BEGIN")
+        connection.execute("SELECT 1 FROM gpkg_contents LIMIT 1")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 @contextmanager
@@ -200,6 +225,20 @@ def writing(path: Path) -> Iterator[sqlite3.Connection]:
         raise _explained(error) from error
     finally:
         connection.close()
+
+
+def held(path: Path) -> sqlite3.Connection:
+    """A connection that does nothing but be there.
+
+    The last one to be closed folds the log of changes into the file, which takes several times as long as a change;
+    as long as this one is open, none of the others is the last.
+
+    Raises:
+        NoSuchServiceError: there is no such file.
+    """
+    connection = _opened(path, "rw")
+    connection.execute("SELECT count(*) FROM gpkg_contents").fetchone()
+    return connection
 
 
 def _explained(error: sqlite3.OperationalError) -> Exception:

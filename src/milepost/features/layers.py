@@ -14,8 +14,8 @@ from milepost.features.definition import Layer
 from milepost.features.errors import FeatureError
 from milepost.features.fields import Field, FieldType, told
 from milepost.features.geopackage import SHAPE, reading
+from milepost.features.literals import Clause
 from milepost.features.selection import Selection, condition
-from milepost.features.where import Clause
 from milepost.operations.geometries import Geometries
 
 STATISTICS: Final = ("count", "sum", "min", "max", "avg", "stddev", "var")

@@ -15,6 +15,13 @@ NUMBER, TEXT, GUID, MOMENT, DAY, NOTHING = (
 )
 
 
+class Clause(NamedTuple):
+    """A condition for SQLite, and the values to bind."""
+
+    sql: str
+    values: tuple[Any, ...]
+
+
 class Value(NamedTuple):
     """An expression: its SQL, what to bind, its kind, and what it is if that is known already."""
 

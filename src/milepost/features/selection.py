@@ -14,7 +14,7 @@ from milepost.features.definition import Layer
 from milepost.features.errors import FeatureError
 from milepost.features.fields import moment_text
 from milepost.features.geopackage import SHAPE
-from milepost.features.where import Clause, read_where
+from milepost.features.literals import Clause
 
 
 class Relation(StrEnum):
@@ -61,6 +61,9 @@ def condition(selection: Selection, layer: Layer, connection: sqlite3.Connection
     Raises:
         FeatureError: the layer cannot be asked that.
     """
+    # Its parser takes longer to load than all else here, and most processes never read a condition.
+    from milepost.features.where import read_where
+
     parts = [read_where(selection.where, layer)]
     if selection.object_ids is not None:
         wanted = msgspec.json.encode([each for each in selection.object_ids if abs(each) < 2**63]).decode()

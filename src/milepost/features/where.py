@@ -6,7 +6,7 @@ language is that of Esri's standardized queries, as far as a layer can answer it
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import sqlglot
 from sqlglot import exp
@@ -21,6 +21,7 @@ from milepost.features.literals import (
     NOTHING,
     NUMBER,
     TEXT,
+    Clause,
     Value,
     as_day,
     as_guid,
@@ -34,13 +35,6 @@ from milepost.features.literals import (
 
 LONGEST: Final = 50_000
 """Characters of a clause."""
-
-
-class Clause(NamedTuple):
-    """A condition for SQLite, and the values to bind."""
-
-    sql: str
-    values: tuple[Any, ...]
 
 
 _KINDS: Final = {

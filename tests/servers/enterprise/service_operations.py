@@ -8,6 +8,7 @@ from pathlib import Path
 from milepost import Run, Service, operation
 
 CHANGED = Service(name="Tests/Changed.GPServer", min_instances=1, max_instances=2, grace_time=1.0)
+PATIENT = Service(name="Patient.GPServer", min_instances=0, grace_time=3600.0)
 PLAIN = Service(name="Plain.GPServer", min_instances=0)
 
 
@@ -36,6 +37,25 @@ def nap(run: Run, seconds: float = 0.0) -> int:
 def need(run: Run, megabytes: int) -> int:
     """Needs memory."""
     return len(bytearray(megabytes * 2**20))
+
+
+@operation(service=PATIENT)
+def sit(run: Run) -> None:
+    """Works and never asks whether it is to stop."""
+    run.message("at work")
+    threading.Event().wait()
+
+
+def wait_long() -> None:
+    """Undoes nothing, for a long time."""
+    threading.Event().wait()
+
+
+@operation(service=CHANGED)
+def regret(run: Run) -> None:
+    """Fails after something that takes too long to undo."""
+    run.on_rollback(wait_long)
+    raise ValueError("it was in vain")
 
 
 @operation(service=PLAIN)

@@ -27,6 +27,9 @@ from tests.servers.enterprise.service_changes import (
 )
 from tests.servers.talking import error_of, json_of
 
+ROOT = ["Patient", "Plain"]
+"""The geoprocessing services that lie in no folder."""
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
@@ -56,7 +59,7 @@ def changed(client: httpx.Client) -> Iterator[dict[str, Any]]:
 def test_services_and_folders_are_listed_in_full(client: httpx.Client) -> None:
     root = json_of(client.get("/admin/services", params=JSON))
     assert root["folders"] == ["Tests"]
-    assert [each["serviceName"] for each in root["services"] if each["type"] == "GPServer"] == ["Plain"]
+    assert [each["serviceName"] for each in root["services"] if each["type"] == "GPServer"] == ROOT
     folder = json_of(client.get("/admin/services/Tests", params=JSON))
     assert folder["folderName"] == "Tests"
     assert folder["services"] == [read(client)]
@@ -298,6 +301,77 @@ def test_the_memory_limit_is_in_force_for_the_next_job(client, changed) -> None:
     assert any("more memory than its service allows" in each["description"] for each in job["messages"])
 
 
+def test_an_instance_that_takes_too_long_to_start_is_given_up(client, changed) -> None:
+    text = msgspec.json.encode({**changed, "maxStartupTime": 0.001, "description": "too fast"}).decode()
+    job = begin(client, f"{CHANGED}/edit", service=text)
+    state = ended(client, job)
+    assert state["status"] == "FAILED"
+    assert any("the service allows an instance to start" in each for each in state["messages"])
+    assert read(client) == changed
+
+
+def test_an_operation_that_does_not_stop_has_the_grace_time_that_was_edited(client, changed) -> None:
+    patient = "/admin/services/Patient.GPServer"
+    text = json_of(client.get(patient, params=JSON))
+    assert text["properties"]["graceTime"] == "3600"
+    text["properties"]["graceTime"] = "0.1"
+    form = {**JSON, "service": msgspec.json.encode(text).decode()}
+    succeeded(client.post(f"{patient}/edit", data=form))
+    task = "/rest/services/Patient/GPServer/sit"
+    answer = json_of(client.post(f"{task}/submitJob", data=JSON))
+    job = f"{task}/jobs/{answer['jobId']}"
+    at_work(client, job)
+    client.post(f"{job}/cancel", data=JSON)
+    assert wait_for_job(client, job)["jobStatus"] == "esriJobCancelled"
+
+
+def test_what_takes_too_long_to_undo_is_told(client, changed) -> None:
+    edit(client, changed, properties={"rollbackTime": 0.2})
+    job = wait_for_job(client, submit(client, "regret"))
+    assert job["jobStatus"] == "esriJobFailed"
+    assert any("0.2 s" in each["description"] for each in job["messages"]), job["messages"]
+
+
+def test_the_memory_of_the_scaling_is_the_memory_limit(client, changed) -> None:
+    [spec] = json_of(client.get(f"{CHANGED}/scaling", params=JSON))["scalingSpec"]
+    spec["resources"]["memoryMax"] = "200Mi"
+    text = msgspec.json.encode({"scalingSpec": [spec]}).decode()
+    succeeded(client.post(f"{CHANGED}/scaling/edit", data={**JSON, "serviceScalingSpec": text}))
+    assert read(client)["properties"]["memoryLimit"] == str(200 * 2**20)
+    job = wait_for_job(client, submit(client, "need", megabytes=300))
+    assert job["jobStatus"] == "esriJobFailed"
+
+
+# -- what is as it is ----------------------------------------------------------------------------
+
+
+def test_types_and_defaults_are_told(client) -> None:
+    types = json_of(client.get("/admin/services/types", params=JSON))["types"]
+    assert {each["Name"] for each in types} >= {"GPServer", "MissionServer"}
+    assert json_of(client.get("/admin/services/types/extensions", params=JSON)) == {"extensions": []}
+    assert json_of(client.get("/admin/services/types/providers", params=JSON)) == {
+        "providers": [{"Name": "Milepost"}]
+    }
+    assert json_of(client.get("/admin/services/properties", params=JSON)) == {}
+    assert json_of(client.get("/admin/system/properties", params=JSON)) == {}
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/admin/services/createService", "--operations"),
+        ("/admin/services/Tests/createService", "--operations"),
+        (f"{CHANGED}/changeProvider", "Milepost"),
+        ("/admin/services/properties", "edit those of the service"),
+        ("/admin/system/properties/update", "milepost serve"),
+    ],
+)
+def test_what_is_made_in_another_way_is_told(client, path, said) -> None:
+    error = error_of(client.post(path, data={**JSON, "properties": "{}"}))
+    assert error["code"] == 400
+    assert said in " ".join([error["message"], *error["details"]])
+
+
 # -- starting, stopping, deleting ----------------------------------------------------------------
 
 
@@ -387,6 +461,10 @@ def test_a_deleted_service_is_gone_until_it_is_started(client, changed, tmp_path
     assert wait_for_job(client, submit(client, "nap"))["jobStatus"] == "esriJobSucceeded"
 
 
+def types_at_the_root(client: httpx.Client) -> list[str]:
+    return [each["type"] for each in json_of(client.get("/admin/services", params=JSON))["services"]]
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -408,13 +486,13 @@ def test_several_services_are_deleted_in_every_spelling(client, changed, text) -
     state = ended(client, begin(client, "/admin/services/deleteServices", services=text))
     assert (state["status"], state["name"]) == ("COMPLETED", "deleteServices")
     # A service that every server has stays.
-    assert [each["type"] for each in json_of(client.get("/admin/services", params=JSON))["services"]] == [
-        "MissionServer"
-    ]
-    assert json_of(client.get("/rest/services", params=JSON))["services"] == []
+    assert "MissionServer" in types_at_the_root(client)
+    assert types_at_the_root(client).count("GPServer") == len(ROOT) - 1
+    listed = json_of(client.get("/rest/services", params=JSON))["services"]
+    assert [each["name"] for each in listed if each["type"] == "GPServer"] == ["Patient"]
     for path in (CHANGED, "/admin/services/Plain.GPServer"):
         succeeded(client.post(f"{path}/start", data=JSON))
-    assert len(json_of(client.get("/admin/services", params=JSON))["services"]) == 2
+    assert types_at_the_root(client).count("GPServer") == len(ROOT)
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from milepost.security import People, Role
-from tests.running import PASSWORD, RunningServer
+from tests.running import PASSWORD, RunningServer, plain_client
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -41,12 +40,8 @@ class Flood:
         self.layers = f"/rest/services/Missions/mission_{made['missionId']}/FeatureServer"
 
     def post(self, path: str, **form: str) -> dict[str, Any]:
-        answer = httpx.post(
-            self.server.address + path,
-            data={**form, "token": self.token, **JSON},
-            timeout=60,
-            trust_env=False,
-        )
+        with plain_client() as client:
+            answer = client.post(self.server.address + path, data={**form, "token": self.token, **JSON})
         said: dict[str, Any] = answer.json()
         assert "error" not in said, said
         return said
@@ -187,7 +182,8 @@ def test_the_server_stops_although_somebody_is_connected(tmp_path: Path) -> None
     with RunningServer(tmp_path / "data") as server:
         token = server.sign_in()
         form = {"title": "Flood", "token": token, **JSON}
-        made = httpx.post(f"{server.address}/mission/rest/services/createMission", data=form, trust_env=False)
+        with plain_client() as client:
+            made = client.post(f"{server.address}/mission/rest/services/createMission", data=form)
         url = f"{server.address}/mission/rest/services/{made.json()['missionId']}/MissionServer/channel"
 
         async def story() -> tuple[int, str]:
@@ -210,9 +206,8 @@ def test_members_see_the_mission_and_speak_in_its_channel_until_they_are_let_go(
 
     def as_vera(path: str) -> dict[str, Any]:
         form = {"token": vera, **JSON}
-        answer: dict[str, Any] = httpx.post(
-            server.address + path, data=form, timeout=60, trust_env=False
-        ).json()
+        with plain_client() as client:
+            answer: dict[str, Any] = client.post(server.address + path, data=form).json()
         return answer
 
     assert as_vera(flood.path)["error"]["code"] == 404

@@ -8,7 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.running import RunningServer
+from tests.running import RunningServer, plain_client
+from tests.servers.stumbling import STILL
 from tests.servers.talking import json_of
 
 pytestmark = pytest.mark.timeout(280)
@@ -19,6 +20,7 @@ JSON = {"f": "json"}
 LIMIT = 1200
 """Polls of a job; each is a twentieth of a second."""
 
+REPORTING = ("begin", "add_layer", "publish", "change")
 CREATING = ("begin", "add_layer", "put_map", "publish", "add")
 DELETING = ("withdraw", "remove", "delete")
 
@@ -33,13 +35,11 @@ class Field:
             folder / "data", STUMBLING, environment={"MILEPOST_TEST_STUMBLE": str(self.places)}
         ).start()
         self.token = self.server.sign_in()
+        self.http = plain_client(headers={"X-Esri-Authorization": f"Bearer {self.token}"})
 
     def post(self, path: str, **form: str) -> dict[str, Any]:
-        headers = {"X-Esri-Authorization": f"Bearer {self.token}"}
         url = f"{self.server.address}{REST}/{path}"
-        said: dict[str, Any] = json_of(
-            httpx.post(url, data={**form, **JSON}, headers=headers, timeout=60, trust_env=False)
-        )
+        said: dict[str, Any] = json_of(self.http.post(url, data={**form, **JSON}))
         return said
 
     def start(self, path: str, place: str, **form: str) -> str:
@@ -66,8 +66,8 @@ class Field:
     def until_still(self) -> None:
         pause = threading.Event()
         for _ in range(LIMIT):
-            if (self.places / "stands-still").exists():
-                (self.places / "stands-still").unlink()
+            if (self.places / STILL).exists():
+                (self.places / STILL).unlink()
                 return
             pause.wait(0.05)
         raise AssertionError("the work did not come to its place")
@@ -77,9 +77,8 @@ class Field:
         root = self.server.data / "features"
         files = frozenset(str(path.relative_to(root)) for path in root.glob("*/*"))
         catalog = frozenset(each["name"] for each in self.post("services")["services"])
-        headers = {"X-Esri-Authorization": f"Bearer {self.token}"}
         url = f"{self.server.address}/rest/services/Missions"
-        listed = httpx.get(url, params=JSON, headers=headers, timeout=60, trust_env=False).json()
+        listed = self.http.get(url, params=JSON).json()
         return files, catalog, frozenset(each["name"] for each in listed.get("services", ()))
 
     def check_whole(self, mission_id: str, before: tuple[frozenset[str], ...]) -> None:
@@ -92,12 +91,8 @@ class Field:
         mission = self.post(f"missions/{mission_id}")
         for number, channel in enumerate(mission["channels"]):
             url = channel["items"][0]["serviceUrl"]
-            answer = httpx.post(
-                f"{url}/{number}/query",
-                data={"where": "1=1", "returnCountOnly": "true", "token": self.token, **JSON},
-                timeout=60,
-                trust_env=False,
-            )
+            form = {"where": "1=1", "returnCountOnly": "true", **JSON}
+            answer = self.http.post(f"{url}/{number}/query", data=form)
             assert json_of(answer) == {"count": 0}
 
 
@@ -105,6 +100,7 @@ class Field:
 def field(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Field]:
     field = Field(tmp_path_factory.mktemp("stumbling"))
     yield field
+    field.http.close()
     field.server.stop()
 
 
@@ -166,3 +162,46 @@ def test_a_deletion_that_is_cancelled_brings_the_mission_back(field: Field) -> N
     field.check_whole(mission_id, before)
     assert field.post(f"missions/{mission_id}/delete", **{"async": "false"}) == {"success": True}
     assert field.world() == before
+
+
+@pytest.fixture(scope="module")
+def flood(field: Field) -> str:
+    """A mission that stays."""
+    return str(field.post("services/createMission", title="Flood")["missionId"])
+
+
+def reported(field: Field, flood: str, place: str) -> None:
+    """Add a report, with a stumble."""
+    before, name = field.world(), f"Report_{place}"
+    reports = {each["name"] for each in field.post(f"services/{flood}/MissionServer/reports")["items"]}
+    job = field.ended(field.start(f"missions/{flood}/addReport", place, title=place, serviceName=name))
+    assert job["status"] == "COMPLETED", job
+    assert not list(field.places.iterdir())
+    files, catalog, listed = field.world()
+    assert files - before[0] == {f"Missions/{name}.FeatureServer"}
+    assert (catalog, listed - before[2]) == (before[1], {f"Missions/{name}"})
+    after = [each["name"] for each in field.post(f"services/{flood}/MissionServer/reports")["items"]]
+    assert sorted(after) == sorted({*reports, place})
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("step", REPORTING)
+def test_the_instance_is_killed_while_a_report_is_added(
+    field: Field, flood: str, when: str, step: str
+) -> None:
+    reported(field, flood, f"{when}-{step}-instance")
+
+
+@pytest.mark.parametrize("place", ["after-begin", "after-publish", "after-change"])
+def test_the_server_is_killed_while_a_report_is_added(field: Field, flood: str, place: str) -> None:
+    reported(field, flood, f"{place}-server")
+
+
+@pytest.mark.parametrize("place", ["after-begin", "after-publish", "after-change"])
+def test_a_report_that_is_cancelled_leaves_nothing(field: Field, flood: str, place: str) -> None:
+    before = field.world(), field.post(f"services/{flood}/MissionServer/reports")
+    job_id = field.start(f"missions/{flood}/addReport", f"{place}-still", title="Never", serviceName="Never")
+    field.until_still()
+    assert field.post(f"jobs/{job_id}/cancel") == {"success": True}
+    assert field.ended(job_id)["status"] == "CANCELLED"
+    assert (field.world(), field.post(f"services/{flood}/MissionServer/reports")) == before

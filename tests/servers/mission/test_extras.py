@@ -125,6 +125,19 @@ async def test_the_web_map_is_an_item_of_the_portal(pat, bob, url):
     assert error_of(await bob.get(f"/sharing/rest/content/items/{layers}", params=JSON))["code"] == 400
 
 
+async def test_the_items_lie_in_the_folder_that_the_mission_names(pat, bob, url):
+    mission = json_of(await pat.get(url, params=JSON))
+    path = f"/sharing/rest/content/users/pat/{mission['folderId']}"
+    folder = json_of(await pat.get(path, params=JSON))
+    assert (folder["currentFolder"]["id"], folder["currentFolder"]["title"]) == (mission["folderId"], "Flood")
+    assert [each["type"] for each in folder["items"]] == ["Mission", "Web Map", "Feature Service"]
+    for each in folder["items"]:
+        assert json_of(await pat.get(f"/sharing/rest/content/items/{each['id']}", params=JSON)) == each
+    other = path.replace("/pat/", "/bob/")
+    for client, wrong in ((bob, path), (pat, other), (pat, f"/sharing/rest/content/users/pat/{'0' * 32}")):
+        assert error_of(await client.get(wrong, params=JSON))["code"] == 400
+
+
 async def test_where_the_channel_is(pat, bob, url):
     said = json_of(await pat.get(f"{url}/connectionInfo", params=JSON))
     assert said["url"] == f"ws://gis.example.com/arcgis{url}/channel"

@@ -80,6 +80,13 @@ async def test_the_job_is_that_of_the_document(house, pat):
     assert (await read(pat, mission_id))["missionId"] == mission_id
 
 
+async def test_the_older_name_makes_a_mission_too(house, pat):
+    form = {"title": "Flood", "async": "true", "f": "json"}
+    job = await job_of(house, pat, json_of(await pat.post(f"{REST}/services/addMission", data=form)))
+    assert (job["type"], job["status"]) == ("addMission", "COMPLETED")
+    assert (await read(pat, job["customAttributes"]["missionId"]))["title"] == "Flood"
+
+
 async def test_the_mission_is_as_it_was_wanted(house, pat):
     base_map = '{"title": "Streets", "baseMapLayers": [{"id": "a", "url": "https://x.example.com"}]}'
     mission_id = await made(
@@ -109,7 +116,7 @@ async def test_the_mission_is_as_it_was_wanted(house, pat):
         "description": "<b>All</b> of it",
         "thumbnail": "",
         "capabilities": "TRACK,CHAT",
-        "folderId": "",
+        "folderId": mission_id,
         "licenseInfo": "CC0",
         "type": "MissionServer",
         "tags": ["lake", "search"],

@@ -1,5 +1,7 @@
 """The file that names what sheets are made from."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -72,3 +74,25 @@ async def test_the_page_of_the_service_tells_it(tmp_path: Path) -> None:
         ]
         assert "land.osm.pbf is missing" in (await ann.get(BASE)).text
         assert str(tmp_path) not in (await ann.get(BASE)).text
+
+
+WITHOUT = """
+import importlib.abc, sys
+from milepost.servers.production.needs import NEEDS
+
+class Absent(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in NEEDS:
+            raise ModuleNotFoundError(f"no {name}")
+
+assert not {*NEEDS} & {each.partition(".")[0] for each in sys.modules}
+sys.meta_path.insert(0, Absent())
+from milepost.app import BUILT_IN, Server
+from milepost.operations import load_catalog
+print(*load_catalog(BUILT_IN).services)
+"""
+
+
+def test_the_server_starts_without_the_libraries() -> None:
+    done = subprocess.run([sys.executable, "-c", WITHOUT], capture_output=True, text=True, check=False)
+    assert "Topography.TopographicProductionServer" in done.stdout, done.stderr

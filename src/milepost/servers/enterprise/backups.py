@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute
 from milepost.backups import Backup, BackupError, backups_folder, find, listed, new_name, remove
 from milepost.http import Answer, Call, Field, Form, Resources, ServiceError, not_found
 from milepost.manager import JobManager
+from milepost.security import Role
 from milepost.servers.administering import error_object, require_post
 from milepost.servers.enterprise.operations.backup import create_backup, verify_backup
 from milepost.servers.enterprise.starting import run_as_job
@@ -29,6 +30,10 @@ _KEYS: Final = Field(
     help="Without the signing key and the certificate everybody signs in again after a restore.",
 )
 
+_KEEP: Final = Field(
+    "keep", "Keep", value="0", help="How many of the newest backups stay; older ones are removed. 0 for all."
+)
+
 
 class Backups:
     """The backups of the site: made and verified as jobs, fetched and removed."""
@@ -44,7 +49,7 @@ class Backups:
         at = self._resources.at
         return [
             *at(_BACKUPS, self.backups),
-            *at(f"{_BACKUPS}/create", self.create, acts=True, parameters=("keys",)),
+            *at(f"{_BACKUPS}/create", self.create, acts=True, parameters=("keys", "keep")),
             *at(_BACKUP, self.backup),
             *at(f"{_BACKUP}/verify", self.verify, acts=True, parameters=("async",)),
             *at(f"{_BACKUP}/download", self.download),
@@ -61,7 +66,7 @@ class Backups:
             title="Backups",
             crumbs=_above(call)[:2],
             links={each.name: f"{call.path}/{each.name}" for each in found},
-            forms=[Form(action=f"{call.path}/create", title="Create backup", fields=(_KEYS,))],
+            forms=[Form(action=f"{call.path}/create", title="Create backup", fields=(_KEYS, _KEEP))],
         )
 
     async def create(self, call: Call) -> Answer | Response:
@@ -69,11 +74,14 @@ class Backups:
         if form := require_post(call, "Create backup"):
             return form
         keys = call.parameters.flag("keys", True)
+        keep = call.parameters.number("keep", 0, least=0, most=10_000)
+        if keep and call.person.role is not Role.ADMINISTRATOR:
+            raise ServiceError(403, "Only administrators remove older backups; leave out 'keep'")
         return await run_as_job(
             self._manager,
             call,
             create_backup,
-            {"backup": new_name(), "keys": keys},
+            {"backup": new_name(), "keys": keys, "keep": keep},
             name="createBackup",
             resource="backups",
             always_async=True,

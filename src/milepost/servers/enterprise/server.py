@@ -20,6 +20,7 @@ from milepost.servers.administering import (
 )
 from milepost.servers.enterprise import wire
 from milepost.servers.enterprise.backups import Backups
+from milepost.servers.enterprise.fixed import Fixed
 from milepost.servers.enterprise.health import Health
 from milepost.servers.enterprise.operations.services import SERVICES
 from milepost.servers.enterprise.registries import Registries
@@ -66,6 +67,7 @@ class Enterprise:
         self._manager = manager
         self._resources = resources.with_errors(error_object)
         self._services = Services(manager, resources, flavour, ServiceChanges(manager, data))
+        self._fixed = Fixed(manager, resources, flavour)
         self._system = System(resources)
         self._backups = Backups(manager, resources, data)
         self._health = Health(manager, resources, certificate)
@@ -79,6 +81,7 @@ class Enterprise:
             *at("/admin/jobs", self.jobs, document="Jobs"),
             *at("/admin/jobs/{job}", self.job, document="Job"),
             *at("/admin/jobs/{job}/cancel", self.cancel, acts=True),
+            *self._fixed.routes(),
             *self._services.routes(),
             *self._system.routes(),
             *self._backups.routes(),

@@ -17,6 +17,9 @@ from milepost.servers.administering import deployment_id, service_id
 MOST_INSTANCES: Final = 1000
 """Instances of one service at most: each is a process."""
 
+PROVIDER: Final = "Milepost"
+"""What runs the instances of every service."""
+
 _LONGEST: Final = 10_000
 """Characters of a description."""
 
@@ -327,7 +330,7 @@ _EDITABLE_SCALING: Final[dict[str, dict[str, tuple[str, Read]]]] = {
 }
 
 _FIXED: Final[dict[str, Any]] = {
-    "provider": "Milepost",
+    "provider": PROVIDER,
     "private": False,
     "isDefault": False,
     "clusterName": "default",

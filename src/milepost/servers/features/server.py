@@ -17,6 +17,7 @@ from milepost.features import (
     FeatureServices,
     LayerEdits,
     NoSuchServiceError,
+    is_full,
 )
 from milepost.http import JSON_HEADERS, Answer, Call, Resources, ServiceError, not_found
 from milepost.security import Role
@@ -284,4 +285,8 @@ async def _work(function: Callable[[], T]) -> T:
         raise ServiceError(400, str(error), [str(error)]) from None
     except (sqlite3.Error, OSError) as error:
         log.error("features cannot be read or stored", reason=str(error))
+        if is_full(error):
+            raise ServiceError(
+                500, "The disk of the server is full; nothing was changed. Try again once there is room"
+            ) from None
         raise ServiceError(500, "The server cannot read or store features now; nothing was changed") from None

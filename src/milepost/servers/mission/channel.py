@@ -6,7 +6,7 @@ What is said is kept in the layers of the mission before anybody gets it.
 import asyncio
 import sqlite3
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, Final
 
@@ -90,6 +90,8 @@ class Channels:
         self._features = features
         self._gate = gate
         self._there: dict[str, set[_Connection]] = {}
+        self._held: dict[str, Callable[[], None]] = {}
+        """Lets go of the layers of each, which are held open as long as somebody is there: then much is kept in little time."""
 
     def routes(self) -> list[WebSocketRoute]:
         """The route, below the context."""
@@ -111,7 +113,7 @@ class Channels:
         token = await self._token(socket)
         person = self._person(socket, token)
         mission_id = socket.path_params["mission"].strip().lower()
-        await asyncio.to_thread(self._check, mission_id, person)
+        service = await asyncio.to_thread(self._check, mission_id, person)
         there = self._there.setdefault(mission_id, set())
         if len(there) >= _MOST:
             raise _Refusal("too many are connected to this mission", _TOO_MUCH)
@@ -120,6 +122,8 @@ class Channels:
         there.add(me)
         me.tell(_encoded({"type": "joined", "missionId": mission_id, "present": _names(there)}))
         try:
+            if len(there) == 1:
+                self._held[mission_id] = await asyncio.to_thread(self._hold, service)
             async with asyncio.TaskGroup() as tasks:
                 sending = tasks.create_task(self._send(me, mission_id, token))
                 try:
@@ -132,6 +136,9 @@ class Channels:
             there.discard(me)
             if not there:
                 self._there.pop(mission_id, None)
+                if (release := self._held.pop(mission_id, None)) is not None:
+                    # Nobody waits for that, least of all who is being cancelled.
+                    asyncio.get_running_loop().run_in_executor(None, release)
             if me.username not in _names(there):
                 _spread(there, {"type": "presence", "user": me.username, "present": False})
 
@@ -197,6 +204,9 @@ class Channels:
             only = {each.lower() for each in said.get("recipients", ())}
             others = (each for each in self._there.get(mission_id, ()) if each is not me)
             _spread((each for each in others if not only or each.username.lower() in only), said)
+
+    def _hold(self, service: str) -> Callable[[], None]:
+        return self._features.open(service).hold()
 
     def _keep(self, mission_id: str, person: Person, message: FromClient, now: int) -> int:
         service = self._check(mission_id, person)

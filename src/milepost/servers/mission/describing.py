@@ -23,7 +23,7 @@ def mission(about: Mission, base: str) -> dict[str, Any]:
         "thumbnail": "",
         "capabilities": ",".join(plan.capabilities),
         "groupId": about.group_id,
-        "folderId": "",
+        "folderId": about.folder_id,
         "licenseInfo": plan.license,
         "type": TYPE,
         "tags": list(plan.tags),
@@ -98,6 +98,30 @@ def item(about: Mission, any_id: str, base: str) -> dict[str, Any]:
         "numRatings": 0,
         "avgRating": 0,
         "numViews": 0,
+    }
+
+
+def items(about: Mission, base: str) -> list[dict[str, Any]]:
+    """All portal items of a mission: itself, its web map and its layers."""
+    return [item(about, each, base) for each in (about.id, about.map_item, about.layers_item)]
+
+
+def folder(about: Mission, base: str) -> dict[str, Any]:
+    """The folder with the items of a mission."""
+    found = items(about, base)
+    return {
+        "username": about.owner,
+        "total": len(found),
+        "start": 1,
+        "num": len(found),
+        "nextStart": -1,
+        "currentFolder": {
+            "username": about.owner,
+            "id": about.folder_id,
+            "title": about.plan.title,
+            "created": about.created,
+        },
+        "items": found,
     }
 
 

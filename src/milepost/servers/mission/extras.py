@@ -24,9 +24,10 @@ from milepost.servers.mission.services import (
     may_see,
     require_owner,
 )
-from milepost.servers.mission.starting import Starter
+from milepost.servers.mission.starting import Starter, accepted
 
 ITEM: Final = "/sharing/rest/content/items/{item}"
+FOLDER: Final = "/sharing/rest/content/users/{username}/{folder}"
 
 DEFAULT_APP: Final = "arcgisMissionClient"
 
@@ -63,6 +64,7 @@ class MissionExtras:
             ),
             *at(f"{ONE}/reports", self.reports, document="Reports"),
             *at(f"{ONE}/connectionInfo", self.connection, parameters=("appId",), document="Connection Info"),
+            *at(FOLDER, self.folder, document="User content"),
             *at(ITEM, self.item, document="Item"),
             *at(f"{ITEM}/data", self.data, document="Item Data"),
         ]
@@ -96,7 +98,10 @@ class MissionExtras:
                 400, f"Parameter 'serviceName': there is a service {name!r}; choose another name"
             )
         values = {"mission_id": about.id, "report": msgspec.json.encode(report).decode()}
+        waits = not call.parameters.flag("async", False)
         job = await self._starter.start(call, "add_report", values, kind="addReport", mission_id=about.id)
+        if not waits:
+            return accepted(call, job)
         await self._starter.finished(job)
         found = await asyncio.to_thread(self._missions.get, about.id)
         said = [describing.layer(each, call.base) for each in (found or about).reports]
@@ -125,6 +130,29 @@ class MissionExtras:
         said = describing.item(about, item, call.base)
         links = {"Data": f"{call.path}/data"} if item == about.map_item else {}
         return Answer(said, title=about.plan.title, crumbs=_below(call, about), links=links)
+
+    async def folder(self, call: Call) -> Answer:
+        """The items of a mission, in the folder of its owner that it names."""
+        name = call.part("folder").strip().lower()
+        about = await asyncio.to_thread(self._missions.get, name)
+        owner = call.part("username").lower()
+        if (
+            about is None
+            or about.folder_id != name
+            or about.owner.lower() != owner
+            or not may_see(call.person, about)
+        ):
+            raise ServiceError(400, "Folder does not exist or is inaccessible.")
+        links = {
+            each["type"]: f"{call.home}/sharing/rest/content/items/{each['id']}"
+            for each in describing.items(about, call.base)
+        }
+        return Answer(
+            describing.folder(about, call.base),
+            title=about.plan.title,
+            crumbs=_below(call, about),
+            links=links,
+        )
 
     async def data(self, call: Call) -> Answer:
         """What an item holds: of a web map its layers and where it begins."""

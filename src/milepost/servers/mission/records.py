@@ -99,6 +99,11 @@ class Mission(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return item_id(self.id, "group")
 
     @property
+    def folder_id(self) -> str:
+        """The folder of the owner's content that holds the items; it is named as the mission is."""
+        return self.id
+
+    @property
     def map_item(self) -> str:
         """The portal item of the web map."""
         return item_id(self.id, "map")

@@ -22,6 +22,7 @@ ADD: Final = (
     "drawingInfo",
     "locale",
     "shareAsTemplate",
+    "async",
 )
 
 _COLOR: Final = (168, 84, 0)

@@ -36,9 +36,15 @@ class MissionResources:
     def routes(self) -> list[BaseRoute]:
         """The routes, below the context."""
         at = self._resources.at
-        create = f"{SERVICES}/createMission"
         return [
-            *at(create, self.create, acts=True, parameters=CREATE, document="Create Mission"),
+            *at(
+                f"{SERVICES}/createMission",
+                self.create,
+                acts=True,
+                parameters=CREATE,
+                document="Create Mission",
+            ),
+            *at(f"{SERVICES}/addMission", self.create, acts=True, parameters=CREATE),
             *at(SERVICES, self.catalog, parameters=("start", "num"), document="Service Catalog"),
             *(
                 route
@@ -70,7 +76,7 @@ class MissionResources:
         return Answer(said, title="Missions", crumbs=above(call)[:1], links=links, forms=forms)
 
     async def create(self, call: Call) -> Answer | Response:
-        """Make a mission: its layers, its map, and itself."""
+        """Make a mission: its layers, its map, and itself. Before release 11.0 it was called addMission."""
         plan = read_plan(call.parameters)
         waits = not call.parameters.flag("async", call.parameters.get("f", "html") == "html")
         template = call.parameters.get("templateWebMapId").strip()
@@ -82,9 +88,9 @@ class MissionResources:
             "username": call.person.username,
             "plan": msgspec.json.encode(plan).decode(),
         }
-        job = await self._starter.start(
-            call, "create_mission", values, kind="createNewMissionService", mission_id=mission_id
-        )
+        old = call.path.endswith("/addMission")
+        kind = "addMission" if old else "createNewMissionService"
+        job = await self._starter.start(call, "create_mission", values, kind=kind, mission_id=mission_id)
         if not waits:
             return accepted(call, job)
         await self._starter.finished(job)

@@ -2,8 +2,6 @@
 
 # ruff: noqa: ARG001, N803 - the documents name the inputs, and the resource of a job tells them.
 
-import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -52,6 +50,9 @@ def generate_product(
         aoiLayer: URL of the layer with the area.
         aoiFeatureId: the feature there that is the area.
     """
+    # Only here: it imports what draws, and the server reads this module too.
+    from milepost.servers.production.sheet.make import make_sheet, start_time
+
     wanted = msgspec.json.decode(order, type=Wanted)
     if not run.has_done("begun"):
         run.message("Submitted.")
@@ -67,9 +68,6 @@ def generate_product(
     except FeatureError as error:
         raise ValueError(f"The features cannot be read: {error}") from error
     sources = _sources(area, run.workspace)
-    # Only here: it imports what draws, and the server reads this module too.
-    from milepost.servers.production.sheet.make import make_sheet
-
     number, name = _called(area, wanted.sheet_id_field)
     path = make_sheet(
         run,
@@ -89,11 +87,6 @@ def generate_product(
         run.workspace,
     )
     return DataFile(path)
-
-
-def start_time() -> str:
-    """The time as messages tell it, such as ``Start Time: Monday, September 21, 2020 03:48:22 PM``."""
-    return f"Start Time: {datetime.fromtimestamp(time.time(), UTC):%A, %B %d, %Y %I:%M:%S %p}"
 
 
 def _begun() -> None:

@@ -144,10 +144,14 @@ class Configuration:
         """
         change_id = secrets.token_hex(16)
         folder = self._change_folder(change_id)
-        with files.explained(folder):
-            folder.mkdir(mode=0o700, parents=True)
         text = self._vault.encrypt(f"{_CHANGE} {change_id}", msgspec.json.encode(change).decode())
-        files.write(folder / "change", text.encode())
+        try:
+            with files.explained(folder):
+                folder.mkdir(mode=0o700, parents=True)
+            files.write(folder / "change", text.encode())
+        except BaseException:
+            self.remove_change(change_id)
+            raise
         return change_id
 
     def change(self, change_id: str) -> Change:

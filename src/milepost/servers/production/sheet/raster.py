@@ -13,7 +13,7 @@ import pypdfium2.raw as pdfium
 from milepost.gdal.rasters import create_raster, open_raster, run_algorithm
 from milepost.servers.production.sheet.geometry import Page
 
-BAND: Final = 24_000_000
+BAND: Final = 8_000_000
 """Pixels that are drawn at a time: a band of the sheet, so that memory does not grow with it."""
 
 MOST: Final = 1_500_000_000
@@ -117,7 +117,8 @@ def _draw(
         bitmap.close()
     # Points of the page at the middle of each pixel, by Cramer's rule; those off the paper are transparent.
     a, b, c, d, e, f = matrix.a, matrix.b, matrix.c, matrix.d, across[0], down[0]
-    i, j = np.arange(columns) + 0.5 - e, (np.arange(rows) + 0.5 - f)[:, None]
+    i = (np.arange(columns) + 0.5 - e).astype(np.float32)
+    j = (np.arange(rows) + 0.5 - f).astype(np.float32)[:, None]
     right, below = (d * i - c * j) / (a * d - b * c), (a * j - b * i) / (a * d - b * c)
     inside = (right >= 0) & (right <= page.width) & (below >= 0) & (below <= page.height)
     drawn[:, :, 3] = np.where(inside, 255, 0)

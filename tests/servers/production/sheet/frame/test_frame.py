@@ -150,6 +150,14 @@ def test_the_legend_has_only_what_is_on_the_sheet():
     assert "LEGEND" not in words_of(without)
 
 
+def test_the_margin_does_not_tell_of_what_the_order_leaves_out():
+    order = sheets.order(excluded=("Contours", "Relief shading"))
+    words = words_of(Frame(order, sheets.sheet_of(order), sheets.contents(), sheets.MADE))
+    assert "RELIEF" not in words
+    assert "HEIGHTS IN METRES" in words
+    assert not any("interval" in word.lower() or "ndex contours" in word for word in words)
+
+
 def test_a_sheet_across_the_edge_of_a_zone_says_so():
     order = sheets.order((5.9, 45, 6.05, 45.1))
     frame = Frame(order, sheets.sheet_of(order), sheets.contents(), sheets.MADE)

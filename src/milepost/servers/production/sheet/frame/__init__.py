@@ -22,6 +22,7 @@ from milepost.servers.production.sheet.frame.scale import ScaleBlock
 from milepost.servers.production.sheet.frame.title import TitleBlock
 from milepost.servers.production.sheet.geometry import MM, Margins, Page, SheetGeometry
 from milepost.servers.production.sheet.order import Order
+from milepost.servers.production.sheet.relief import wants_contours, wants_shading
 
 __all__ = ["Frame", "draw_frame"]
 
@@ -100,9 +101,10 @@ class Frame:
         if product.frame.adjoining:
             last.append(AdjoiningBlock(sheet, order.number or order.name, order.adjoining))
         last.append(self._reference())
-        if product.relief.shading and lowest is not None and highest is not None:
+        if product.relief.shading and wants_shading(order) and lowest is not None and highest is not None:
             last.append(ReliefBlock(product.relief.shading, lowest, highest))
-        return legend, ScaleBlock(product, known), last
+        contours = product.relief.contours if wants_contours(order) else None
+        return legend, ScaleBlock(product, known, contours), last
 
     def _reference(self) -> ReferenceBlock:
         """The grid reference box, with a place of the sheet or the cross nearest to its middle as example."""

@@ -85,10 +85,12 @@ class ScaleBlock:
     Attributes:
         product: whose sheet it is.
         heights: whether anything is known of heights.
+        contours: those that are drawn.
     """
 
     product: Product
     heights: bool
+    contours: Contours | None
 
     def height(self, width: float) -> float:
         """Points that it needs at a width."""
@@ -113,7 +115,7 @@ class ScaleBlock:
         for bar in bars:
             _draw_bar(pen, zero, y - 10, bar)
             y -= ROW
-        contours = self.product.relief.contours
+        contours = self.contours
         if not self.heights:
             return
         y -= 6
@@ -129,7 +131,7 @@ class ScaleBlock:
             y -= LEADING
 
     def _note(self, width: float) -> list[str]:
-        return wrap(contour_note(self.product.relief.contours), "sans", BODY, width)
+        return wrap(contour_note(self.contours), "sans", BODY, width)
 
 
 def contour_note(contours: Contours | None) -> str:
