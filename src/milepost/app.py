@@ -1,5 +1,6 @@
 """Puts the house together."""
 
+import asyncio
 import importlib.util
 import re
 from collections.abc import Callable
@@ -104,6 +105,7 @@ class Server:
         self.seals: Final = Seals(settings.data / "token.key")
         self.settings: Final = settings
         self._registry: Final = RegistryEdits(settings.data, self.manager, settings.registry_networks)
+        self._sweeping: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Take up what an earlier process left.
@@ -115,10 +117,13 @@ class Server:
         await self.manager.finish_deletions()
         await self._registry.start()
         await self._expiry.start()
-        await self._library(self._resources()).sweep()
+        # A storage that does not answer must not keep the server from starting.
+        self._sweeping = asyncio.create_task(self._library(self._resources()).sweep())
 
     async def stop(self) -> None:
         """Stop in good order."""
+        if self._sweeping is not None:
+            await self._sweeping
         await self._expiry.stop()
         await self._registry.stop()
         await self.engine.stop()
@@ -180,6 +185,7 @@ class Server:
         credentials = Credentials(self.people, self.tokens)
         sharing = Sharing(credentials, self.tokens, resources, kubernetes=kubernetes)
         grants = Grants(self.people, self.tokens, self.seals)
+        library = self._library(resources)
         return [
             *geoprocessing.Geoprocessing(self.manager, resources).routes(),
             *Enterprise(
@@ -205,7 +211,7 @@ class Server:
                 self.products, self.features, self.sheet_sources, self.manager, resources
             ).routes(),
             *video.Video(
-                self._library(resources),
+                library,
                 self._exports,
                 authentication_info,
                 sharing.generate_token,
@@ -220,6 +226,7 @@ class Server:
                 self.people,
                 resources,
                 authentication_info,
+                library.item,
             ).routes(),
             *sharing.routes(),
             *Portal(resources, _SERVERS, kubernetes=kubernetes).routes(),

@@ -39,6 +39,8 @@ class LocalStorage:
             for path, _ in files:
                 _make_durable(path)
                 tick(path.stat().st_size)
+            for each in {path.parent for path, _ in files}:
+                _make_durable(each)
             try:
                 folder.rename(target)
             except OSError as error:

@@ -2,7 +2,8 @@
 
 import asyncio
 import re
-from typing import Final
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
 
 import msgspec
 from starlette.responses import Response
@@ -29,6 +30,9 @@ from milepost.servers.mission.starting import Starter, accepted
 ITEM: Final = "/sharing/rest/content/items/{item}"
 FOLDER: Final = "/sharing/rest/content/users/{username}/{folder}"
 
+OtherItems = Callable[[Call, str], Awaitable[dict[str, Any] | None]]
+"""Tells the item of an id, if it is one of another server that the person who calls may see."""
+
 DEFAULT_APP: Final = "arcgisMissionClient"
 
 
@@ -43,14 +47,16 @@ class MissionExtras:
         manager: JobManager,
         resources: Resources,
         tokens: Tokens,
+        others: OtherItems,
     ):
-        """With what tells missions and their layers, and what all dialects share."""
+        """With what tells missions and their layers, what all dialects share, and the items of others."""
         self._missions = missions
         self._finder = finder
         self._services = services
         self._starter = Starter(manager)
         self._resources = resources
         self._tokens = tokens
+        self._others = others
 
     def routes(self) -> list[BaseRoute]:
         """The routes, below the context."""
@@ -125,7 +131,9 @@ class MissionExtras:
         return Answer(said, title="Connection", crumbs=_below(call, about))
 
     async def item(self, call: Call) -> Answer:
-        """An item of the portal: a mission, its web map or its layers."""
+        """An item of the portal: a mission, its web map or its layers, or a video service."""
+        if told := await self._others(call, call.part("item").strip().lower()):
+            return Answer(told, title=str(told["title"]), links={"Service": str(told["url"])})
         about, item = await self._item(call)
         said = describing.item(about, item, call.base)
         links = {"Data": f"{call.path}/data"} if item == about.map_item else {}
@@ -156,6 +164,8 @@ class MissionExtras:
 
     async def data(self, call: Call) -> Answer:
         """What an item holds: of a web map its layers and where it begins."""
+        if await self._others(call, call.part("item").strip().lower()):
+            return Answer({}, title="Data", crumbs=[("Item", call.path.rpartition("/")[0])])
         about, item = await self._item(call)
         said = {}
         if item == about.map_item:

@@ -12,7 +12,7 @@ from milepost.manager import JobManager
 from milepost.security import People, Tokens
 from milepost.servers.jobs_of_type import PAGING, JobsOfType, following
 from milepost.servers.mission import wire
-from milepost.servers.mission.extras import MissionExtras
+from milepost.servers.mission.extras import MissionExtras, OtherItems
 from milepost.servers.mission.members import MissionMembers
 from milepost.servers.mission.records import Missions
 from milepost.servers.mission.services import MissionResources
@@ -41,6 +41,7 @@ class Mission:
         people: People,
         resources: Resources,
         authentication: Callable[[Call], dict[str, Any]],
+        other_items: OtherItems,
     ):
         """The resources of a Mission Server.
 
@@ -52,9 +53,12 @@ class Mission:
             people: who may become members.
             resources: what all dialects share.
             authentication: gives what clients must know to sign in, for a call.
+            other_items: tells items of the portal that are no missions.
         """
         self._missions = MissionResources(missions, manager, resources)
-        self._extras = MissionExtras(missions, self._missions, services, manager, resources, tokens)
+        self._extras = MissionExtras(
+            missions, self._missions, services, manager, resources, tokens, other_items
+        )
         self._members = MissionMembers(missions, services, people, resources)
         self._authentication = authentication
         self._jobs = JobsOfType(manager, TYPE)

@@ -195,6 +195,35 @@ def administered(about: Service) -> dict[str, Any]:
     }
 
 
+def item(about: Service, url: str) -> dict[str, Any]:
+    """The portal item of a service, whose URL is given."""
+    return {
+        "id": about.item,
+        "owner": about.owner,
+        "created": about.created,
+        "modified": about.created,
+        "name": about.name,
+        "title": about.name,
+        "type": "Video Service",
+        "typeKeywords": ["Data", "Service", "Video Service"],
+        "description": about.description or None,
+        "snippet": None,
+        "tags": [],
+        "thumbnail": None,
+        "extent": [],
+        "spatialReference": None,
+        "accessInformation": None,
+        "licenseInfo": None,
+        "culture": "en",
+        "url": url,
+        "access": about.access,
+        "numComments": 0,
+        "numRatings": 0,
+        "avgRating": 0,
+        "numViews": 0,
+    }
+
+
 def upload(about: Upload) -> dict[str, Any]:
     """An upload as the answer to it tells."""
     return {

@@ -3,13 +3,14 @@
 import asyncio
 import re
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
 from milepost.http import Call, Resources, ServiceError, not_found
 from milepost.manager import JobManager
-from milepost.security import Person, Role
+from milepost.security import Person, Role, SecurityError
+from milepost.servers.video import describing
 from milepost.servers.video.records import LAST_ID, Layer, Service, Videos
 from milepost.storage import Storage, StorageError, open_storage, read_place
 
@@ -62,9 +63,16 @@ class Library:
         """
         name = call.part("service").strip()
         found = await asyncio.to_thread(self.videos.service, name)
-        if found is None or found.name.lower() != name.lower() or not may_see(call.person, found):
+        if found is None or not may_see(call.person, found):
             raise not_found(f"Video service {name[:60]}")
         return found
+
+    async def item(self, call: Call, item: str) -> dict[str, Any] | None:
+        """The service with the id of an item, as the portal tells it; None if there is none for who calls."""
+        found = await asyncio.to_thread(self.videos.service_of_item, item)
+        if found is None or not may_see(call.person, found):
+            return None
+        return describing.item(found, call.base + SERVICE.format(service=found.name))
 
     async def layer(self, call: Call) -> tuple[Service, Layer]:
         """The layer that the path names, and its service.
@@ -109,14 +117,21 @@ class Library:
 
     async def sweep(self) -> None:
         """Remove the files of layers that are gone. What cannot be removed now is left for the next time."""
-        await asyncio.to_thread(self._sweep)
+        try:
+            await asyncio.to_thread(self._sweep)
+        except SecurityError as error:
+            log.error("what is left of deleted layers cannot be read", reason=str(error))
 
     def _sweep(self) -> None:
+        silent: set[str] = set()
         for key, place in self.videos.removals():
+            if place in silent:
+                continue
             try:
                 self.storage(place).delete(key)
             except StorageError as error:
-                log.warning("files of a deleted layer are still there", layer=key, reason=str(error))
+                silent.add(place)
+                log.warning("files of deleted layers are still there", layer=key, reason=str(error))
             else:
                 self.videos.removed(key, place)
 

@@ -156,8 +156,13 @@ class Videos:
             )
 
     def service(self, name: str) -> Service | None:
-        """The service of a name, however its letters are written, or with the id of an item."""
-        rows = self._database.read("SELECT record FROM services WHERE name = ? OR item = ?", name, name)
+        """The service of a name, however its letters are written."""
+        rows = self._database.read("SELECT record FROM services WHERE name = ?", name)
+        return msgspec.json.decode(rows[0][0], type=Service) if rows else None
+
+    def service_of_item(self, item: str) -> Service | None:
+        """The service that an item of the portal is."""
+        rows = self._database.read("SELECT record FROM services WHERE item = ?", item)
         return msgspec.json.decode(rows[0][0], type=Service) if rows else None
 
     def page(self, username: str, *, start: int, limit: int) -> tuple[list[Service], int]:

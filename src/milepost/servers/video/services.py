@@ -160,6 +160,7 @@ class ServiceResources:
             f"{each.id}: {each.name}": f"{call.home}{LAYER.format(service=service.name, layer=each.id)}"
             for each in layers
         }
+        links["Portal item"] = f"{call.home}/sharing/rest/content/items/{service.item}"
         forms = []
         if may_change(call.person, service):
             mine = await asyncio.to_thread(self._library.videos.uploads, call.person.username)
