@@ -8,6 +8,7 @@ import pytest
 
 from milepost.features import (
     Definition,
+    Draft,
     FeatureError,
     FeatureServices,
     Field,
@@ -197,6 +198,34 @@ def test_what_gdal_writes_into_the_file_is_served(services):
     assert found.rows == [{"OBJECTID": 1, "name": "oak", "guid": guid}]
     assert found.geometries is not None
     assert found.geometries[0].wkt == "POINT (3 4)"
+
+
+def test_a_draft_that_is_gone_is_not_taken_for_a_service(services):
+    draft = Draft(services, "Missions/Flood", ONE)
+    draft.begin()
+    draft.add_layer(0)
+    again = Draft(services, "Missions/Flood", ONE)
+    again.publish()
+    again.publish()  # as after a crash
+    assert services.names() == ["Missions/Flood"]
+    services.delete("Missions/Flood")
+    with pytest.raises(NoSuchServiceError, match="is gone"):
+        again.publish()
+    assert services.names() == []
+
+
+def test_many_edits_while_the_file_is_held_are_there_once_it_is_let_go(services):
+    service = services.create("Busy", ONE)
+    release = service.hold()
+    for number in range(5):
+        service.add(0, [feature({"x": number, "y": 0}, name="ann")])
+    assert service.layers[0].count() == 5
+    release()
+    assert service.layers[0].count() == 5
+    assert [each.suffix for each in files(services)].count(".gpkg") == len(files(services)) - 1
+    services.delete("Busy")
+    with pytest.raises(NoSuchServiceError):
+        service.hold()
 
 
 def _add(data: str, name: str, count: int) -> None:

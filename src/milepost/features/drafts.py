@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from milepost.features.definition import Definition, check
+from milepost.features.errors import NoSuchServiceError
 from milepost.features.geopackage import create, create_layer, writing
 from milepost.features.references import description_of
 from milepost.features.services import DEFINITION, FILE, FeatureServices, sync, write_definition
@@ -60,7 +61,13 @@ class Draft:
                 create_layer(connection, layer, description_of(self._definition.wkid)[0])
 
     def publish(self) -> None:
-        """Put it in its place, where everybody finds it."""
+        """Put it in its place, where everybody finds it.
+
+        Raises:
+            NoSuchServiceError: what was made is gone; backups do not hold what is not published.
+        """
         if self._folder.exists():
             self._folder.rename(self._place)
+        elif not self._place.exists():
+            raise NoSuchServiceError("what was made of the feature service is gone; make it anew")
         sync(self._place.parent)

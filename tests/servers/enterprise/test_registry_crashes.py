@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from milepost.backups import restore
 from milepost.servers.enterprise.registry.credentials import Credentials, docker_config
 from tests.servers.enterprise.registry_peers import (
     USER,
@@ -14,7 +15,9 @@ from tests.servers.enterprise.registry_peers import (
     needs_registry,
     set_password,
 )
-from tests.servers.enterprise.registry_sites import COMPONENTS, STAGES, Site
+from tests.servers.enterprise.registry_sites import COMPONENTS, ENDED, JSON, STAGES, Site
+from tests.servers.enterprise.service_changes import until
+from tests.servers.talking import json_of
 
 pytestmark = [needs_registry, pytest.mark.timeout(600)]
 
@@ -123,3 +126,36 @@ def test_it_is_undone_to_the_same_beginning(
     assert state["status"] == "FAILED", state
     assert site.world() == beginning
     assert site.leaks(FIRST, SECOND) == []
+
+
+def test_it_goes_on_where_a_backup_from_the_middle_of_it_is_restored(
+    site: Site, gate: tuple[Gate, str], beginning: World, folder: Path
+) -> None:
+    stage = 4
+    gate[0].hold(2 * stage + 2)
+    job = site.submit(SECOND)
+    assert gate[0].held.wait(60)
+    made = json_of(site.client.post("/admin/system/backups/create", data=JSON))["jobID"]
+    state = until(lambda: each if (each := site.job(made))["status"] in ENDED else None)
+    assert state["status"] == "COMPLETED", state
+    backup = site.server.data / "backups" / f"{state['result']['backup']}.tar"
+    restore(backup, folder / "restored")
+    backup.unlink()  # whoever has it has the secrets
+    other = Site(folder / "restored")
+    try:
+        gate[0].release()
+        key = gate[1].removeprefix("http://")
+        configs = {
+            "COMPLETED": dict.fromkeys(COMPONENTS, docker_config(key, Credentials(USER, SECOND))),
+            # The registry answered later than the one that was backed up had patience for.
+            "FAILED": dict.fromkeys(COMPONENTS, docker_config(key, Credentials(USER, FIRST))),
+        }
+        statuses = []
+        for each in (site, other):
+            statuses.append(each.ended(job)["status"])
+            assert each.configs() == configs[statuses[-1]]
+            assert each.leaks(FIRST, SECOND) == []
+        assert statuses[1] == "COMPLETED", "it had an answer at once"
+        (folder / "in-force").write_text(SECOND if statuses[0] == "COMPLETED" else FIRST)
+    finally:
+        other.close()

@@ -19,6 +19,7 @@ from reportlab.pdfgen.canvas import Canvas
 from milepost.servers.production.sheet.assemble import GRID, MARGIN, assemble
 from milepost.servers.production.sheet.contents import Theme
 from milepost.servers.production.sheet.frame import draw_frame
+from milepost.servers.production.sheet.lettering import write_labels
 from milepost.servers.production.sheet.order import Output
 from milepost.servers.production.sheet.package import write_features, write_package
 from milepost.servers.production.sheet.raster import write_geotiff
@@ -174,6 +175,11 @@ def test_the_file_is_sound_and_its_fonts_are_inside(made):
     with pikepdf.open(made.pdf) as pdf:
         assert "OpenStreetMap" in str(pdf.open_metadata()["dc:rights"])
         assert pdf.pdf_version >= "1.7"
+
+
+def test_labels_need_no_font_that_is_not_inside(made, tmp_path):
+    write_labels([], made.sheet, tmp_path / "labels.pdf")
+    assert len(tool("pdffonts", tmp_path / "labels.pdf").splitlines()) == 2
 
 
 def test_what_a_theme_draws_ends_at_the_neatline(made):

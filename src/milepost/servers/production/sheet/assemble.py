@@ -35,6 +35,7 @@ class Sheet:
         self._pictures, self._properties = Dictionary(), Dictionary()
         self._neatline = _clip(page)
         self._drawing: list[str] = []
+        self._others: dict[Path, pikepdf.Pdf] = {}
 
     def add_page(
         self, name: str, path: Path, number: int, box: tuple[float, float, float, float], *, clip: bool
@@ -48,11 +49,13 @@ class Sheet:
             box: where it stands: left, bottom, right and top in points.
             clip: whether to cut it off at the neatline.
         """
-        with pikepdf.open(path) as other:
-            source = other.pages[number]
-            # A form of the same file would be read only when the page's contents have been replaced by itself.
-            form = self.pdf.copy_foreign(source.as_form_xobject())
-            _, _, width, height = (float(value) for value in source.mediabox)
+        # Opened once, so that pages of one file share their fonts.
+        if path not in self._others:
+            self._others[path] = pikepdf.open(path)
+        source = self._others[path].pages[number]
+        # A form of the same file would be read only when the page's contents have been replaced by itself.
+        form = self.pdf.copy_foreign(source.as_form_xobject())
+        _, _, width, height = (float(value) for value in source.mediabox)
         left, bottom, right, top = box
         matrix = ((right - left) / width, 0, 0, (top - bottom) / height, left, bottom)
         self._add(name, form, matrix, clip=clip)
@@ -111,6 +114,8 @@ class Sheet:
             object_stream_mode=pikepdf.ObjectStreamMode.generate,
             deterministic_id=True,
         )
+        for other in self._others.values():
+            other.close()
 
     def _add(self, name: str, content: Any, matrix: Sequence[float], *, clip: bool) -> None:
         if name not in self._layers:

@@ -21,7 +21,9 @@ _STROKE: Final = 1
 def write_labels(placed: Sequence[Placed], geometry: SheetGeometry, path: Path) -> None:
     """Write labels at their places on a page of the size of the map's frame."""
     load_fonts()
-    canvas = Canvas(str(path), pagesize=(geometry.width, geometry.height), pageCompression=1)
+    size = (geometry.width, geometry.height)
+    # ReportLab would else name a font of its own, which is not embedded.
+    canvas = Canvas(str(path), pagesize=size, pageCompression=1, initialFontName="sans")
     for each in placed:
         if each.label.box:
             _plate(canvas, each, geometry)
