@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 # What tests/clients drives: the clients of other makers, in an environment that nothing else sees.
-# One of them, arcgis, has a licence that not everybody accepts: "make test CLIENTS=no" does without.
+# Two of them, arcgis and @arcgis/core, have a licence that not everybody accepts: "make test CLIENTS=no" does without.
 CLIENTS := yes
 CLIENT_VENV := .venv-clients
 CLIENT_MODULES := tests/clients/node_modules
@@ -61,6 +61,7 @@ $(CLIENT_VENV)/python.done: requirements/clients.txt scripts/make-venv
 
 $(CLIENT_VENV)/node.done: tests/clients/package-lock.json tests/clients/install_node.py $(CLIENT_VENV)/python.done
 	@echo "Installing tests/clients/package-lock.json into $(CLIENT_MODULES) ..."
+	@echo "(@arcgis/core comes under the same agreement)"
 	@$(CLIENT_VENV)/bin/python tests/clients/install_node.py
 	@touch $@
 

@@ -260,6 +260,7 @@ _COMMON: Final[dict[str, Access]] = {
     f"{_VIDEO_LAYER}/framesets/{{export}}": SIGNED_IN,
     f"{_VIDEO_LAYER}/framesets/{{export}}/{{file}}": SIGNED_IN,
     f"{_VIDEO_LAYER}/original": SIGNED_IN,
+    f"{_VIDEO_LAYER}/process": VIDEOS,
     f"{_VIDEO_LAYER}/query": SIGNED_IN,
     f"{_VIDEO_LAYER}/telemetry": SIGNED_IN,
     f"{_VIDEO_LAYER}/update/poster": SIGNED_IN,

@@ -32,6 +32,10 @@ class Field:
         self.file = upload(self.client, clip)
         create_service(self.client, SERVICE)
 
+    def close(self) -> None:
+        self.client.close()
+        self.server.stop()
+
     def publish(self, *places: str) -> str:
         """The id of a job that stumbles at some places."""
         for each in places:

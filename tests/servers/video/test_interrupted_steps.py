@@ -16,7 +16,7 @@ pytestmark = pytest.mark.timeout(280)
 def field(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Field]:
     field = Field(tmp_path_factory.mktemp("stumbling"))
     yield field
-    field.server.stop()
+    field.close()
 
 
 @pytest.mark.parametrize("number", range(4))

@@ -26,6 +26,7 @@ from milepost.servers.video.library import (
 )
 from milepost.servers.video.parameters import CHANGE, LayerChange, change_fields, read_change
 from milepost.servers.video.playing import Playable, exhibit
+from milepost.servers.video.processing import process_form
 from milepost.servers.video.query import QUERY, answer_query, query_fields
 from milepost.servers.video.records import Layer
 from milepost.servers.video.telemetry import Track, part_of_coverage
@@ -94,6 +95,7 @@ class LayerResources:
             forms.append(Form(f"{home}/updateLayer", "Update layer", fields))
             picture = (Field("file", "Picture", kind="file", help="JPEG or PNG"), Field("url", "Or its URL"))
             forms.append(Form(f"{home}/update/poster", "Update poster", picture))
+            forms.append(process_form(home))
             forms.append(Form(f"{home}/delete", "Delete layer"))
         return Answer(
             said,

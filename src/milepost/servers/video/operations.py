@@ -11,6 +11,7 @@ import msgspec
 from milepost.operations import Run, Service, operation, site
 from milepost.servers.video.facts import Facts
 from milepost.servers.video.library import storage_at
+from milepost.servers.video.media import ORIGINAL
 from milepost.servers.video.publishing import OPERATIONS, Plan
 from milepost.servers.video.records import Layer, Videos
 from milepost.storage import StorageError
@@ -48,6 +49,34 @@ def publish_layer(run: Run, files: list[DataFile], plan: str) -> Published:
         files: the video, and files with its telemetry.
         plan: what the layer is to be, as JSON.
     """
+    return _publish(run, lambda: [each.path for each in files], plan)
+
+
+@operation(service=VIDEO, retries=2)
+def process_layer(run: Run, key: str, plan: str, storage: str = "") -> Published:
+    """Make a layer of the file that another layer was made of.
+
+    Args:
+        run: of the job.
+        key: of the other layer.
+        plan: what the new layer is to be, as JSON.
+        storage: where the other layer lies; empty for the folder of the site.
+    """
+    return _publish(run, lambda: [_original(run, key, storage)], plan)
+
+
+def _original(run: Run, key: str, place: str) -> Path:
+    """The file that a layer was made of, on this machine."""
+    storage = storage_at(place, site.data_folder())
+    path = next((each for each in storage.paths(key) if each.startswith(f"{ORIGINAL}/")), None)
+    if path is None:
+        raise ValueError("the layer that was to be processed was deleted, or its original file is gone")
+    target = run.workspace / path
+    storage.fetch(key, path, target, _ticking(run))
+    return target
+
+
+def _publish(run: Run, sources: Callable[[], list[Path]], plan: str) -> Published:
     from milepost.servers.video.ingest import make_files
 
     data = site.data_folder()
@@ -62,8 +91,8 @@ def publish_layer(run: Run, files: list[DataFile], plan: str) -> Published:
             run.step("started", _done)
         folder = run.workspace / "layer"
         # Kept as a whole: what was saved is no longer where it was made.
-        sources = [each.path for each in files]
-        facts = run.step("files", make_files, run, sources, wanted.resolutions, folder)
+        found = [] if run.has_done("files") else sources()
+        facts = run.step("files", make_files, run, found, wanted.resolutions, folder)
         if not run.has_done("saved"):
             run.attribute("savingToStorage", True)
             run.message("Saving To Storage", code=SAVING)

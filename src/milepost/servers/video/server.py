@@ -18,6 +18,7 @@ from milepost.servers.video.layers import LayerResources
 from milepost.servers.video.library import ROOT, Library
 from milepost.servers.video.media import Media
 from milepost.servers.video.playing import Player
+from milepost.servers.video.processing import Processing
 from milepost.servers.video.services import ServiceResources
 from milepost.servers.video.uploads import Uploads
 
@@ -79,6 +80,7 @@ class Video:
             *self._uploads.routes(),
             *self._services.routes(),
             *(route for each in self._extensions.values() for route in each.routes()),
+            *Processing(self._library).routes(),
             *self._media.routes(),
             *Player(self._library.resources).routes(),
             *self._layers.routes(),

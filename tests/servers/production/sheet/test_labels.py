@@ -43,7 +43,7 @@ def test_no_label_covers_another_or_leaves_the_sheet(places, size):
     towns = points(places, [f"Town {n}\n{n * 7}" for n in range(len(places))], MARK, Label(size=size))
     wave = [(x, 50 + 20 * math.sin(x / 9)) for x in range(2, 98)]
     river = line(wave, "Long River", Label(placement="line", spacing=30))
-    placed, _ = place_labels([towns, river], SHEET, SCALE)
+    placed, *_ = place_labels([towns, river], SHEET, SCALE)
     shapes = [each.shape for each in placed]
     tree = shapely.STRtree(shapes)
     for number, shape in enumerate(shapes):
@@ -63,20 +63,20 @@ def test_the_important_one_wins():
             {"rule": 0, "level": 0, "name": ["Great City", "Other City"], "people": [1, 2 * weight]},
             geometry=[Point(50 * MM, 50 * MM), Point(51 * MM, 51 * MM)],
         )
-        placed, _ = place_labels([(layer, crowd)], shapely.box(0, 40 * MM, 100 * MM, 62 * MM), SCALE)
+        placed, *_ = place_labels([(layer, crowd)], shapely.box(0, 40 * MM, 100 * MM, 62 * MM), SCALE)
         assert placed[0].text == ["Great City", "Other City"][weight]
 
 
 def test_markers_that_say_nothing_without_a_text_are_left_out():
     crowd = points([(50, 50)] * 40, [str(n) for n in range(40)], MARK, Label(size=20, required=True))
-    placed, unplaced = place_labels([crowd], SHEET, SCALE)
+    placed, unplaced, _ = place_labels([crowd], SHEET, SCALE)
     assert len(placed) + len(unplaced["Places"]) == 40
     assert unplaced["Places"]
 
 
 def test_labels_keep_off_the_markers_of_others():
     places = [(50, 50), (53, 50.5), (47, 50), (50, 52)]
-    placed, _ = place_labels([points(places, list("ABCD"), MARK, Label(size=8))], SHEET, SCALE)
+    placed, *_ = place_labels([points(places, list("ABCD"), MARK, Label(size=8))], SHEET, SCALE)
     markers = [Point(x * MM, y * MM).buffer(0.3 * MM) for x, y in places]
     assert len(placed) == 4
     assert not any(each.shape.intersects(marker) for each in placed for marker in markers)
@@ -87,27 +87,27 @@ def test_text_along_lines_is_upright(turn):
     angle = math.radians(turn)
     xy = [(50 + r * math.cos(angle), 50 + r * math.sin(angle)) for r in range(-40, 41, 5)]
     for label in (Label(placement="line"), Label(placement="line", distance=-1)):
-        placed, _ = place_labels([line(xy, "1200", label)], SHEET, SCALE)
+        placed, *_ = place_labels([line(xy, "1200", label)], SHEET, SCALE)
         assert placed[0].text == "1200"
         for piece in placed[0].pieces:
             assert -math.pi / 2 - 1e-6 <= piece.angle <= math.pi / 2 + 1e-6
 
 
 def test_text_beside_a_line_stands_above_it():
-    placed, _ = place_labels([line([(10, 50), (90, 50)], "River", Label(placement="line"))], SHEET, SCALE)
+    placed, *_ = place_labels([line([(10, 50), (90, 50)], "River", Label(placement="line"))], SHEET, SCALE)
     assert placed[0].shape.bounds[1] > 50 * MM
 
 
 def test_figures_of_contours_lie_on_straight_parts():
     zigzag = [(x, 50 + 3 * (x % 2)) for x in range(5, 60)] + [(60, 50), (90, 50)]
     label = Label(text="{name}", placement="line", distance=-1)
-    placed, _ = place_labels([line(zigzag, "1200", label)], SHEET, SCALE)
+    placed, *_ = place_labels([line(zigzag, "1200", label)], SHEET, SCALE)
     assert placed[0].shape.bounds[0] > 59 * MM
 
 
 def test_labels_along_a_line_are_repeated_at_a_distance():
     label = Label(placement="line", spacing=20)
-    placed, _ = place_labels([line([(2, 50), (98, 50)], "River", label)], SHEET, SCALE)
+    placed, *_ = place_labels([line([(2, 50), (98, 50)], "River", label)], SHEET, SCALE)
     x = sorted(each.at[0] / MM for each in placed)
     assert len(x) >= 4
     assert np.diff(x).min() >= 19.9
@@ -123,7 +123,7 @@ def test_text_keeps_off_thick_lines_where_it_can():
     lines = gpd.GeoDataFrame(
         {"rule": [0], "level": [0]}, geometry=[LineString([(51 * MM, 0), (51 * MM, 100 * MM)])]
     )
-    placed, _ = place_labels(
+    placed, *_ = place_labels(
         [(road, lines), points([(50, 50)], ["Village"], MARK, Label(size=8))], SHEET, SCALE
     )
     assert not placed[0].shape.intersects(lines.geometry[0])
@@ -150,3 +150,10 @@ def test_long_names_are_set_in_lines():
 )
 def test_texts_are_filled_with_what_is_known(text, values, said):
     assert filled(text, values) == said
+
+
+def test_names_that_the_type_cannot_write_are_counted():
+    places = points([(20, 20), (40, 40), (60, 60), (80, 80)], ["Αθήνα", "Москва", "東京", "القاهرة"], Label())
+    placed, _, unwritten = place_labels([places], SHEET, SCALE)
+    assert sorted(each.text for each in placed) == ["Αθήνα", "Москва"]
+    assert unwritten == 2

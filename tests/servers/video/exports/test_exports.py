@@ -154,6 +154,22 @@ async def test_the_owner_may_let_nothing_be_exported(flight: Flight, pat: httpx.
     await ask(pat, "updateLayer", name="One turn", supportsExportClip="true", supportsFrameset="true")
 
 
+async def test_a_layer_is_processed_into_another_one(
+    flight: Flight, pat: httpx.AsyncClient, house: House
+) -> None:
+    error = error_of(await pat.post(f"{LAYER}/process", data={"resolutions": "huge", **JSON}))
+    assert "'huge' is none of native" in error["message"]
+    assert error_of(await pat.post(f"{LAYER}/process", data={"service": "Nowhere", **JSON}))["code"] == 404
+    said = await ask(pat, "process", requestedResolutions="native", name="Again")
+    assert said.keys() == {"success", "jobId"}
+    await house.manager.finished(said["jobId"].removeprefix("j").replace("-", ""))
+    job = json_of(await pat.get(f"{REST}/jobs/job/{said['jobId']}", params=JSON))
+    assert (job["type"], job["status"]) == ("Process Video", "COMPLETED")
+    again = json_of(await pat.get(f"{LAYER[:-1]}{job['results']['layerId']}", params=JSON))
+    first = json_of(await pat.get(LAYER, params=JSON))
+    assert (again["name"], again["fullExtent"]) == ("Again", first["fullExtent"])
+
+
 async def test_what_has_expired_is_gone(flight: Flight, pat: httpx.AsyncClient, house: House) -> None:
     said = await ask(pat, "clip", **{**PART, "expiry": "0"}, **{"async": "false"})
     url = said["results"]["url"]

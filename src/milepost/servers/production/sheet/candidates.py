@@ -1,6 +1,7 @@
 """Where a label may stand: the possible places of a text at a point, along a line and in an area."""
 
 import math
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -8,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 import shapely
 from numpy.typing import NDArray
+from reportlab.pdfbase import pdfmetrics
 
 from milepost.servers.production.sheet.frame.pen import load_fonts, text_width
 from milepost.servers.production.sheet.geometry import MM
@@ -84,6 +86,15 @@ class Setter:
     def width(self, text: str) -> float:
         """Sheet metres that a text is wide."""
         return text_width(text, self.label.face, self.label.size) / MM * self.millimetre
+
+    def can_write(self, text: str) -> bool:
+        """Whether the type has all letters, and they stand side by side from left to right."""
+        letters = pdfmetrics.getFont(self.label.face).face.charToGlyph
+        return all(
+            letter == "\n"
+            or (ord(letter) in letters and unicodedata.bidirectional(letter) not in ("R", "AL"))
+            for letter in text
+        )
 
     def lines(self, text: str) -> list[str]:
         """A text in the lines in which it is set."""

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import geopandas as gpd
 import numpy as np
@@ -73,6 +73,16 @@ class _Wanted:
     geometry: Any
     marker: Marker | None
     rank: tuple[float, float, float]
+
+
+class Labels(NamedTuple):
+    """What became of the texts of a sheet."""
+
+    placed: list[Placed]
+    unplaced: dict[str, list[int]]
+    """By name of layer, the features whose text found no place though their marker says nothing without it."""
+    unwritten: int
+    """Texts that the type of the sheet has no letters for."""
 
 
 class Space:
@@ -162,7 +172,7 @@ def place_labels(
     heights: Heights | None = None,
     taken: Sequence[Any] = (),
     told: Callable[[float], None] = lambda _: None,
-) -> tuple[list[Placed], dict[str, list[int]]]:
+) -> Labels:
     """Find a place for the texts of all layers.
 
     Args:
@@ -174,8 +184,7 @@ def place_labels(
         told: the share of the work that is done, now and then.
 
     Returns:
-        What was placed; and by name of layer the numbers of the features whose text found no place though
-        their marker says nothing without it.
+        What was placed, and what was not.
     """
     space = Space(neatline, scale)
     for shape in taken:
@@ -183,10 +192,9 @@ def place_labels(
     for layer, frame in layers:
         _count_signs(space, layer, frame)
         _take_markers(space, layer, frame, scale)
-    wanted = sorted(
-        (each for layer, frame in layers for each in _texts(layer, frame, heights)),
-        key=lambda each: each.rank,
-    )
+    every = [each for layer, frame in layers for each in _texts(layer, frame, heights)]
+    wanted = [each for each in every if Setter(each.label, scale).can_write(each.text)]
+    wanted.sort(key=lambda each: each.rank)
     placed: list[Placed] = []
     unplaced: dict[str, list[int]] = {}
     said: dict[tuple[str, str], list[tuple[float, float]]] = {}
@@ -199,7 +207,7 @@ def place_labels(
             space.take(box)
         if each.label.required and not found:
             unplaced.setdefault(each.layer, []).append(each.feature)
-    return placed, unplaced
+    return Labels(placed, unplaced, len(every) - len(wanted))
 
 
 def _count_signs(space: Space, layer: Layer, frame: gpd.GeoDataFrame) -> None:

@@ -22,7 +22,7 @@ from milepost.servers.production.sheet.drawing import draw_layer
 from milepost.servers.production.sheet.frame import draw_frame
 from milepost.servers.production.sheet.generalise import generalise
 from milepost.servers.production.sheet.geometry import Margins, Page
-from milepost.servers.production.sheet.labels import Placed, place_labels
+from milepost.servers.production.sheet.labels import Labels, Placed, place_labels
 from milepost.servers.production.sheet.lettering import write_labels
 from milepost.servers.production.sheet.order import Order
 from milepost.servers.production.sheet.package import write_features as pack_features
@@ -250,10 +250,9 @@ class _Maker:
     def _label(self, relief: Sequence[Layer]) -> Lettered:
         layers = self.shop.all_features(DRAWN, [*relief, *self.layers])
         heights = self._heights() if self._has_heights() else None
-        placed: list[Placed] = []
-        unplaced: dict[str, list[int]] = {}
+        placed, unplaced, unwritten = Labels([], {}, 0)
         if self.product.labels_theme not in self.order.excluded:
-            placed, unplaced = place_labels(
+            placed, unplaced, unwritten = place_labels(
                 layers, self.shop.geometry.neatline, self.shop.scale, heights, told=self._within
             )
             write_labels(placed, self.shop.geometry, self.shop.path("labels.pdf"))
@@ -266,6 +265,11 @@ class _Maker:
         if left:
             self.run.message(
                 f"{len(placed)} labels were placed; {left} points were left out for want of room."
+            )
+        if unwritten:
+            self.run.message(
+                f"{unwritten} names are in a script that the type of the sheet lacks and were left out.",
+                level="warning",
             )
         return Lettered(count=len(placed), sample=self._sample(placed))
 
