@@ -52,7 +52,7 @@ def test_a_sheet(told: Told) -> None:
 def test_what_fails(told: Told) -> None:
     saw = told["what_fails"]
     assert saw["status"] == ["Failed", 5]
-    assert saw["errors"] == 1
+    assert saw["errors"] == 2
     assert "Product name not found." in saw["unknown"]
     assert "send zip" in saw["output"]
 

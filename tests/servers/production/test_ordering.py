@@ -8,7 +8,9 @@ import pytest
 
 from milepost.features import Definition, Field, GeometryType, Layer
 from milepost.jobs import Job
+from milepost.servers.production import wire
 from milepost.servers.production.orders import Wanted
+from milepost.store import StoreError
 from tests.servers.house import House
 from tests.servers.production.sheets import BASE
 from tests.servers.talking import error_of, json_of
@@ -36,8 +38,14 @@ def services(house: House) -> None:
     )
     roads = Layer(name="Tracks", geometry=GeometryType.POLYLINE, fields=(Field(name="highway"),))
     features = house.server.features
-    features.create("Maps/Areas", Definition(owner="root", layers=(areas, roads)))
-    features.create("Maps/Hidden", Definition(owner="root", layers=(areas,), private=True))
+    ring = [[1, 42], [1, 42.1], [1.1, 42.1], [1.1, 42], [1, 42]]
+    bow = [[1, 42], [1.2, 42.2], [1.2, 42], [1, 42.1], [1, 42]]
+    for name, definition in (
+        ("Maps/Areas", Definition(owner="root", layers=(areas, roads))),
+        ("Maps/Hidden", Definition(owner="root", layers=(areas,), private=True)),
+    ):
+        forms = [*[ring] * 5, bow]
+        features.create(name, definition).add(0, [{"geometry": {"rings": [each]}} for each in forms])
 
 
 async def ask(client: httpx.AsyncClient, **form: Any) -> httpx.Response:
@@ -80,6 +88,9 @@ async def wanted(house: House, answer: httpx.Response) -> tuple[Job, Wanted]:
         ({"aoiLayer": AREAS[:-1] + "7"}, "no layer 7"),
         ({"aoiLayer": AREAS[:-1] + "1"}, "cover no areas"),
         ({"aoiFeatureId": None}, "'aoiFeatureId' is required"),
+        ({"aoiFeatureId": "9"}, "layer Areas of Maps/Areas has no feature 9"),
+        ({"aoiFeatureId": "4,99,5"}, "no feature 99"),
+        ({"aoiFeatureId": "6"}, "must not cross itself"),
         ({"aoiFeatureId": "north"}, "'north' is no object id"),
         ({"aoiFeatureId": list(range(300))}, "name 1 to 200 features"),
         ({"customAoi": "{"}, "not valid JSON"),
@@ -172,6 +183,29 @@ async def test_several_areas_are_several_jobs(house: House, ann: httpx.AsyncClie
         assert record["aoiFeatureId"] == each["aoiFeatureId"]
     ids = ",".join(each["jobId"] for each in said["jobs"])
     await ann.post(f"{BASE}/jobs/cancel", data={"f": "json", "jobId": ids})
+
+
+async def test_when_not_all_areas_become_jobs_it_is_said_which_did(
+    house: House, ann: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit, begun = house.manager.submit, []
+
+    async def full(*args: Any, **more: Any) -> Any:
+        if len(begun) == 2:
+            raise StoreError("the disk is full")
+        submission = await submit(*args, **more)
+        begun.append(wire.job_id(submission.job))
+        return submission
+
+    monkeypatch.setattr(house.manager, "submit", full)
+    error = error_of(await ask(ann, aoiFeatureId="1,3,4,5"))
+    assert error["code"] == 500
+    assert error["message"].startswith("Only 2 of 4 sheets were begun: the server cannot store jobs now")
+    assert error["message"].endswith("4, 5")
+    assert error["details"] == [
+        f"aoiFeatureId {n} is job {job}" for n, job in zip((1, 3), begun, strict=True)
+    ]
+    await ann.post(f"{BASE}/jobs/cancel", data={"f": "json", "jobId": ",".join(begun)})
 
 
 async def test_people_are_led_to_the_job(house: House, ann: httpx.AsyncClient) -> None:

@@ -171,19 +171,16 @@ async def test_a_feature_becomes_a_package_with_what_is_added(
         ({"customAoi": [{"geometry": {"rings": RINGS, "spatialReference": {"wkid": 7}}}]}, "spatial reference"),
         ({"customAoi": [{"geometry": {"xmin": -90, "ymin": 30, "xmax": -75, "ymax": 40}}]}, "choose a narrower area"),
         ({"customAoi": [{"geometry": {"xmin": 1, "ymin": 1, "xmax": 1.1, "ymax": 1.1}}]}, "--sheet-sources"),
-        ({"customAoi": None, "aoiLayer": f"{SITE}/rest/services/Maps/Few/FeatureServer/0", "aoiFeatureId": "9"}, "no feature 9"),
     ],
 )  # fmt: skip
 async def test_what_fails_says_what_to_do(
     house: House, ann: httpx.AsyncClient, form: dict[str, Any], said: str
 ) -> None:
-    if "aoiLayer" in form:
-        few = Layer(name="Few", geometry=GeometryType.POLYGON, fields=())
-        house.server.features.create("Maps/Few", Definition(owner="root", layers=(few,)))
     job = await house.manager.finished((await submit(house, ann, **form)).id)
     about = await record(ann, job, "error")
     assert (about["status"], about["statusCode"], about["outputUrl"]) == ("Failed", 5, "")
-    [error] = about["messages"]["errors"]
+    error, closing = about["messages"]["errors"]
+    assert closing == "Failed."
     assert said in error
     assert "percentComplete" not in about
     assert not scratch(house, job).exists()

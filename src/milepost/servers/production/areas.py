@@ -1,6 +1,7 @@
 """Layers of the feature services of this server, by their URLs and for those who may read them."""
 
 import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -86,20 +87,30 @@ def opened(
     return service, service.layers[name.layer]
 
 
-def area_of_feature(service: FeatureService, layer: FeatureLayer, feature: int) -> Area:
-    """The area that a feature covers.
+def areas_of_features(
+    service: FeatureService, layer: FeatureLayer, features: Sequence[int]
+) -> dict[int, Area]:
+    """The areas that features cover, by their object ids.
 
     Raises:
         FeatureError, ValueError: there is no such feature, or it is no area; the text says what helps.
     """
-    found = layer.features(Selection(object_ids=(feature,)), limit=1)
-    if not found.rows or found.geometries is None:
+    definition = layer.definition
+    found = layer.features(Selection(object_ids=tuple(features)))
+    if found.geometries is None:
+        raise ValueError(f"the features of layer {definition.name} cover no areas")
+    shapes = transform(found.geometries, service.definition.wkid, _WGS84)
+    there = {row[definition.object_id]: (shape, row) for shape, row in zip(shapes, found.rows, strict=True)}
+    missing = [str(each) for each in features if each not in there]
+    if missing:
         raise ValueError(
-            f"Layer {layer.definition.name} of {service.name} has no feature {feature};"
-            " send 'aoiFeatureId' with the object id of one of its features"
+            f"layer {definition.name} of {service.name} has no feature {', '.join(missing[:10])};"
+            " send the object ids of its features"
         )
-    [shape] = transform(found.geometries, service.definition.wkid, _WGS84)
-    return _area(shape, found.rows[0], f"Feature {feature} of layer {layer.definition.name}")
+    return {
+        each: _area(*there[each], f"feature {each} of layer {definition.name}")
+        for each in dict.fromkeys(features)
+    }
 
 
 def area_drawn(feature: dict[str, Any]) -> Area:
@@ -142,9 +153,46 @@ def _area(shape: shapely.Geometry | None, attributes: dict[str, Any], what: str)
 
 
 def bounds(area: Area) -> tuple[float, float, float, float]:
-    """West, south, east and north of an area, in degrees."""
-    west, south, east, north = shapely.from_geojson(msgspec.json.encode(area.geometry)).bounds
+    """West, south, east and north of an area, in degrees; east is beyond 180 where it crosses the antimeridian."""
+    shape = shapely.from_geojson(msgspec.json.encode(area.geometry))
+    west, south, east, north = shape.bounds
+    if east - west > 180:  # parts on both sides
+        longitudes = shapely.get_coordinates(shape)[:, 0] % 360
+        west, east = float(longitudes.min()), float(longitudes.max())
     return west, south, east, north
+
+
+def features_within(
+    service: FeatureService, layer: FeatureLayer, bounds: tuple[float, float, float, float], limit: int
+) -> tuple[list[dict[str, Any]], Geometries, bool]:
+    """The features of a layer that lie in a part of the world, in longitude and latitude.
+
+    Args:
+        service: of the layer.
+        layer: the layer.
+        bounds: west, south, east and north in degrees, also beyond 180.
+        limit: how many at most.
+
+    Returns:
+        Their fields, their geometries, and whether there are more.
+
+    Raises:
+        FeatureError: they cannot be read.
+    """
+    wkid = service.definition.wkid
+    parts = transform(array_of(*(shapely.segmentize(each, 0.1) for each in _boxes(*bounds))), _WGS84, wkid)
+    window = shapely.union_all([each for each in parts if each is not None])
+    found = layer.features(Selection(geometry=window), limit=limit)
+    shapes = transform(found.geometries, wkid, _WGS84) if found.geometries is not None else array_of()
+    return found.rows, shapes, found.more
+
+
+def _boxes(west: float, south: float, east: float, north: float) -> Iterator[shapely.Geometry]:
+    """A part of the world as boxes of longitudes from -180 to 180: two across the antimeridian."""
+    for turn in (-360.0, 0.0, 360.0):
+        left, right = max(west + turn, -180.0), min(east + turn, 180.0)
+        if left < right:
+            yield shapely.box(left, max(south, -90.0), right, min(north, 90.0))
 
 
 def write_features(
@@ -155,21 +203,18 @@ def write_features(
     Args:
         service: of the layer.
         layer: the layer.
-        bounds: west, south, east and north in degrees.
+        bounds: west, south, east and north in degrees, also beyond 180.
         path: of the file.
 
     Raises:
         FeatureError, ValueError: they cannot be read, or are too many.
     """
-    wkid = service.definition.wkid
-    [window] = transform(array_of(shapely.segmentize(shapely.box(*bounds), 0.1)), _WGS84, wkid)
-    found = layer.features(Selection(geometry=window), limit=_MOST)
-    if found.more:
+    rows, shapes, more = features_within(service, layer, bounds, _MOST)
+    if more:
         raise ValueError(f"layer {layer.definition.name} has more than {_MOST} features there")
-    shapes = transform(found.geometries, wkid, _WGS84) if found.geometries is not None else array_of()
     features = [
         {"type": "Feature", "properties": row, "geometry": msgspec.Raw(shapely.to_geojson(shape).encode())}
-        for row, shape in zip(found.rows, shapes, strict=True)
+        for row, shape in zip(rows, shapes, strict=True)
         if shape is not None
     ]
     path.write_bytes(msgspec.json.encode({"type": "FeatureCollection", "features": features}))

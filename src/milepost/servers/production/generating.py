@@ -2,7 +2,8 @@
 
 import asyncio
 import sqlite3
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final, ParamSpec, TypeVar
 
 import msgspec
 import structlog
@@ -13,15 +14,19 @@ from milepost.features import FeatureError, FeatureServices
 from milepost.http import Answer, Call, Field, Resources, ServiceError
 from milepost.jobs import Job
 from milepost.manager import JobManager
-from milepost.operations import Operation, Service
+from milepost.operations import InputError, Operation, Service
 from milepost.servers.jobs_of_type import sees_all
 from milepost.servers.production import areas, orders, pages, wire
-from milepost.servers.production.areas import LayerName
+from milepost.servers.production.areas import Area, LayerName
 from milepost.servers.production.finding import Finder, require_libraries
 from milepost.servers.production.orders import Wanted
 from milepost.servers.production.products import Record
 from milepost.servers.production.reading import required, wrong
 from milepost.servers.production.sheet.definition import Product
+from milepost.store import StoreError
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 log = structlog.get_logger("milepost.production")
 
@@ -89,7 +94,7 @@ class Generating:
         version = orders.read_version_of(record, given)
         product, excluded = orders.read_product(record, version, given)
         features, drawn = orders.read_areas(given)
-        layer = await self._area_layer(call) if features else None
+        layer, found = await self._area_layer(call, features) if features else (None, {})
         kind, output = orders.read_output(given)
         wanted = Wanted(
             product=product,
@@ -104,10 +109,18 @@ class Generating:
             output=output,
             output_name=orders.read_output_name(given),
         )
+        sheets = [
+            msgspec.structs.replace(wanted, feature=feature, area=area) for feature, area in found.items()
+        ]
         jobs: list[tuple[int | None, Job]] = []
-        for feature in features or (None,):
-            each = msgspec.structs.replace(wanted, feature=feature)
-            jobs.append((feature, await self._submit(call, operation, each, kind)))
+        for each in sheets or [wanted]:
+            try:
+                jobs.append((each.feature, await self._submit(call, operation, each, kind)))
+            except (InputError, StoreError) as error:
+                if not jobs:
+                    raise
+                log.error("not all sheets were begun", begun=len(jobs), wanted=len(sheets), reason=str(error))
+                raise _only_some(jobs, sheets, error) from error
         return self._answer(call, service, jobs)
 
     def _operation(self, service: Service) -> Operation[..., Any]:
@@ -131,19 +144,22 @@ class Generating:
         )
         return submission.job
 
-    async def _area_layer(self, call: Call) -> LayerName:
-        """The layer with the areas, which the person may read."""
+    async def _area_layer(self, call: Call, features: Sequence[int]) -> tuple[LayerName, dict[int, Area]]:
+        """The layer with the areas, which the person may read, and those of them that are wanted."""
         url = required(
             call.parameters, "aoiLayer", "send the URL of a layer of a feature service of this server"
         )
         try:
             name = areas.layer_of(url, call.base)
-            _, layer = await self._opened(call, name)
+            service, layer = await self._opened(call, name)
             if not areas.is_area(layer):
                 raise ValueError(f"the features of layer {layer.definition.name} cover no areas")
         except (FeatureError, ValueError) as error:
             raise wrong("aoiLayer", str(error)) from None
-        return name
+        try:
+            return name, await _reading(areas.areas_of_features, service, layer, features)
+        except (FeatureError, ValueError) as error:
+            raise wrong("aoiFeatureId", str(error)) from None
 
     async def _ancillary(
         self, call: Call, record: Record, product: Product
@@ -160,13 +176,9 @@ class Generating:
 
     async def _opened(self, call: Call, name: LayerName) -> Any:
         """A layer that the person may read."""
-        try:
-            return await asyncio.to_thread(
-                areas.opened, self._features, name, call.person.username, sees_all=sees_all(call)
-            )
-        except (sqlite3.Error, OSError) as error:
-            log.error("features cannot be read", reason=str(error))
-            raise ServiceError(500, "The server cannot read features now; no job was started") from None
+        return await _reading(
+            areas.opened, self._features, name, call.person.username, sees_all=sees_all(call)
+        )
 
     def _answer(self, call: Call, service: Service, jobs: list[tuple[int | None, Job]]) -> Answer | Response:
         path = f"{call.base}{pages.jobs_path(call, service).removeprefix(call.home)}"
@@ -186,3 +198,27 @@ class Generating:
         if len(items) > 1:
             answer |= {"count": len(items), "jobs": items}
         return Answer(answer, title="Generate product", crumbs=pages.below_jobs(call, service))
+
+
+async def _reading(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """What a function reads of the features, in a thread."""
+    try:
+        return await asyncio.to_thread(function, *args, **kwargs)
+    except (sqlite3.Error, OSError) as error:
+        log.error("features cannot be read", reason=str(error))
+        raise ServiceError(500, "The server cannot read features now; no job was started") from None
+
+
+def _only_some(
+    jobs: Sequence[tuple[int | None, Job]], sheets: Sequence[Wanted], error: Exception
+) -> ServiceError:
+    """The error of a request of which only the first sheets became jobs; the details name each of them."""
+    code, reason = (
+        (400, str(error)) if isinstance(error, InputError) else (500, "the server cannot store jobs now")
+    )
+    left = ", ".join(str(each.feature) for each in sheets[len(jobs) :])
+    return ServiceError(
+        code,
+        f"Only {len(jobs)} of {len(sheets)} sheets were begun: {reason}. Ask for the others again: {left}",
+        [f"aoiFeatureId {feature} is job {wire.job_id(job)}" for feature, job in jobs],
+    )

@@ -10,10 +10,12 @@ import msgspec
 from milepost.features import FeatureError, FeatureServices
 from milepost.operations import Run, Service, operation, site
 from milepost.servers.production import areas
+from milepost.servers.production.adjoining import adjoining
 from milepost.servers.production.areas import Area
 from milepost.servers.production.finding import MAKER
 from milepost.servers.production.orders import Wanted
-from milepost.servers.production.sheet.order import Ancillary, Order
+from milepost.servers.production.sheet.order import Ancillary, Direction, Order, Stamp
+from milepost.servers.production.sheet.stamps import stamps
 from milepost.servers.production.sources import Sources, kept_sources
 from milepost.types import DataFile
 
@@ -61,13 +63,15 @@ def generate_product(
         run.message(f"Starting to generate product {productName}.")
         run.message(start_time())
         run.step("begun", _begun)
+    area = run.step("area", _area, wanted)
+    # Another attempt, after whatever was changed in the settings meanwhile, credits and reads the same files.
+    sources, stamped = run.step("sources", _sources, area, run.workspace)
     services = FeatureServices(site.data_folder())
     try:
-        area = run.step("area", _area, wanted, services)
-        ancillary = run.step("ancillary", _ancillary, wanted, area, services, run.workspace)
+        around = run.step("adjoining", _adjoining, wanted, area, services)
+        ancillary = run.step("ancillary", _ancillary, run, wanted, area, services)
     except FeatureError as error:
         raise ValueError(f"The features cannot be read: {error}") from error
-    sources = _sources(area, run.workspace)
     number, name = _called(area, wanted.sheet_id_field)
     path = make_sheet(
         run,
@@ -80,9 +84,11 @@ def generate_product(
             output=wanted.output,
             output_name=wanted.output_name,
             excluded=wanted.excluded,
-            ancillary=tuple(Ancillary(path=path, layer=layer) for path, layer in ancillary),
+            adjoining=around,
+            ancillary=ancillary,
             vectors=sources.vectors,
             elevation=sources.elevation,
+            stamps=stamped,
         ),
         run.workspace,
     )
@@ -93,24 +99,38 @@ def _begun() -> None:
     """What is told once was told."""
 
 
-def _area(wanted: Wanted, services: FeatureServices) -> Area:
+def _area(wanted: Wanted) -> Area:
     if wanted.drawn is not None:
         return areas.area_drawn(wanted.drawn)
-    assert wanted.layer is not None
-    assert wanted.feature is not None
+    assert wanted.area is not None
+    return wanted.area
+
+
+def _adjoining(wanted: Wanted, area: Area, services: FeatureServices) -> dict[Direction, str]:
+    """What the sheets around the sheet are called, where its area is one of a layer."""
+    if wanted.layer is None or wanted.feature is None:
+        return {}
     service, layer = areas.opened(services, wanted.layer, wanted.username, sees_all=wanted.sees_all)
-    return areas.area_of_feature(service, layer, wanted.feature)
+
+    def called(neighbour: Area) -> str:
+        number, name = _called(neighbour, wanted.sheet_id_field)
+        return number or name
+
+    return adjoining(service, layer, wanted.feature, area, called)
 
 
-def _ancillary(wanted: Wanted, area: Area, services: FeatureServices, folder: Path) -> list[tuple[str, str]]:
-    """Files with the features of ancillary layers in the area, and the layers of the product they go to."""
+def _ancillary(run: Run, wanted: Wanted, area: Area, services: FeatureServices) -> tuple[Ancillary, ...]:
+    """Files with the features of ancillary layers in the area."""
     found = []
     for number, (name, product_layer) in enumerate(wanted.ancillary):
         service, layer = areas.opened(services, name, wanted.username, sees_all=wanted.sees_all)
-        path = folder / f"ancillary{number}.geojson"
+        path = run.workspace / f"ancillary{number}.geojson"
+        called = layer.definition.name
         if areas.write_features(service, layer, areas.bounds(area), path):
-            found.append((str(path), product_layer))
-    return found
+            found.append(Ancillary(path=str(path), layer=product_layer, name=called))
+        else:
+            run.message(f"Ancillary layer {called!r} has no features in the area.", level="warning")
+    return tuple(found)
 
 
 def _called(area: Area, field: str) -> tuple[str, str]:
@@ -125,15 +145,15 @@ def _text(value: Any) -> str:
     return "" if value is None else str(value).strip()[:80]
 
 
-def _sources(area: Area, folder: Path) -> Sources:
-    """What the sheet is made from: what the settings name, or what an installed package ships.
+def _sources(area: Area, folder: Path) -> tuple[Sources, dict[str, Stamp]]:
+    """What the sheet is made from, what the settings name or an installed package ships, and how it is now.
 
     Raises:
         ValueError: there is nothing for the area; the text says what to do.
     """
     configured = kept_sources(site.data_folder())
     if configured.vectors or configured.elevation:
-        return configured
+        return configured, stamps(configured.credits())
     from milepost.servers.production.sheet.builtin import COVERS, built_in_sources
 
     west, south, east, north = areas.bounds(area)
@@ -144,4 +164,5 @@ def _sources(area: Area, folder: Path) -> Sources:
             " files that cover the area in a file, and start the server with --sheet-sources"
         )
     vectors, elevation = built_in_sources(folder)
-    return Sources(vectors=vectors, elevation=elevation)
+    found = Sources(vectors=vectors, elevation=elevation)
+    return found, stamps(found.credits())

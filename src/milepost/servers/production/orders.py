@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from milepost.http import Parameters
-from milepost.servers.production.areas import LayerName
+from milepost.servers.production.areas import Area, LayerName
 from milepost.servers.production.products import AncillaryLayer, Record, Version
 from milepost.servers.production.reading import (
     json_of,
@@ -63,6 +63,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The layer with the area."""
     feature: int | None = None
     """Its feature that is the area."""
+    area: Area | None = None
+    """What that feature was when the sheet was asked for."""
     drawn: dict[str, Any] | None = None
     """The feature that the client drew instead."""
     sheet_id_field: str = ""

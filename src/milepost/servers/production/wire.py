@@ -44,6 +44,10 @@ SHOWN: Final[dict[MessageLevel, tuple[str, ...]]] = {
 }
 
 
+FAILED: Final = "Failed."
+"""The last of the errors of a job that failed."""
+
+
 def query(records: Iterable[dict[str, Any]]) -> dict[str, Any]:
     """The answer to a query: the resources of the jobs that match."""
     found = list(records)
@@ -94,6 +98,9 @@ def messages(state: Job, level: MessageLevel = "error") -> dict[str, list[str]]:
     for each in state.account():
         if GROUP[each.level] in said:
             said[GROUP[each.level]].append(each.text)
+    # As the documents close the account of each that failed: after the causes.
+    if STATUS[state.status] == "Failed" and said["errors"][-1:] != [FAILED]:
+        said["errors"].append(FAILED)
     return {group: texts for group, texts in said.items() if texts}
 
 

@@ -14,7 +14,7 @@ from milepost.servers.production.sheet.candidates import Candidate, Piece, Sette
 from milepost.servers.production.sheet.definition import Layer
 from milepost.servers.production.sheet.paths import Path
 from milepost.servers.production.sheet.relief import CONTOURS
-from milepost.servers.production.sheet.sources import filled
+from milepost.servers.production.sheet.sources import filled, template_columns
 from milepost.servers.production.sheet.symbols import Fill, Label, Line, Marker
 from milepost.servers.production.sheet.terrain import Heights
 
@@ -263,6 +263,19 @@ def _texts(layer: Layer, frame: gpd.GeoDataFrame, heights: Heights | None) -> It
                 if text:
                     rank = (-float(label.importance), -_number(values.get(label.weight)), -_size(shape))
                     yield _Wanted(layer.name, int(row), label, text, shape, marker, rank)
+
+
+def names_ground(layer: Layer, frame: gpd.GeoDataFrame) -> bool:
+    """Whether a text of a layer of points tells a height that is the ground's, for want of one of the feature."""
+    if layer.geometry != "point":
+        return False
+    for number, rule in enumerate(layer.rules):
+        texts = [symbol.text for symbol in rule.symbols if isinstance(symbol, Label)]
+        for names in (each for text in texts for each in template_columns(text) if "height" in each):
+            own = [name for name in names[: names.index("height")] if name in frame]
+            if bool(frame.loc[frame["rule"] == number, own].isna().all(axis=1).any()):
+                return True
+    return False
 
 
 def _place(

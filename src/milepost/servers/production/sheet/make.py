@@ -22,7 +22,7 @@ from milepost.servers.production.sheet.drawing import draw_layer
 from milepost.servers.production.sheet.frame import draw_frame
 from milepost.servers.production.sheet.generalise import generalise
 from milepost.servers.production.sheet.geometry import Margins, Page
-from milepost.servers.production.sheet.labels import Labels, Placed, place_labels
+from milepost.servers.production.sheet.labels import Labels, Placed, names_ground, place_labels
 from milepost.servers.production.sheet.lettering import write_labels
 from milepost.servers.production.sheet.order import Order
 from milepost.servers.production.sheet.package import write_features as pack_features
@@ -43,6 +43,7 @@ from milepost.servers.production.sheet.relief import (
 from milepost.servers.production.sheet.render import render
 from milepost.servers.production.sheet.shading import shade
 from milepost.servers.production.sheet.sources import is_excluded, read_layers
+from milepost.servers.production.sheet.stamps import check_unchanged
 from milepost.servers.production.sheet.symbols import Marker
 from milepost.servers.production.sheet.terrain import Heights, read_heights
 from milepost.servers.production.sheet.workshop import Workshop
@@ -59,6 +60,8 @@ STAGES: Final = 11
 
 WORTH_TELLING: Final = 0.001
 """Share of a sheet: that much without heights, or with interpolated ones, the reader is told."""
+MODELLED: Final = "Heights of points for which the sources give none are those of the elevation model."
+"""Note of a sheet: not every figure was surveyed."""
 COVERED: Final = 0.85
 """Share of a sheet that features should cover for it to count as whole."""
 
@@ -84,6 +87,7 @@ class Lettered(Struct, frozen=True, kw_only=True):
 
     count: int
     sample: Place | None = None
+    notes: tuple[str, ...] = ()
 
 
 def make_sheet(run: Run, order: Order, folder: Path) -> Path:
@@ -161,7 +165,8 @@ class _Maker:
     def _extract(self) -> Extracted:
         notes = []
         points = []
-        for layer, frame in read_layers(self.order, self.shop.geometry):
+        check_unchanged(self.order, self.order.vectors)
+        for layer, frame in read_layers(self.order, self.shop.geometry, self._warn):
             self.shop.keep(RAW, layer, frame)
             points.append(shapely.get_coordinates(frame.geometry.array))
         if not self.order.vectors and not self.order.elevation:
@@ -192,6 +197,7 @@ class _Maker:
                 f"product {self.product.name} shows relief, but there is no elevation model: {cure}"
             )
         geometry = self.shop.geometry
+        check_unchanged(self.order, self.order.elevation)
         heights = read_heights(self.order.elevation, geometry, self.shop.path("elevation"))
         xx, yy = np.meshgrid(heights.x[::4], heights.y[::4])
         inside = shapely.contains_xy(geometry.neatline, xx, yy)
@@ -256,11 +262,13 @@ class _Maker:
                 layers, self.shop.geometry.neatline, self.shop.scale, heights, told=self._within
             )
             write_labels(placed, self.shop.geometry, self.shop.path("labels.pdf"))
+        modelled = False
         for layer, frame in layers:
             kept = frame.drop(index=unplaced.get(layer.name, []))
             if layer.name == CONTOURS:
                 kept = cut_out(kept, [each.shape for each in placed if each.layer == CONTOURS])
             self.shop.keep(FINAL, layer, kept)
+            modelled |= heights is not None and names_ground(layer, kept)
         left = sum(len(each) for each in unplaced.values())
         if left:
             self.run.message(
@@ -271,7 +279,8 @@ class _Maker:
                 f"{unwritten} names are in a script that the type of the sheet lacks and were left out.",
                 level="warning",
             )
-        return Lettered(count=len(placed), sample=self._sample(placed))
+        notes = (MODELLED,) if modelled and placed else ()
+        return Lettered(count=len(placed), sample=self._sample(placed), notes=notes)
 
     def _draw(self, theme: str, relief: Sequence[Layer]) -> Theme | None:
         drawn = []
@@ -334,6 +343,9 @@ class _Maker:
         return target
 
     # --- what they need ---
+
+    def _warn(self, text: str) -> None:
+        self.run.message(text, level="warning")
 
     def _within(self, share: float) -> None:
         """Progress within the stage that is going on."""
@@ -406,7 +418,7 @@ class _Maker:
             lowest=ground.lowest,
             highest=ground.highest,
             sample=lettered.sample,
-            notes=(*extracted.notes, *ground.notes),
+            notes=(*extracted.notes, *ground.notes, *lettered.notes),
         )
 
 

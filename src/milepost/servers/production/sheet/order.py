@@ -23,6 +23,15 @@ class Source(Struct, frozen=True, kw_only=True):
     """Under what terms, such as ``ODbL 1.0``."""
 
 
+class Stamp(Struct, frozen=True, kw_only=True):
+    """By which it shows whether a file was changed."""
+
+    size: int
+    """Bytes."""
+    changed: int
+    """When, in nanoseconds since 1970."""
+
+
 class Ancillary(Struct, frozen=True, kw_only=True):
     """Features that the client adds to a layer of the product."""
 
@@ -30,6 +39,8 @@ class Ancillary(Struct, frozen=True, kw_only=True):
     """A GeoJSON file in longitude and latitude."""
     layer: str
     """The layer of the product whose rules and symbols they get."""
+    name: str = ""
+    """What the client knows them by."""
 
 
 class Output(Struct, frozen=True, kw_only=True):
@@ -57,7 +68,7 @@ class Order(Struct, frozen=True, kw_only=True):
     number: str = ""
     """Its number in the series."""
     adjoining: dict[Direction, str] = {}
-    """Names of the adjoining sheets, by where they lie."""
+    """Names of the adjoining sheets, by where they lie; without any there is no diagram of them."""
     output: Output = Output()
     output_name: str = ""
     """Of the file, without its suffix; the number or the name of the sheet when empty."""
@@ -67,3 +78,5 @@ class Order(Struct, frozen=True, kw_only=True):
     vectors: tuple[Source, ...] = ()
     elevation: tuple[Source, ...] = ()
     """The former are preferred where several have heights."""
+    stamps: dict[str, Stamp] = {}
+    """How the files of sources were when the sheet was begun, by their paths."""

@@ -1,7 +1,7 @@
 """Features of the sources: read within the sheet, told apart by the rules of the product, in sheet metres."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -68,8 +68,15 @@ def filled(text: str, values: dict[str, Any]) -> str:
     return "\n".join(line for line in lines if "\0" not in line and line.strip())
 
 
-def read_layers(order: Order, geometry: SheetGeometry) -> Iterator[tuple[Layer, gpd.GeoDataFrame]]:
+def read_layers(
+    order: Order, geometry: SheetGeometry, told: Callable[[str], None] = lambda _: None
+) -> Iterator[tuple[Layer, gpd.GeoDataFrame]]:
     """The features of each layer of a product, those of no excluded layer.
+
+    Args:
+        order: of the sheet.
+        geometry: of the sheet.
+        told: a warning when a client adds features that fit no rule of the layer.
 
     Returns:
         Each layer with a frame in sheet metres: the columns that it names, ``rule`` (the number of the
@@ -83,12 +90,9 @@ def read_layers(order: Order, geometry: SheetGeometry) -> Iterator[tuple[Layer, 
     reader = _Reader(geometry, sorted({name for layer in wanted for name in columns_of(layer)}))
     for layer in wanted:
         frames = [frame for source in order.vectors for frame in reader.tables(Path(source.path), layer)]
-        frames += [
-            frame
-            for added in order.ancillary
-            if added.layer == layer.name
-            for frame in reader.tables(Path(added.path), layer)
-        ]
+        for added in order.ancillary:
+            if added.layer == layer.name:
+                frames += reader.added(added, layer, told)
         yield layer, _selected(layer, frames, geometry)
 
 
@@ -121,10 +125,28 @@ class _Reader:
         for name, kind in self._tables_of(path):
             if layer.table not in (None, name) or not _may_hold(kind, layer.geometry):
                 continue
-            if (path, name) not in self._read:
-                self._read[path, name] = self._table(path, name)
-            frame = self._read[path, name]
+            frame = self._frame(path, name)
             yield frame[frame.geom_type.isin(TYPES[layer.geometry])]
+
+    def added(self, added: Ancillary, layer: Layer, told: Callable[[str], None]) -> list[gpd.GeoDataFrame]:
+        """What a client adds to a layer, from whichever table the layer takes its own."""
+        whole = [self._frame(Path(added.path), name) for name, _ in self._tables_of(Path(added.path))]
+        found = [frame[frame.geom_type.isin(TYPES[layer.geometry])] for frame in whole]
+        count = sum(len(frame) for frame in whole)
+        left = count - sum(int((_rules_of(layer, frame) >= 0).sum()) for frame in found)
+        if left:
+            fields = sorted({name for rule in layer.rules for each in rule.where for name in each})
+            told(
+                f"{left} of {count} features of ancillary layer {added.name!r} are not drawn: they fit no rule of"
+                f" {layer.name!r}, a layer of kind {layer.geometry}"
+                + (f" whose rules look at {', '.join(fields)}." if fields else ".")
+            )
+        return found
+
+    def _frame(self, path: Path, name: str) -> gpd.GeoDataFrame:
+        if (path, name) not in self._read:
+            self._read[path, name] = self._table(path, name)
+        return self._read[path, name]
 
     def _tables_of(self, path: Path) -> list[tuple[str, str]]:
         if path not in self._listed:
