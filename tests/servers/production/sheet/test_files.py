@@ -2,9 +2,7 @@
 
 import json
 import re
-import shutil
 import sqlite3
-import subprocess
 import zipfile
 
 import geopandas as gpd
@@ -24,17 +22,9 @@ from milepost.servers.production.sheet.order import Output
 from milepost.servers.production.sheet.package import write_features, write_package
 from milepost.servers.production.sheet.raster import write_geotiff
 from tests.servers.production.sheet import sheets
+from tests.servers.production.sheet.witnesses import tool
 
 RED, GREEN = (200, 0, 0), (0, 150, 0)
-
-
-def tool(name, *arguments):
-    """What a program of the system says."""
-    if shutil.which(name) is None:
-        pytest.skip(f"{name} is not installed")
-    done = subprocess.run([name, *map(str, arguments)], capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 class Made:
@@ -126,27 +116,34 @@ def test_gdal_draws_the_theme_where_it_is_on_the_earth(made, tmp_path):
     assert d + e * column + f * row == pytest.approx(float(north), abs=abs(b))
 
 
-def test_printed_grid_lines_are_within_a_pixel_of_the_truth(made, tmp_path):
-    """Drawn by GDAL at 200 dpi without any other layer; every pixel of an easting against its value."""
+@pytest.mark.parametrize("northings", [False, True])
+def test_printed_grid_lines_are_within_a_pixel_of_the_truth(made, tmp_path, northings):
+    """Drawn by GDAL at 200 dpi without any other layer; every pixel of a line against its value."""
     target = tmp_path / "grid.tif"
     only = ["--config", "GDAL_PDF_LAYERS", GRID, "--config", "GDAL_PDF_DPI", "200"]
     tool("gdal_translate", "-q", *only, made.pdf, target)
     a, b, c, d, e, f = json.loads(tool("gdalinfo", "-json", target))["geoTransform"]
     dark = 255 - np.asarray(Image.open(target).convert("L")).astype(float)
+    dark = dark.T if northings else dark
     sheet, errors = made.sheet, []
     # Away from crossings, the weighed middle of what is dark around a line.
-    for value in range(377_000, 383_000, 1000):
-        for offset in range(200, 900, 50):
-            north = 4_706_000 + offset
-            if not shapely.contains_xy(sheet.neatline, *sheet.sheet_of_grid(value, north)):
-                continue
-            column, row = np.linalg.solve([[b, c], [e, f]], [value - a, north - d])
-            left = int(column) - 5
-            weights = dark[int(row), left : left + 11]
-            if weights.sum() > 50:
-                found = (weights * (np.arange(left, left + 11) + 0.5)).sum() / weights.sum()
-                errors.append((found - column) * b)
-    assert len(errors) > 40
+    for line in range(6):
+        for along in range(6):
+            for offset in range(200, 900, 50):
+                if northings:
+                    east, north = 377_000 + 1000 * along + offset, 4_704_000 + 1000 * line
+                else:
+                    east, north = 377_000 + 1000 * line, 4_704_000 + 1000 * along + offset
+                if not shapely.contains_xy(sheet.neatline, *sheet.sheet_of_grid(east, north)):
+                    continue
+                column, row = np.linalg.solve([[b, c], [e, f]], [east - a, north - d])
+                across, at = (row, column) if northings else (column, row)
+                first = int(across) - 5
+                weights = dark[int(at), first : first + 11]
+                if weights.sum() > 50:
+                    found = (weights * (np.arange(first, first + 11) + 0.5)).sum() / weights.sum()
+                    errors.append((found - across) * b)
+    assert len(errors) > 100
     assert abs(np.mean(errors)) < 0.5 * abs(b)
     assert np.abs(errors).max() < abs(b)
 

@@ -1,14 +1,18 @@
 """Sheets of a small country from end to end: what they say, what is on them, and what happens when it goes wrong."""
 
 import json
+import os
 import re
 import subprocess
 import sys
 
+import geopandas as gpd
 import pikepdf
+import pyogrio
 import pypdfium2
 import pytest
 import shapely
+from msgspec.structs import replace
 
 from milepost.jobs import events
 from milepost.operations import Run
@@ -16,6 +20,7 @@ from milepost.operations.run import Notebook, Stop
 from milepost.servers.production.sheet.definition import read_product
 from milepost.servers.production.sheet.make import make_sheet
 from milepost.servers.production.sheet.order import Ancillary, Output, Source
+from milepost.servers.production.sheet.stamps import stamps
 from milepost.servers.production.sheet.workshop import Workshop
 from tests.servers.production.sheet import ground
 
@@ -109,6 +114,43 @@ def test_a_second_attempt_goes_on_after_the_last_stage(made):
     again = Run(steps=kept)
     assert make_sheet(again, order, folder) == path
     assert [each for each in messages(again) if "Executing" in each] == ["Executing Export Product"]
+
+
+@pytest.mark.parametrize("name", ["country.gpkg", "country.tif"])
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            lambda path: os.utime(path, (1, 1)),
+            "was changed after this sheet was begun, .* ask for the sheet anew",
+        ),
+        (lambda path: path.unlink(), r"cannot be read \(No such file or directory\); put it back"),
+    ],
+)
+def test_a_source_that_is_another_one_by_now_is_not_mixed_in(tmp_path, name, change, said):
+    ground.write_features(tmp_path / "country.gpkg")
+    ground.write_heights(tmp_path / "country.tif")
+    order = ground.order(tmp_path)
+    order = replace(order, stamps=stamps([*order.vectors, *order.elevation]))
+    change(tmp_path / name)
+    with pytest.raises(ValueError, match=f"the source {name} {said}"):
+        make_sheet(Run(), order, tmp_path / "work")
+
+
+def test_heights_that_nobody_surveyed_are_told(country, made, tmp_path):
+    assert MODELLED not in " ".join(words(made[3]).split())
+    summit = gpd.GeoDataFrame(
+        {"natural": ["peak"], "name": ["Low Hill"]}, geometry=[shapely.Point(10.012, 46.028)], crs=4326
+    )
+    pyogrio.write_dataframe(summit, tmp_path / "summit.gpkg", layer="points")
+    order = ground.order(
+        country,
+        vectors=(Source(path=str(tmp_path / "summit.gpkg")),),
+        excluded=("Relief shading", "Contours", "Spot heights"),
+    )
+    text = " ".join(words(make_sheet(Run(), order, tmp_path)).split())
+    assert "Low Hill" in text
+    assert MODELLED in text
 
 
 class StopsWithin(Notebook):

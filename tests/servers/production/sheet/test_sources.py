@@ -9,7 +9,7 @@ from shapely import LineString, Point
 
 from milepost.servers.production.sheet.definition import Layer, Product, Rule
 from milepost.servers.production.sheet.geometry import SheetGeometry
-from milepost.servers.production.sheet.order import Order, Source
+from milepost.servers.production.sheet.order import Ancillary, Order, Source
 from milepost.servers.production.sheet.sources import read_layers
 from milepost.servers.production.sheet.symbols import Label, Line, Marker
 from tests.servers.production.sheet import ground
@@ -97,6 +97,35 @@ def test_only_one_table_is_read_when_it_is_named(country):
     path = country / "country.gpkg"
     assert len(read([path], layer("line", ({"highway": True},), table="lines"))) == 5
     assert read([path], layer("line", ({"highway": True},), table="points")).empty
+
+
+def test_what_a_client_adds_goes_to_a_layer_with_a_table_and_what_fits_no_rule_is_told(country, tmp_path):
+    added = gpd.GeoDataFrame(
+        {"highway": ["primary", None, "track", "track"]},
+        geometry=[
+            LineString([(10.01, 46.01), (10.02, 46.02)]),
+            LineString([(10.01, 46.02), (10.02, 46.01)]),
+            Point(10.01, 46.01),
+            LineString([(11, 47), (11.1, 47)]),
+        ],
+        crs=4326,
+    )
+    added.to_file(tmp_path / "added.geojson")
+    roads, told = layer("line", ({"highway": True},), table="lines"), []
+    product = Product(name="X", title="X", scale=25_000, themes=("T",), layers=(roads,))
+    order = Order(
+        product=product,
+        version="1",
+        area=ground.square(),
+        ancillary=(Ancillary(path=str(tmp_path / "added.geojson"), layer="L", name="Tracks"),),
+    )
+    [(_, found)] = read_layers(order, SheetGeometry.of(order.area, product.scale), told.append)
+    assert list(found["highway"]) == ["primary"]
+    [warning] = told
+    assert warning == (
+        "2 of 3 features of ancillary layer 'Tracks' are not drawn: they fit no rule of 'L', a layer of kind line "
+        "whose rules look at highway."
+    )
 
 
 def test_a_source_without_such_features_is_no_error(table):
