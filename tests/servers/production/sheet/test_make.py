@@ -18,7 +18,7 @@ from milepost.jobs import events
 from milepost.operations import Run
 from milepost.operations.run import Notebook, Stop
 from milepost.servers.production.sheet.definition import read_product
-from milepost.servers.production.sheet.make import make_sheet
+from milepost.servers.production.sheet.make import MODELLED, make_sheet
 from milepost.servers.production.sheet.order import Ancillary, Output, Source
 from milepost.servers.production.sheet.stamps import stamps
 from milepost.servers.production.sheet.workshop import Workshop
