@@ -200,7 +200,7 @@ async def test_when_not_all_areas_become_jobs_it_is_said_which_did(
     monkeypatch.setattr(house.manager, "submit", full)
     error = error_of(await ask(ann, aoiFeatureId="1,3,4,5"))
     assert error["code"] == 500
-    assert error["message"].startswith("Only 2 of 4 sheets were begun: the server cannot store jobs now")
+    assert error["message"].startswith("Only 2 of 4 sheets were begun: the server cannot begin jobs now")
     assert error["message"].endswith("4, 5")
     assert error["details"] == [
         f"aoiFeatureId {n} is job {job}" for n, job in zip((1, 3), begun, strict=True)

@@ -23,7 +23,6 @@ from milepost.servers.production.orders import Wanted
 from milepost.servers.production.products import Record
 from milepost.servers.production.reading import required, wrong
 from milepost.servers.production.sheet.definition import Product
-from milepost.store import StoreError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -116,10 +115,13 @@ class Generating:
         for each in sheets or [wanted]:
             try:
                 jobs.append((each.feature, await self._submit(call, operation, each, kind)))
-            except (InputError, StoreError) as error:
+            except Exception as error:
                 if not jobs:
                     raise
-                log.error("not all sheets were begun", begun=len(jobs), wanted=len(sheets), reason=str(error))
+                # Whatever it was: the client must learn of the jobs that there are.
+                log.error(
+                    "not all sheets were begun", begun=len(jobs), wanted=len(sheets), reason=repr(error)
+                )
                 raise _only_some(jobs, sheets, error) from error
         return self._answer(call, service, jobs)
 
@@ -214,7 +216,7 @@ def _only_some(
 ) -> ServiceError:
     """The error of a request of which only the first sheets became jobs; the details name each of them."""
     code, reason = (
-        (400, str(error)) if isinstance(error, InputError) else (500, "the server cannot store jobs now")
+        (400, str(error)) if isinstance(error, InputError) else (500, "the server cannot begin jobs now")
     )
     left = ", ".join(str(each.feature) for each in sheets[len(jobs) :])
     return ServiceError(

@@ -146,7 +146,7 @@ def test_heights_that_nobody_surveyed_are_told(country, made, tmp_path):
     order = ground.order(
         country,
         vectors=(Source(path=str(tmp_path / "summit.gpkg")),),
-        excluded=("Relief shading", "Contours", "Spot heights"),
+        excluded=("Contours", "Spot heights"),
     )
     text = " ".join(words(make_sheet(Run(), order, tmp_path)).split())
     assert "Low Hill" in text
