@@ -111,6 +111,8 @@ class Generating:
         sheets = [
             msgspec.structs.replace(wanted, feature=feature, area=area) for feature, area in found.items()
         ]
+        if drawn is not None and output.has_raster:
+            await asyncio.to_thread(_check_raster, product, drawn, output.dpi)
         jobs: list[tuple[int | None, Job]] = []
         for each in sheets or [wanted]:
             try:
@@ -224,3 +226,18 @@ def _only_some(
         f"Only {len(jobs)} of {len(sheets)} sheets were begun: {reason}. Ask for the others again: {left}",
         [f"aoiFeatureId {feature} is job {wire.job_id(job)}" for feature, job in jobs],
     )
+
+
+def _check_raster(product: Product, drawn: dict[str, Any], dpi: int) -> None:
+    """Refuse a raster with too many pixels before there is a job."""
+    # Only here: a server without the libraries must start.
+    from milepost.servers.production.sheet.geometry import SheetGeometry
+
+    try:
+        sheet = SheetGeometry.of(areas.area_drawn(drawn).geometry, product.scale)
+    except (FeatureError, ValueError):
+        return  # what is wrong with an area that is drawn is told by its job
+    try:
+        sheet.check_raster(dpi)
+    except ValueError as error:
+        raise wrong("outputSettings", str(error)) from None
