@@ -1,0 +1,20 @@
+"""Operations loaded with this file stumble before and after each check of the site's health; see ``stumbling``."""
+
+from functools import partial
+
+from milepost import Run, operation
+from milepost.servers.enterprise import checks
+from tests.servers.stumbling import around
+
+CHECKS = (
+    *("database", "disk", "instances", "extras", "programs"),
+    *("permissions", "certificate", "backups", "clock"),
+)
+
+for name in CHECKS:
+    setattr(checks, name, around(getattr(checks, name), partial(str, name)))
+
+
+@operation(service="Stumbling.GPServer")
+def nothing(run: Run) -> None:
+    """Nothing: a file of operations must have one."""
