@@ -102,6 +102,14 @@ async def test_one_file_is_replaced(storage: Storage, tmp_path: Path) -> None:
     assert storage.paths(NAME) == ["ABR.m3u8", "hd/0.m4s", "hd/new.jpg"]
 
 
+async def test_one_file_is_removed(storage: Storage, tmp_path: Path) -> None:
+    storage.put(folder(tmp_path), NAME, Count())
+    for _ in range(2):
+        storage.remove(NAME, "hd/0.m4s")
+        assert storage.paths(NAME) == ["ABR.m3u8"]
+    storage.remove("other", "ABR.m3u8")
+
+
 async def test_a_folder_goes_away_whole_and_as_often_as_one_likes(storage: Storage, tmp_path: Path) -> None:
     for name in (NAME, "other"):
         storage.put(folder(tmp_path, f"made-{name}"), name, Count())

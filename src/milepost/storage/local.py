@@ -76,6 +76,11 @@ class LocalStorage:
             finally:
                 fresh.unlink(missing_ok=True)
 
+    def remove(self, name: str, path: str) -> None:
+        """See ``Storage``."""
+        with _explained(self.root):
+            self._path(name, path).unlink(missing_ok=True)
+
     def fetch(self, name: str, path: str, target: Path, tick: Tick) -> None:
         """See ``Storage``. The file is linked where that can be done: it must not be changed."""
         source = self._path(name, path)

@@ -7,7 +7,7 @@ so: it comes last and goes first.
 import configparser
 import os
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -75,6 +75,13 @@ class ObjectStorage:
 
         with _explained(self.place):
             obstore.put(self._store, f"folders/{checked(name, path)}", content)
+
+    def remove(self, name: str, path: str) -> None:
+        """See ``Storage``."""
+        import obstore
+
+        with _explained(self.place), suppress(FileNotFoundError):
+            obstore.delete(self._store, f"folders/{checked(name, path)}")
 
     def fetch(self, name: str, path: str, target: Path, tick: Tick) -> None:
         """See ``Storage``."""

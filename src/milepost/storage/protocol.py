@@ -47,6 +47,9 @@ class Storage(Protocol):
     def write(self, name: str, path: str, content: bytes) -> None:
         """Put one small file into a folder that is there, in place of one with that path."""
 
+    def remove(self, name: str, path: str) -> None:
+        """Remove one file of a folder; there need not be one."""
+
     def fetch(self, name: str, path: str, target: Path, tick: Tick) -> None:
         """Bring a file to this machine.
 

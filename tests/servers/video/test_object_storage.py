@@ -7,6 +7,10 @@ import pytest
 from msgspec.structs import replace
 
 from milepost.servers.video.flight import make_clip
+from milepost.servers.video.library import storage_at
+from milepost.servers.video.operations import discard_layer
+from milepost.storage import StorageError
+from milepost.storage.objects import ObjectStorage
 from tests.servers.house import opened
 from tests.servers.talking import error_of, json_of
 from tests.servers.video.made import SEGMENT, make_layer, make_service
@@ -57,9 +61,33 @@ async def test_from_the_upload_to_the_player(bucket: str, s3: str, tmp_path: Pat
         assert again.status_code == 304
         assert (await pat.get(f"{url}/original")).content == clip.read_bytes()
         picture = {"file": ("p.png", b"\x89PNG\r\n\x1a\n")}
-        assert json_of(await pat.post(f"{url}/update/poster", data=JSON, files=picture))["success"] is True
+        for _ in range(2):
+            assert (
+                json_of(await pat.post(f"{url}/update/poster", data=JSON, files=picture))["success"] is True
+            )
+        assert len([each for each in storage.keys(seen) if "/poster-" in each]) == 1
         assert json_of(await pat.post(f"{url}/delete", data=JSON)) == {"success": True}
         assert storage.keys(seen) == []
+
+
+async def test_what_was_half_stored_when_the_storage_fell_silent_is_removed_later(
+    bucket: str, s3: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, data, key = f"s3://{bucket}/site", tmp_path / "data", "5c1e" * 8
+    storage_at(place, data).write(key, "hd/0.m4s", SEGMENT)
+
+    def refuse(*_: object) -> None:
+        raise StorageError("it does not answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ObjectStorage, "delete", refuse)
+        with pytest.raises(StorageError, match="does not answer"):
+            discard_layer(str(data), key, place)
+    seen = storage.store_of(bucket, s3)
+    assert storage.keys(seen)
+    async with opened(data, video_storage=place):
+        pass
+    assert storage.keys(seen) == []
 
 
 async def test_layers_stay_where_they_are_when_the_setting_changes(bucket: str, tmp_path: Path) -> None:

@@ -1,15 +1,20 @@
 """Video services and layers: made, listed, changed and deleted by those who may."""
 
+import asyncio
 import itertools
 import json
+import os
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from msgspec.structs import replace
 
-from milepost.servers.video.records import Layer, Service, Videos
+from milepost.servers.video.exports.keeping import Exports, new_id
+from milepost.servers.video.operations import discard_layer
+from milepost.servers.video.records import Layer, RecordError, Service, Videos
 from milepost.storage import LocalStorage, StorageError
 from tests.running import PASSWORD
 from tests.servers.house import House, opened
@@ -201,7 +206,7 @@ async def test_a_layer_is_changed(house: House, ann: httpx.AsyncClient) -> None:
 
 
 async def test_a_layer_gets_another_picture(house: House, ann: httpx.AsyncClient) -> None:
-    make_layer(house.server, make_service(house.server, "Pictured", "ann"))
+    layer = make_layer(house.server, make_service(house.server, "Pictured", "ann"))
     url = f"{SERVICES}/Pictured/VideoServer/0"
     picture = b"\x89PNG\r\n\x1a\n and more"
     files = {"file": ("anything.exe", picture)}
@@ -213,6 +218,13 @@ async def test_a_layer_gets_another_picture(house: House, ann: httpx.AsyncClient
     said = json_of(await ann.post(f"{url}/update/poster", data={"url": elsewhere, **JSON}))
     assert said == {"success": True}
     assert json_of(await ann.get(url, params=JSON))["poster"] == elsewhere
+    # The pictures that were replaced are gone, and that which was published is still there.
+    for number in range(2):
+        files = {"file": ("p.png", picture + bytes([number]))}
+        assert json_of(await ann.post(f"{url}/update/poster", data=JSON, files=files)) == {"success": True}
+    poster = json_of(await ann.get(url, params=JSON))["poster"]
+    stored = {each.name for each in (house.server.settings.data / "videos" / layer.key).glob("poster*")}
+    assert stored == {"poster.jpg", poster.rpartition("/")[2]}
     for bad in ("file:///etc/passwd", "javascript:alert(1)", "/content/x", 'https://x/"><script>'):
         error = error_of(await ann.post(f"{url}/update/poster", data={"url": bad, **JSON}))
         assert "http or https" in error["message"]
@@ -321,6 +333,95 @@ async def test_a_server_that_starts_removes_what_is_left(tmp_path_factory: pytes
     assert list((data / "videos").iterdir()) == []
 
 
+async def test_what_a_job_could_not_take_back_is_removed_later(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tmp_path_factory.mktemp("left") / "data"
+    (data / "videos" / KEY / "hd").mkdir(parents=True)
+
+    def refuse(*_: Any) -> None:
+        raise StorageError("it does not answer")
+
+    with Videos(data) as videos:
+        videos.add(Service(name="Left", item="0" * 32, owner="ann", created=START))
+        videos.reserve("0" * 32, KEY, None)
+        with monkeypatch.context() as patch:
+            patch.setattr(LocalStorage, "delete", refuse)
+            with pytest.raises(StorageError, match="does not answer"):
+                discard_layer(str(data), KEY, "")
+        assert videos.is_free("0" * 32, 0)
+        assert videos.removals() == [(KEY, "")]
+    async with opened(data):
+        pass
+    assert list((data / "videos").iterdir()) == []
+    with Videos(data) as videos:
+        assert videos.removals() == []
+
+
+def test_ids_of_layers_are_those_of_one_layer_each(tmp_path: Path) -> None:
+    item, about = "0" * 32, {"storage": "", "name": "x", "created": START, "owner": "ann", "facts": FACTS}
+    keys = (f"{each:032x}" for each in itertools.count())
+    with Videos(tmp_path) as videos:
+        videos.add(Service(name="Counted", item=item, owner="ann", created=START))
+
+        def publish(wanted: int | None = None) -> int:
+            key = next(keys)
+            number = videos.reserve(item, key, wanted)
+            videos.finish(item, Layer(id=number, key=key, **about))
+            return number
+
+        assert publish() == 0
+        # A job that is cancelled leaves its id as if it had never been.
+        assert videos.reserve(item, "a" * 32, 1000) == 1000
+        assert (videos.last_id(item), videos.is_free(item, 1000)) == (1000, False)
+        videos.release("a" * 32, "")
+        assert (videos.last_id(item), videos.is_free(item, 1000)) == (0, True)
+        assert publish() == 1
+        assert publish(7) == 7
+        # That of a layer that was deleted is never given again, wherever it was among the others.
+        for number in (0, 7):
+            assert videos.remove_layer(item, number)
+            assert not videos.is_free(item, number)
+            with pytest.raises(RecordError, match=f"the layer id {number} is taken"):
+                videos.reserve(item, "b" * 32, number)
+        assert videos.last_id(item) == 7
+        assert publish() == 8
+
+
+async def test_the_id_of_a_deleted_layer_is_not_asked_for(house: House) -> None:
+    async with house.client("pat") as pat:
+        service = make_service(house.server, "Spent", "pat")
+        make_layer(house.server, service)
+        upload = make_upload(house.server, "pat")
+        url = f"{SERVICES}/Spent/VideoServer"
+        assert json_of(await pat.post(f"{url}/0/delete", data=JSON)) == {"success": True}
+        form = {"name": "x", "fileIds": upload.id, "layerId": "0", **JSON}
+        error = error_of(await pat.post(f"{SERVICES}/Spent/addLayer", data=form))
+        assert "0 is taken" in error["message"]
+
+
+@pytest.mark.parametrize("path", ["0/delete", "delete"])
+async def test_exports_go_with_their_layer(
+    house: House, ann: httpx.AsyncClient, tmp_path: Path, path: str
+) -> None:
+    name = f"Exported_{next(numbers)}"
+    service = make_service(house.server, name, "ann")
+    layer, other = make_layer(house.server, service), make_layer(house.server, make_service_of_bob(house))
+    exports = Exports(house.server.settings.data)
+    for key in (layer.key, layer.key, other.key):
+        made = tmp_path / "made"
+        made.mkdir()
+        (made / "clip.mp4").write_bytes(b"pictures")
+        exports.keep(made, f"{key}.{new_id(START * 2)}")
+    assert json_of(await ann.post(f"{SERVICES}/{name}/VideoServer/{path}", data=JSON)) == {"success": True}
+    assert [each.partition(".")[0] for each in exports.storage.names()] == [other.key]
+    exports.discard_all(other.key)
+
+
+def make_service_of_bob(house: House) -> Service:
+    return make_service(house.server, f"Bobs_{next(numbers)}", "bob")
+
+
 async def test_the_administration(house: House, root: httpx.AsyncClient, ann: httpx.AsyncClient) -> None:
     make_service(house.server, "Ruled", "ann", description="Flights")
     about = json_of(await root.get(f"{ADMIN}/services/Ruled.VideoServer", params=JSON))
@@ -374,3 +475,38 @@ async def test_what_is_missing_is_said(
         error = error_of(await pat.post(f"{SERVICES}/Needs/addLayer", data=form))
         assert error["code"] == 500
         assert "milepost[video]" in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("path", "form"),
+    [
+        ("", {}),
+        ("/self", {}),
+        ("/services/Slow/addLayer", {"name": "x", "fileIds": "i" + "0" * 32}),
+        ("/services/Slow/VideoServer/0/process", {}),
+        (
+            "/services/Slow/VideoServer/0/clip",
+            {"timeRange": '{"start": 0, "end": 1}', "expiry": "1", "format": "ts", "async": "true"},
+        ),
+    ],
+)
+async def test_others_are_answered_while_ffmpeg_is_asked_what_it_can(
+    house: House, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, path: str, form: dict[str, str]
+) -> None:
+    if house.server.videos.service("Slow") is None:
+        make_layer(house.server, make_service(house.server, "Slow", "pat"))
+    asked, answer = tmp_path / "asked", tmp_path / "answer"
+    for each in (asked, answer):
+        os.mkfifo(each)
+    ffmpeg = tmp_path / "ffmpeg"
+    ffmpeg.write_text(f"#!/bin/sh\necho >{asked}\nread line <{answer}\n")
+    ffmpeg.chmod(0o700)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("importlib.util.find_spec", lambda name, *_: None)
+    async with house.client("pat") as pat:
+        waiting = asyncio.create_task(pat.post(f"{REST}{path}", data={**form, **JSON}))
+        await asyncio.to_thread(asked.read_text)
+        assert json_of(await pat.get(SERVICES, params=JSON))["services"]
+        assert not waiting.done()
+        await asyncio.to_thread(answer.write_text, "go on\n")
+        assert (await waiting).status_code == 200

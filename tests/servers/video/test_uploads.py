@@ -1,5 +1,6 @@
 """Files that people send for their layers."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from typing import Any
@@ -199,3 +200,48 @@ async def test_files_have_a_limit_of_their_own(small: House) -> None:
         assert (await part(0))["success"] is True
         assert (await part(0))["success"] is True
         assert "larger than" in (await part(1))["error"]["message"]
+
+
+async def test_parts_make_no_file_above_the_limit(small: House) -> None:
+    async with small.client("ann") as ann:
+        begun = json_of(await ann.post(f"{UPLOADS}/register", data={"fileName": "p.ts", **JSON}))
+        url = f"{UPLOADS}/{begun['fileId']}"
+
+        async def part(number: int, content: bytes = PACKETS * 8) -> dict[str, Any]:
+            form = {"partId": str(number), **JSON}
+            answer = await ann.post(f"{url}/uploadPart", data=form, files={"partFile": ("p", content)})
+            said: dict[str, Any] = answer.json()
+            return said
+
+        # However many of them arrive at the same time.
+        said = await asyncio.gather(*(part(number) for number in range(4)))
+        assert sum("success" in each for each in said) == 1
+        [kept] = [number for number, each in enumerate(said) if "success" in each]
+        plain = read_upload_id(begun["fileId"])
+        assert plain is not None
+        folder = small.manager.upload_folder(plain)
+        assert [each.name for each in folder.iterdir() if each.is_file()] == [f"part-{kept:05}"]
+        for parts in (f"{kept},{kept}", f'["{kept}", "0{kept}"]', ",".join([str(kept)] * 5000)):
+            error = error_of(await ann.post(f"{url}/commit", data={"parts": parts, **JSON}))
+            assert (error["code"], f"{kept} is named twice" in error["message"]) == (400, True)
+        # By a server with a higher limit, for example.
+        (folder / "part-00009").write_bytes(PACKETS * 8)
+        error = error_of(await ann.post(f"{url}/commit", data=JSON))
+        assert "larger than" in error["message"]
+        assert not list((folder / "file").iterdir())
+        assert json_of(await ann.post(f"{url}/commit", data={"parts": str(kept), **JSON}))["committed"]
+
+
+async def test_a_commit_that_is_refused_keeps_no_file(house: House, ann: httpx.AsyncClient) -> None:
+    begun = json_of(await ann.post(f"{UPLOADS}/register", data={"fileName": "p.ts", **JSON}))
+    url = f"{UPLOADS}/{begun['fileId']}"
+    plain = read_upload_id(begun["fileId"])
+    assert plain is not None
+    folder = house.manager.upload_folder(plain)
+    for number, content in enumerate((b"no video\x00", PACKETS)):
+        files = {"partFile": ("p", content)}
+        json_of(await ann.post(f"{url}/uploadPart", data={"partId": str(number), **JSON}, files=files))
+    assert error_of(await ann.post(f"{url}/commit", data={"parts": "0", **JSON}))["code"] == 400
+    assert not list((folder / "file").iterdir())
+    assert json_of(await ann.post(f"{url}/commit", data={"parts": "1", **JSON}))["committed"] is True
+    assert (folder / "file" / "p.ts").read_bytes() == PACKETS

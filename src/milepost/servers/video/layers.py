@@ -39,6 +39,8 @@ TELEMETRY_FILE: Final = "telemetry.json"
 _PICTURES: Final = {b"\xff\xd8\xff": "jpg", b"\x89PNG\r\n\x1a\n": "png"}
 """How the files begin that may be posters."""
 _LARGEST_PICTURE: Final = 10 * 2**20
+_SENT: Final = "poster-"
+"""What the names of pictures begin with that somebody sent."""
 
 
 class LayerResources:
@@ -161,9 +163,15 @@ class LayerResources:
         if bool(sent) == bool(url):
             raise ServiceError(400, "Send a picture as 'file', or its address as 'url', and not both")
         path = _checked_url(url) if url else await self._keep_picture(layer, sent[-1])
-        changed = await asyncio.to_thread(
-            self._library.videos.change_layer, service.item, layer.id, lambda each: replace(each, poster=path)
-        )
+        replaced: list[str] = []
+
+        def change(each: Layer) -> Layer:
+            replaced.append(each.poster)
+            return replace(each, poster=path)
+
+        changed = await asyncio.to_thread(self._library.videos.change_layer, service.item, layer.id, change)
+        # Of a layer that was deleted meanwhile, the new picture would be left.
+        await self._discard_picture(layer, path if changed is None else replaced[0])
         if changed is None:
             raise not_found(f"Layer {layer.id}")
         return Answer({"success": True}, title="Update poster", crumbs=below_layer(call, service, changed))
@@ -185,13 +193,24 @@ class LayerResources:
             raise ServiceError(400, "Parameter 'file': it is neither a JPEG nor a PNG picture")
         if len(content) > _LARGEST_PICTURE:
             raise ServiceError(400, f"Parameter 'file': it is larger than {_LARGEST_PICTURE >> 20} MiB")
-        path = f"poster-{uuid.uuid4().hex[:8]}.{suffix}"
+        path = f"{_SENT}{uuid.uuid4().hex[:8]}.{suffix}"
         try:
             storage = self._library.storage(layer.storage)
             await asyncio.to_thread(storage.write, layer.key, path, content)
         except StorageError as error:
             raise unreadable(error) from None
         return path
+
+    async def _discard_picture(self, layer: Layer, path: str) -> None:
+        """Remove a picture that somebody sent; those that were published, or are elsewhere, stay."""
+        if not path.startswith(_SENT):
+            return
+        try:
+            storage = self._library.storage(layer.storage)
+            await asyncio.to_thread(storage.remove, layer.key, path)
+        except StorageError as error:
+            # It goes with the layer.
+            log.warning("a picture is still there", layer=layer.key, picture=path, reason=str(error))
 
 
 def _playable(layer: Layer, home: str) -> Playable:

@@ -11,6 +11,7 @@ from milepost.http import Call, Resources, ServiceError, not_found
 from milepost.manager import JobManager
 from milepost.security import Person, Role, SecurityError
 from milepost.servers.video import describing
+from milepost.servers.video.exports.keeping import Exports
 from milepost.servers.video.records import LAST_ID, Layer, Service, Videos
 from milepost.storage import Storage, StorageError, open_storage, read_place
 
@@ -128,12 +129,10 @@ class Library:
             if place in silent:
                 continue
             try:
-                self.storage(place).delete(key)
+                remove_files(self.videos, self._data, key, place)
             except StorageError as error:
                 silent.add(place)
                 log.warning("files of deleted layers are still there", layer=key, reason=str(error))
-            else:
-                self.videos.removed(key, place)
 
 
 def storage_at(place: str, data: Path) -> Storage:
@@ -143,6 +142,23 @@ def storage_at(place: str, data: Path) -> Storage:
         StorageError: it cannot be used.
     """
     return open_storage(place, data / "videos")
+
+
+def remove_files(videos: Videos, data: Path, key: str, place: str) -> None:
+    """Remove the files of a layer that is gone, with all that was exported of it, and take note of that.
+
+    Args:
+        videos: the records.
+        data: the data folder.
+        key: of the layer.
+        place: where it lies.
+
+    Raises:
+        StorageError: that cannot be done now; they are still among the ``removals``.
+    """
+    storage_at(place, data).delete(key)
+    Exports(data).discard_all(key)
+    videos.removed(key, place)
 
 
 def unreadable(error: StorageError) -> ServiceError:

@@ -12,7 +12,7 @@ from milepost.operations import Run, Service, operation, site
 from milepost.servers.video.facts import Facts
 from milepost.servers.video.ingest import codes
 from milepost.servers.video.ingest.steps import telling
-from milepost.servers.video.library import storage_at
+from milepost.servers.video.library import remove_files, storage_at
 from milepost.servers.video.media import ORIGINAL
 from milepost.servers.video.publishing import OPERATIONS, Plan
 from milepost.servers.video.records import Layer, Videos
@@ -108,10 +108,14 @@ def _publish(run: Run, sources: Callable[[], list[Path]], plan: str) -> Publishe
 
 
 def discard_layer(data: str, key: str, storage: str) -> None:
-    """Let a layer, its reserved id and its files be gone; there need not be any."""
+    """Let a layer, its reserved id and its files be gone; there need not be any.
+
+    Raises:
+        StorageError: the files cannot be removed now; the server tries again.
+    """
     with Videos(Path(data)) as videos:
-        videos.release(key)
-    storage_at(storage, Path(data)).delete(key)
+        videos.release(key, storage)
+        remove_files(videos, Path(data), key, storage)
 
 
 def _ticking(run: Run) -> Callable[[int], None]:

@@ -52,7 +52,7 @@ class Processing:
         operation = self._library.manager.catalog.get(OPERATIONS, "process_layer")
         if operation is None:
             raise ServiceError(500, "This server publishes no videos: it runs without its own operations")
-        if missing := problems():
+        if missing := await asyncio.to_thread(problems):
             raise ServiceError(500, f"This server publishes no videos: {'; '.join(missing)}", missing)
         plan = Plan(
             service=target.name,

@@ -51,7 +51,7 @@ async def start_publishing(library: Library, call: Call, service: Service, wante
     operation = library.manager.catalog.get(OPERATIONS, "publish_layer")
     if operation is None:
         raise ServiceError(500, "This server publishes no videos: it runs without its own operations")
-    if missing := problems():
+    if missing := await asyncio.to_thread(problems):
         raise ServiceError(500, f"This server publishes no videos: {'; '.join(missing)}", missing)
     sources = await asyncio.to_thread(_sources, library, call.person.username, wanted)
     number = wanted.number

@@ -42,9 +42,19 @@ _MIGRATIONS: Final = (
         record BLOB NOT NULL
     )
     """,
+    "CREATE TABLE spent (item TEXT NOT NULL, id INTEGER NOT NULL, PRIMARY KEY (item, id)) WITHOUT ROWID",
 )
 
 LAST_ID: Final = 2**31 - 1
+
+# The next layer of a service comes after those that were deleted, by its own record, and after those that are.
+_LAST: Final = """
+    SELECT max(next_layer - 1, (SELECT coalesce(max(id), -1) FROM layers WHERE layers.item = services.item))
+    FROM services WHERE item = ?
+"""
+_TAKEN: Final = """
+    SELECT 1 FROM layers WHERE item = ? AND id = ? UNION ALL SELECT 1 FROM spent WHERE item = ? AND id = ?
+"""
 
 
 class RecordError(Exception):
@@ -202,8 +212,10 @@ class Videos:
         with self._database.change() as connection:
             for row in connection.execute("SELECT record FROM layers WHERE item = ?", (item,)).fetchall():
                 if row[0] is not None:
-                    _note_removal(connection, msgspec.json.decode(row[0], type=Layer))
+                    layer = msgspec.json.decode(row[0], type=Layer)
+                    _note_removal(connection, layer.key, layer.storage)
             connection.execute("DELETE FROM layers WHERE item = ?", (item,))
+            connection.execute("DELETE FROM spent WHERE item = ?", (item,))
             return connection.execute("DELETE FROM services WHERE item = ?", (item,)).rowcount > 0
 
     # -- layers ------------------------------------------------------------------------------
@@ -224,12 +236,16 @@ class Videos:
 
     def last_id(self, item: str) -> int:
         """The highest id that a layer of a service has or had, or that is reserved; -1 for none."""
-        rows = self._database.read("SELECT next_layer FROM services WHERE item = ?", item)
-        return rows[0][0] - 1 if rows else -1
+        rows = self._database.read(_LAST, item)
+        return rows[0][0] if rows else -1
 
     def is_free(self, item: str, number: int) -> bool:
-        """Whether no layer of a service has an id, and none is reserved under it."""
-        return not self._database.read("SELECT 1 FROM layers WHERE item = ? AND id = ?", item, number)
+        """Whether no layer of a service has or had an id, and none is reserved under it."""
+        return not self._database.read(_TAKEN, item, number, item, number)
+
+    def is_there(self, key: str) -> bool:
+        """Whether a layer can be played."""
+        return bool(self._database.read("SELECT 1 FROM layers WHERE key = ? AND record IS NOT NULL", key))
 
     def reserve(self, item: str, key: str, wanted: int | None) -> int:
         """Keep an id for a layer that is to be; the same one again for the same key.
@@ -240,23 +256,19 @@ class Videos:
             wanted: the id it should have; None for the one after the last.
 
         Raises:
-            RecordError: there is no such service any more, or the id is taken.
+            RecordError: there is no such service any more, or the id is taken or was that of another layer.
         """
         with self._database.change() as connection:
             kept = connection.execute("SELECT id FROM layers WHERE key = ?", (key,)).fetchone()
             if kept is not None:
                 return int(kept[0])
-            row = connection.execute("SELECT next_layer FROM services WHERE item = ?", (item,)).fetchone()
+            row = connection.execute(_LAST, (item,)).fetchone()
             if row is None:
                 raise RecordError("the video service was deleted")
-            number: int = row[0] if wanted is None else wanted
-            taken = "SELECT 1 FROM layers WHERE item = ? AND id = ?"
-            if connection.execute(taken, (item, number)).fetchone():
+            number: int = row[0] + 1 if wanted is None else wanted
+            if connection.execute(_TAKEN, (item, number) * 2).fetchone():
                 raise RecordError(f"the layer id {number} is taken; choose another, or none")
             connection.execute("INSERT INTO layers VALUES (?, ?, ?, NULL)", (key, item, number))
-            connection.execute(
-                "UPDATE services SET next_layer = max(next_layer, ?) WHERE item = ?", (number + 1, item)
-            )
         return number
 
     def finish(self, item: str, layer: Layer) -> None:
@@ -272,16 +284,14 @@ class Videos:
             if not done.rowcount:
                 raise RecordError("the video service was deleted")
 
-    def release(self, key: str) -> None:
-        """Let a layer be gone, finished or not, and its id be free; there need not be one."""
+    def release(self, key: str, storage: str) -> None:
+        """Let a layer be gone, finished or not, and its id be free; there need not be one.
+
+        What lies under its key in the storage is left to ``removals``.
+        """
         with self._database.change() as connection:
-            row = connection.execute("SELECT item, id FROM layers WHERE key = ?", (key,)).fetchone()
-            if row is not None:
-                connection.execute("DELETE FROM layers WHERE key = ?", (key,))
-                connection.execute(
-                    "UPDATE services SET next_layer = next_layer - 1 WHERE item = ? AND next_layer = ?",
-                    (row[0], row[1] + 1),
-                )
+            _note_removal(connection, key, storage)
+            connection.execute("DELETE FROM layers WHERE key = ?", (key,))
 
     def change_layer(self, item: str, number: int, change: Callable[[Layer], Layer]) -> Layer | None:
         """Replace a layer by what ``change`` makes of it; None when there is none."""
@@ -300,8 +310,12 @@ class Videos:
         with self._changing_layer(item, number) as (connection, layer):
             if layer is None:
                 return False
-            _note_removal(connection, layer)
+            _note_removal(connection, layer.key, layer.storage)
             connection.execute("DELETE FROM layers WHERE key = ?", (layer.key,))
+            connection.execute("INSERT INTO spent VALUES (?, ?)", (item, number))
+            connection.execute(
+                "UPDATE services SET next_layer = max(next_layer, ?) WHERE item = ?", (number + 1, item)
+            )
         return True
 
     @contextmanager
@@ -358,5 +372,5 @@ def _encoded(record: msgspec.Struct) -> bytes:
     return msgspec.json.encode(record)
 
 
-def _note_removal(connection: sqlite3.Connection, layer: Layer) -> None:
-    connection.execute("INSERT OR IGNORE INTO removals VALUES (?, ?)", (layer.key, layer.storage))
+def _note_removal(connection: sqlite3.Connection, key: str, storage: str) -> None:
+    connection.execute("INSERT OR IGNORE INTO removals VALUES (?, ?)", (key, storage))

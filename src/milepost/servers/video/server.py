@@ -1,5 +1,6 @@
 """The URLs of a Video Server: its front page and its jobs; services, layers, uploads and administration join in."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -98,13 +99,14 @@ class Video:
             "What this server can do": f"{root}/self",
             "Administration": call.home + ADMIN,
         }
-        return Answer(about, title="Video Server", links=links, notice=_notice())
+        missing = await asyncio.to_thread(problems)
+        return Answer(about, title="Video Server", links=links, notice=_notice(missing))
 
     async def about(self, call: Call) -> Answer:
         """What this server can do, and what it takes."""
         library = self._library
         store = {"id": "default", "type": "objectStore" if "://" in library.place else "folder"}
-        missing = problems()
+        missing = await asyncio.to_thread(problems)
         about = {
             "currentVersion": VERSION,
             "fullVersion": f"{VERSION}.0",
@@ -117,7 +119,7 @@ class Video:
             "supportsPublishing": not missing,
             "missing": missing,
         }
-        return Answer(about, title="This server", crumbs=_above_jobs(call), notice=_notice())
+        return Answer(about, title="This server", crumbs=_above_jobs(call), notice=_notice(missing))
 
     async def jobs(self, call: Call) -> Answer:
         """The jobs, newest first. Their pages are an addition of this server."""
@@ -154,8 +156,7 @@ class Video:
         return Answer(answer, title="Cancel", crumbs=[*_above_job(call), above])
 
 
-def _notice() -> str:
-    missing = problems()
+def _notice(missing: list[str]) -> str:
     return f"No videos can be published here: {'; '.join(missing)}" if missing else ""
 
 

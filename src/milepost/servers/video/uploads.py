@@ -4,6 +4,8 @@ import asyncio
 import re
 import shutil
 import time
+import uuid
+from collections import Counter
 from pathlib import Path
 from typing import Final
 
@@ -41,6 +43,7 @@ class Uploads:
     def __init__(self, library: Library):
         """Those of a library."""
         self._library = library
+        self._committing: set[str] = set()
 
     def routes(self) -> list[BaseRoute]:
         """The routes, below the context."""
@@ -145,12 +148,14 @@ class Uploads:
         if not sent:
             raise ServiceError(400, "Parameter 'partFile': send the part as multipart/form-data")
         target = _part(folder, text)
-        others = sum(each.stat().st_size for each in _all_parts(folder) if each != target)
-        if others + (sent[-1].size or 0) > self._library.max_upload:
-            raise ServiceError(400, f"The file is larger than the {self._limit} that an upload may have")
-        fresh = target.with_name(f".{target.name}")
-        await save_upload(sent[-1], fresh)
-        fresh.replace(target)
+        fresh = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
+        try:
+            await save_upload(sent[-1], fresh)
+            # Without a pause in between: parts that arrive at the same time are counted too.
+            self._check_size([fresh, *(each for each in _all_parts(folder) if each != target)])
+            fresh.replace(target)
+        finally:
+            fresh.unlink(missing_ok=True)
         return Answer(
             {"success": True, "partId": int(text)}, title="Upload part", crumbs=_above(call, upload)
         )
@@ -165,17 +170,32 @@ class Uploads:
         if wrong:
             raise ServiceError(400, f"Parameter 'parts': {wrong[0][:40]!r} is no number of a part")
         parts = [_part(folder, each.strip('"')) for each in named] or _all_parts(folder)
+        twice = [each.name for each, times in Counter(parts).items() if times > 1]
+        if twice:
+            number = int(twice[0].removeprefix("part-"))
+            raise ServiceError(400, f"Parameter 'parts': {number} is named twice; name each part once")
         lost = [each.name for each in parts if not each.is_file()]
         if lost:
             raise ServiceError(400, f"Parameter 'parts': {lost[0].removeprefix('part-')} was not sent")
+        self._check_size(parts)
         path = folder / "file" / upload.file
-        if parts:
-            await asyncio.to_thread(_join, parts, path)
-        elif not path.is_file() or path.is_symlink():
+        if not parts and (not path.is_file() or path.is_symlink()):
             raise ServiceError(
                 400, "Nothing was sent: send parts with uploadPart, or put the file into its folder"
             )
-        upload = await self._finish(call, upload, path)
+        if upload.id in self._committing:
+            raise ServiceError(400, "The upload is being committed already; ask for it until that is done")
+        self._committing.add(upload.id)
+        try:
+            if parts:
+                await asyncio.to_thread(_join, parts, path)
+            upload = await self._finish(call, upload, path)
+        except Exception:
+            if parts:  # they are still there, and another commit can make a file of them
+                path.unlink(missing_ok=True)
+            raise
+        finally:
+            self._committing.discard(upload.id)
         for each in _all_parts(folder):
             each.unlink(missing_ok=True)
         return self._told(call, upload)
@@ -288,9 +308,15 @@ class Uploads:
             return manager.upload(upload.id) is not None
         return manager.upload_folder(upload.id).is_dir()
 
-    @property
-    def _limit(self) -> str:
-        return f"{self._library.max_upload / 2**30:g} GiB"
+    def _check_size(self, files: list[Path]) -> None:
+        """Nothing, if files are not larger than one upload may be.
+
+        Raises:
+            ServiceError: 400.
+        """
+        if sum(each.stat().st_size for each in files) > self._library.max_upload:
+            limit = f"{self._library.max_upload / 2**30:g} GiB"
+            raise ServiceError(400, f"The file is larger than the {limit} that an upload may have")
 
 
 def _part(folder: Path, number: str) -> Path:

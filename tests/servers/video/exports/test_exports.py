@@ -10,10 +10,13 @@ from typing import Any
 
 import av
 import httpx
+import msgspec
 import pytest
 from PIL import Image
 
+from milepost.jobs import Status
 from milepost.servers.video.exports.keeping import Expiry, Exports, new_id
+from milepost.servers.video.exports.plans import Cut, Plan
 from milepost.servers.video.flight import Flight, make_clip
 from tests.servers.house import House
 from tests.servers.talking import error_of, json_of
@@ -201,3 +204,20 @@ async def test_what_expires_while_no_server_runs_is_removed_at_the_start(tmp_pat
         await asyncio.sleep(0.02)
     await expiry.stop()
     assert [each.split(".")[1] for each in left] == [str(now + 3_600_000)]
+
+
+async def test_of_a_layer_that_is_deleted_meanwhile_no_export_is_left(flight: Flight, house: House) -> None:
+    videos = house.server.videos
+    service = videos.service("Flight")
+    assert service is not None
+    layer = videos.layer(service.item, 0)
+    assert layer is not None
+    # Its files are still there, as they are when the job has them already.
+    assert videos.remove_layer(service.item, 0)
+    cut = Cut(start=0.4, end=1.4, quality="native", format="ts")
+    about = {"item": service.item, "layer": 0, "key": layer.key, "storage": "", "service": "Flight"}
+    plan = Plan(**about, seconds=600, url="http://gis.example.com", cut=cut, name="late")
+    written, exports = msgspec.json.encode(plan).decode(), Exports(house.server.settings.data)
+    job = await house.run("VideoExports.VideoServer", "export_clip", owner="pat", plan=written)
+    assert (job.status, "the layer was deleted" in job.error) == (Status.FAILED, True)
+    assert not list(exports.storage.root.rglob("late.ts"))

@@ -44,6 +44,12 @@ class Exports:
         """Let an export be gone; there need not be one."""
         self.storage.delete(name)
 
+    def discard_all(self, key: str) -> None:
+        """Let all exports of the layer with a key be gone."""
+        for name in self.storage.names():
+            if name.startswith(f"{key}."):
+                self.discard(name)
+
     def remove_expired(self) -> float:
         """Remove what has expired; seconds until the next one does, at most ``EVERY``."""
         now, left = time.time(), EVERY

@@ -10,6 +10,7 @@ from milepost.operations import Run, Service, operation, site
 from milepost.servers.video.exports.keeping import Exports, new_id
 from milepost.servers.video.exports.plans import FRAMES, Clip, FrameOf, Frames, Frameset, Named, Plan
 from milepost.servers.video.library import storage_at
+from milepost.servers.video.records import Videos
 from milepost.servers.video.telemetry import corners_at, load
 from milepost.storage import Storage
 
@@ -27,6 +28,7 @@ ENCODING: Final = 9303
 FRAMES_TAKEN: Final = 9304
 MADE: Final = 9305
 
+_GONE: Final = "the layer was deleted, or its original file is gone"
 _FETCHED: Final = 0.1
 """Share of the progress that is for bringing the video."""
 
@@ -113,7 +115,7 @@ def _fetched(run: Run, wanted: Plan) -> Path:
     paths = storage.paths(wanted.key)
     original = next((each for each in paths if each.startswith("original/")), None)
     if original is None:
-        raise ValueError("the layer was deleted, or its original file is gone")
+        raise ValueError(_GONE)
     run.message("Fetching the original file", code=FETCHING)
     target = run.workspace / original
     _fetch(run, storage, wanted.key, original, target)
@@ -155,4 +157,8 @@ def _keep(run: Run, wanted: Plan, named: Named, folder: Path) -> None:
     name = f"{wanted.key}.{named.export}"
     run.on_rollback(discard_export, str(data), name)
     Exports(data).keep(folder, name)
+    # Only now: whoever deletes the layer from here on removes this export too.
+    with Videos(data) as videos:
+        if not videos.is_there(wanted.key):
+            raise ValueError(_GONE)
     run.message("The export can be fetched", code=MADE)

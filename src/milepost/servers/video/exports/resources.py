@@ -1,5 +1,6 @@
 """The URLs of exports: asking for a clip or for frames of a layer, and fetching them until they expire."""
 
+import asyncio
 from typing import Any, Final
 
 import msgspec
@@ -175,7 +176,7 @@ class ExportResources:
         found = manager.catalog.get(SERVICE, operation)
         if found is None:
             raise ServiceError(500, "This server exports nothing: it runs without its own operations")
-        if missing := problems():
+        if missing := await asyncio.to_thread(problems):
             raise ServiceError(500, f"This server exports nothing: {'; '.join(missing)}", missing)
         service_url = plan.url.rpartition("/")[0].rpartition("/")[0]
         submission = await manager.submit(

@@ -82,7 +82,10 @@ def find_ffmpeg() -> str:
 
 
 def problems() -> list[str]:
-    """What is missing on this machine for videos to be published, a sentence each; empty when nothing is."""
+    """What is missing on this machine for videos to be published, a sentence each; empty when nothing is.
+
+    May wait for FFmpeg: an event loop asks in a thread.
+    """
     missing = [package for module, package in _MODULES.items() if importlib.util.find_spec(module) is None]
     said = []
     if missing:
