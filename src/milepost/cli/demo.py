@@ -20,6 +20,7 @@ from milepost.cli.local_server import LocalServer
 from milepost.cli.options import display_for, reported_errors
 from milepost.client import Address, BadAnswerError, Display, JobView, Pace, Session, duration, follow
 from milepost.security.passwords import generate
+from milepost.servers.production import needs
 
 USER: Final = "demo"
 PACE: Final = Pace(first=0.05, longest=0.25)
@@ -57,7 +58,7 @@ class Demonstration:
     def sheet(self) -> None:
         """Have a map sheet made, and look at the file that came out."""
         self._head(demo_sheet.TITLE)
-        if absent := demo_sheet.missing():
+        if absent := needs.missing():
             self._say(f"  Not shown: {', '.join(absent)} are missing; pip install 'milepost[production]'")
             return
         service = f"{self._server.address}/rest/services/{demo_sheet.SERVICE}"

@@ -1,6 +1,5 @@
 """What the demonstration has made of the one place whose heights an installed package ships: a map sheet."""
 
-import importlib.util
 from typing import Any, Final
 
 import httpx
@@ -15,7 +14,6 @@ SHOWS: Final = (
     " since no map was given: see docs/how-to/map-sheets.md."
 )
 
-_NEEDS: Final = ("mapnik", "reportlab", "pikepdf")
 _AREA: Final = {"xmin": -84.25, "ymin": 36.28, "xmax": -84.11, "ymax": 36.39}
 """In degrees."""
 
@@ -29,11 +27,6 @@ def form() -> dict[str, str]:
         "customAoi": msgspec.json.encode([feature]).decode(),
         "outputType": "pdf",
     }
-
-
-def missing() -> list[str]:
-    """What is not installed that sheets need."""
-    return [name for name in _NEEDS if importlib.util.find_spec(name) is None]
 
 
 def wrong_sheet(url: str, token: str) -> str:

@@ -43,12 +43,17 @@ class Parameters:
             for name, values in mine.items():
                 self._values.setdefault(name, values)
         self._in_body: Final = frozenset(name for name, value in body if value.strip())
+        self._emptied: Final = frozenset(name for name, _ in (*body, *query)) - self._values.keys()
         self._files: Final = files or []
 
     def get(self, name: str, default: str = "") -> str:
         """The value of a parameter; the last one when it was given several times."""
         values = self._values.get(name)
         return values[-1] if values else default
+
+    def emptied(self, name: str) -> bool:
+        """Whether a parameter was sent with an empty text, by which some changes clear a value."""
+        return name in self._emptied
 
     def all(self, name: str) -> list[str]:
         """Every value of a parameter that may be given several times."""

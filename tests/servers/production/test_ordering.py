@@ -94,6 +94,25 @@ async def wanted(house: House, answer: httpx.Response) -> tuple[Job, Wanted]:
         ({"outputSettings": {"resolution": 5}}, "from 72 to 600"),
         ({"outputSettings": {"layers": "all"}}, "'imageQuality'"),
         ({"outputName": "../../etc/passwd"}, "no name of a file"),
+        ({"outputName": "道" * 100}, "more than 200 bytes"),
+        (
+            {
+                "productVersion": {
+                    "name": "1.0",
+                    "operationOverrides": {"id": "contours", "parameters": {"interval": 1e-7}},
+                }
+            },
+            "relief.contours.interval",
+        ),
+        (
+            {
+                "productName": "MTM25",
+                "customAoi": [{"geometry": {"xmin": -84.3, "ymin": 36, "xmax": -83.8, "ymax": 36.4}}],
+                "outputType": "tiff",
+                "outputSettings": {"resolution": 600},
+            },
+            "pixels, too many: choose fewer dpi",
+        ),
         ({"ancillaryLayers": [{"layer": AREAS}]}, "name one with 'featureClass'"),
         ({"ancillaryLayers": [{"layer": HIDDEN, "featureClass": "Roads"}]}, "no feature service"),
         ({"ancillaryLayers": [{"featureClass": "Roads"}]}, '{"layer": '),
@@ -148,6 +167,14 @@ async def test_the_job_gets_what_was_asked_for(house: House, ann: httpx.AsyncCli
     # Who may read everything may also make sheets of it.
     _, order = await wanted(house, await ask(root, aoiLayer=HIDDEN))
     assert order.sees_all
+
+
+async def test_labels_and_the_hatch_of_unknown_ground_are_left_out(
+    house: House, ann: httpx.AsyncClient
+) -> None:
+    answer = await ask(ann, layerExclusion="names, No elevation data")
+    _, order = await wanted(house, answer)
+    assert order.excluded == ("Names", "No elevation data")
 
 
 async def test_an_area_that_is_drawn_goes_before_a_feature(house: House, ann: httpx.AsyncClient) -> None:

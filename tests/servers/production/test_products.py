@@ -106,6 +106,9 @@ async def test_a_product_is_added_changed_and_removed(ann: httpx.AsyncClient, pa
     assert [each["name"] for each in about["productVersions"]] == ["1.0", "Fine"]
     assert about["productVersions"][1] == fine
     assert (about["description"], about["sheetIDField"], about["enabled"]) == ("For walking", "number", False)
+    await change(pat, "Walks", description="", sheetIDField=" ")
+    about = await product(ann, "Walks")
+    assert (about["description"], about["sheetIDField"], about["enabled"]) == ("", "", False)
     await change(pat, "Walks", productVersions={"operation": "update", "versions": [{"name": "Fine"}]})
     await change(pat, "Walks", productVersions={"operation": "remove", "versions": ["1.0"]})
     await change(

@@ -104,6 +104,8 @@ class Generating:
             output=output,
             output_name=orders.read_output_name(given),
         )
+        if drawn is not None and output.has_raster:
+            await asyncio.to_thread(_check_raster, product, drawn, output.dpi)
         jobs: list[tuple[int | None, Job]] = []
         for feature in features or (None,):
             each = msgspec.structs.replace(wanted, feature=feature)
@@ -186,3 +188,18 @@ class Generating:
         if len(items) > 1:
             answer |= {"count": len(items), "jobs": items}
         return Answer(answer, title="Generate product", crumbs=pages.below_jobs(call, service))
+
+
+def _check_raster(product: Product, drawn: dict[str, Any], dpi: int) -> None:
+    """Refuse a raster with too many pixels before there is a job."""
+    # Only here: a server without the libraries must start.
+    from milepost.servers.production.sheet.geometry import SheetGeometry
+
+    try:
+        sheet = SheetGeometry.of(areas.area_drawn(drawn).geometry, product.scale)
+    except (FeatureError, ValueError):
+        return  # what is wrong with an area is told by its job, as for those of layers
+    try:
+        sheet.check_raster(dpi)
+    except ValueError as error:
+        raise wrong("outputSettings", str(error)) from None

@@ -23,6 +23,8 @@ SHEETS: Final = Service(
     min_instances=0,
     max_instances=2,
     max_usage_time=3600.0,
+    # Sheets of the largest size take less than a third of it.
+    memory_limit=3 << 30,
 )
 
 _NAMES: Final = ("name", "sheet_name", "sheetname", "title")

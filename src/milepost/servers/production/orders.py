@@ -19,7 +19,7 @@ from milepost.servers.production.reading import (
     wrong,
 )
 from milepost.servers.production.sheet.definition import Product
-from milepost.servers.production.sheet.order import Output
+from milepost.servers.production.sheet.order import LONGEST_STEM, Output
 from milepost.servers.production.versions import made_of, without
 
 GENERATE: Final = (
@@ -259,6 +259,11 @@ def read_output_name(given: Parameters) -> str:
         raise wrong(
             name,
             f"{text[:40]!r} is no name of a file; use up to 100 letters, digits, spaces, '_', '-' and '.'",
+        )
+    if len(text.encode()) > LONGEST_STEM:
+        raise wrong(
+            name,
+            f"{text[:40]!r} has more than {LONGEST_STEM} bytes, which is too long for a file; shorten it",
         )
     return text
 

@@ -148,7 +148,7 @@ def changed(record: Record, given: Parameters) -> Record:
         text = given.get(name).strip()
         if len(text) > _LONGEST_TEXT:
             raise wrong(name, f"it has {len(text)} characters; {_LONGEST_TEXT} are allowed")
-        if text:
+        if text or given.emptied(name):
             changes[field] = text
     if given.get("enabled"):
         changes["enabled"] = given.flag("enabled", record.enabled)

@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from milepost.servers.production.products import Override, Version
-from milepost.servers.production.sheet.definition import Product, read_product
+from milepost.servers.production.sheet.definition import UNKNOWN, Product, read_product
 
 _RELIEF: Final = ("contours", "shading", "spotHeights")
 _ALSO: Final = {"relief shading": "shading", "spot heights": "spotHeights"}
@@ -47,6 +47,7 @@ def without(product: Product, names: Iterable[str]) -> tuple[Product, tuple[str,
         ValueError: there is no such part; the text names those that there are.
     """
     known = _ALSO | {each.lower(): each for each in (*_RELIEF, *product.themes)}
+    known |= {each.lower(): each for each in (UNKNOWN, product.labels_theme)}
     known |= {each.name.lower(): each.name for each in product.layers}
     relief, excluded = product.relief, []
     for name in names:

@@ -78,21 +78,65 @@ SYMBOL = ("layers", 0, "rules", 0, "symbols", 0)
         (("themes",), ["Water"], "Streets is in theme 'Roads', which 'themes' does not list; it lists Water"),
         (("layers", 0, "rules"), [], "length >= 1"),
         (("layers",), [PRODUCT["layers"][0]] * 2, "two layers are called 'Streets'"),
+        (("layers",), [{**PRODUCT["layers"][0], "name": each} for each in ("Bars", "bars")], "called 'bars'"),
+        (("layers", 0, "name"), "Contours", "no layer can be called 'Contours'"),
+        (("layers", 0, "name"), "no elevation DATA", "no layer can be called"),
+        (("layers", 0, "name"), "gpkg_contents", "no layer can be called 'gpkg_contents'"),
+        (("layers", 0, "name"), "x" * 101, r"matching regex .* at `\$.layers\[0\].name`"),
+        (("layers", 0, "name"), "Streets\n", "matching regex"),
+        (("themes",), ["Roads", "Water", "roads"], "two themes are called 'roads'"),
+        (("themes",), ["Roads", "Frame and Margin"], "no theme can be called 'Frame and Margin'"),
+        (("themes",), ["Roads", "Relief shading"], "no theme can be called 'Relief shading'"),
+        (("labelsTheme",), "Roads", "two themes are called 'Roads'"),
+        (("labelsTheme",), "Frame and Margin", "no theme can be called 'Frame and Margin'"),
         (("name",), "../../etc", "matching regex"),
+        (("name",), "TOWN10 ", "matching regex"),
+        (("name",), "TOWN10\n", "matching regex"),
+        (("title",), "x" * 201, "length <= 200"),
+        (("grid",), {"interval": 1}, "grid.interval be 20 or more"),
+        (("grid",), {"interval": 0}, ">= 1"),
+        (("layers", 0, "generalisation"), {"apart": 1e6}, "<= 100"),
+        (("layers", 0, "generalisation"), {"apart": 50, "displace": 1}, "at most 5 mm apart"),
+        ((*SYMBOL, "dash"), [1e-9, 1], ">= 0.05"),
+        (SYMBOL, {"type": "marker", "shape": "circle", "size": 1, "color": "#222222", "spacing": 1e-6},
+         "markers stand at least 0.5 mm apart"),
     ],
-)
+)  # fmt: skip
 def test_what_is_wrong_is_said(path, value, said):
     with pytest.raises(ValueError, match=said):
         read_product(changed(path, value))
 
 
+CONTOURS = {
+    "interval": 10,
+    "line": {"color": "#aa6633", "width": 0.1},
+    "index": {"color": "#aa6633", "width": 0.2},
+    "label": {},
+}
+
+
+@pytest.mark.parametrize(
+    ("numbers", "said"),
+    [
+        ({"interval": 1e-9}, r">= 0.1 - at `\$.relief.contours.interval`"),
+        ({"interval": 0.1}, "too dense for 1:10000; let their interval be 0.2 or more"),
+        ({"smooth": 1e9}, "<= 5"),
+        ({"indexEvery": 10**9}, "<= 100"),
+        ({"tick": 1e9}, "<= 10"),
+    ],
+)
+def test_contours_without_measure_are_refused(numbers, said):
+    contours = {**CONTOURS, **numbers}
+    with pytest.raises(ValueError, match=said):
+        read_product(changed(("relief",), {"theme": "Roads", "contours": contours}))
+
+
+def test_names_in_any_script_are_taken():
+    layers = [{**PRODUCT["layers"][0], "name": each} for each in ("Дороги", "道路")]
+    assert [each.name for each in read_product(changed(("layers",), layers)).layers] == ["Дороги", "道路"]
+
+
 def test_contours_keep_off_layers_that_are_there():
-    contours = {
-        "interval": 10,
-        "line": {"color": "#aa6633", "width": 0.1},
-        "index": {"color": "#aa6633", "width": 0.2},
-        "label": {},
-        "notOver": ["Streets"],
-    }
+    contours = {**CONTOURS, "notOver": ["Streets"]}
     with pytest.raises(ValueError, match="contours keep off 'Streets', which is no layer of polygons"):
         read_product(changed(("relief",), {"theme": "Roads", "contours": contours}))

@@ -5,6 +5,8 @@ import re
 import subprocess
 import sys
 
+import geopandas as gpd
+import msgspec
 import pikepdf
 import pypdfium2
 import pytest
@@ -13,7 +15,7 @@ import shapely
 from milepost.jobs import events
 from milepost.operations import Run
 from milepost.operations.run import Notebook, Stop
-from milepost.servers.production.sheet.definition import read_product
+from milepost.servers.production.sheet.definition import built_in, read_product
 from milepost.servers.production.sheet.make import make_sheet
 from milepost.servers.production.sheet.order import Ancillary, Output, Source
 from milepost.servers.production.sheet.workshop import Workshop
@@ -132,18 +134,36 @@ def test_a_cancel_ends_the_process_that_draws(country, tmp_path):
     assert not list(tmp_path.glob("*.pdf"))
 
 
-@pytest.mark.parametrize(("output", "suffix"), [("tiff", ".tif"), ("zip", ".zip")])
-def test_other_outputs(country, tmp_path, output, suffix):
+@pytest.mark.parametrize(
+    ("output", "called", "file"),
+    [
+        ("tiff", {"output_name": "a b/c"}, "a_b_c.tif"),
+        # As a field of an area may have it: longer than a file can be called.
+        ("zip", {"number": "", "name": "道" * 150}, "道" * 66 + ".zip"),
+    ],
+)
+def test_other_outputs(country, tmp_path, output, called, file):
     order = ground.order(
         country,
         product="OVR250",
         area=ground.square(size=0.08),
         output=Output(type=output, dpi=72),
-        output_name="a b/c",
+        **called,
     )
     path = make_sheet(Run(), order, tmp_path)
-    assert path.name == f"a_b_c{suffix}"
+    assert path.name == file
     assert path.stat().st_size > 10_000
+
+
+def test_layers_in_any_script_keep_their_features_apart(tmp_path):
+    layers = built_in()["MTM50"].layers[:4]
+    names = ("道路", "Дороги", "Roads (1)", "roads-1")
+    layers = [msgspec.structs.replace(layer, name=name) for layer, name in zip(layers, names, strict=True)]
+    shop = Workshop(ground.order(tmp_path), tmp_path)
+    for number, layer in enumerate(layers):
+        found = {"rule": [number], "level": [0]}
+        shop.keep("final", layer, gpd.GeoDataFrame(found, geometry=[shapely.Point(number, 0)]))
+    assert [list(frame["rule"]) for _, frame in shop.all_features("final", layers)] == [[0], [1], [2], [3]]
 
 
 def test_layers_can_be_left_out(country, tmp_path):
@@ -265,6 +285,7 @@ def test_features_that_end_before_the_sheet_are_told_of(country, tmp_path):
         ({"elevation": (Source(path="/nowhere/a.tif"),)}, r"there is no file a\.tif; see to the sources"),
         ({"vectors": (Source(path=__file__),)}, r"test_make\.py holds no features that can be read; use a GeoPackage"),
         ({"ancillary": (Ancillary(path="a", layer="Camps"),)}, "drawn as 'Camps', which product MTM50 does not have; it has"),
+        ({"area": ground.square(10, 46, 1), "output": Output(type="tiff", dpi=600)}, "pixels, too many: choose fewer dpi"),
         ({"area": ground.square(10, 46, 5)}, "choose a smaller area or a product of a smaller scale"),
     ],
 )  # fmt: skip

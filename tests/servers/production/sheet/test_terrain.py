@@ -2,6 +2,7 @@
 
 import zipfile
 
+import msgspec
 import numpy as np
 import pytest
 import shapely
@@ -134,6 +135,13 @@ def test_contours_agree_with_the_ground(terrain):
         x, y = shapely.get_coordinates(line).T
         off.append(np.abs(truth(sheet, x, y) - height))
     assert np.quantile(np.concatenate(off), 0.99) < CONTOURS.interval / 4
+
+
+def test_contours_beyond_measure_are_refused(terrain):
+    with pytest.raises(
+        ValueError, match=r"contours every 0\.1 m between .* are too many; let their interval be"
+    ):
+        contour_lines(terrain, msgspec.structs.replace(CONTOURS, interval=0.1), SCALE)
 
 
 def test_only_what_lies_lower_inside_is_a_depression(terrain):

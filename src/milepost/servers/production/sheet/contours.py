@@ -18,6 +18,9 @@ _TICK_EVERY: Final = 1.5
 _EXACT: Final = 0.03
 """Millimetres by which vertices may be left out."""
 
+MOST_LEVELS: Final = 2000
+"""Heights at which a sheet has contours, at most."""
+
 
 def contour_lines(heights: Heights, contours: Contours, scale: int) -> gpd.GeoDataFrame:
     """The contours of a sheet.
@@ -30,10 +33,18 @@ def contour_lines(heights: Heights, contours: Contours, scale: int) -> gpd.GeoDa
     Returns:
         Lines in sheet metres with ``height`` in metres, ``index`` (1 for index contours, else 0) and
         ``depression`` (1 when the ground inside of a closed line is lower).
+
+    Raises:
+        ValueError: they would be too many.
     """
     millimetre = scale / 1000
     low, high = np.nanmin(heights.values), np.nanmax(heights.values)
     interval = contours.interval
+    if (high - low) / interval > MOST_LEVELS:
+        raise ValueError(
+            f"contours every {interval:g} m between {low:.0f} and {high:.0f} m are too many; "
+            f"let their interval be {(high - low) / MOST_LEVELS:.1f} m or more"
+        )
     levels = np.arange(np.ceil(low / interval), np.floor(high / interval) + 1) * interval
     # No node may lie on a level: lines would touch there, and close in other ways than the ground does.
     values = np.ma.masked_invalid(heights.values + np.float32(0.003))

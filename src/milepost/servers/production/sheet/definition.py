@@ -6,7 +6,21 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from milepost.servers.production.sheet.symbols import Color, Data, Label, Line, Marker, Share, Symbol
+from milepost.servers.production.sheet.symbols import (
+    LEAST_APART,
+    Apart,
+    Color,
+    Dash,
+    Data,
+    Degrees,
+    Label,
+    Line,
+    Marker,
+    Share,
+    Symbol,
+    Text,
+    Width,
+)
 
 Geometry = Literal["point", "line", "polygon", "outline"]
 """What kind of geometry a layer draws; ``outline`` takes polygons and lines and draws lines."""
@@ -15,14 +29,18 @@ Wanted = bool | str | float | tuple[str, ...]
 """What a column must hold: true for anything, false for nothing, a value, or one of several."""
 
 
+Name = Annotated[str, Meta(pattern=r"^[^\s\x00-\x1f]([^\x00-\x1f]{0,98}[^\s\x00-\x1f])?$(?!\n)")]
+"""Of a layer or a theme: up to 100 characters on one line, with no space at either end."""
+
+
 class Rule(Data, frozen=True, kw_only=True):
     """Which features of a layer are drawn with which symbols."""
 
-    where: tuple[dict[str, Wanted], ...] = ({},)
+    where: Annotated[tuple[dict[str, Wanted], ...], Meta(max_length=200)] = ({},)
     """Alternatives; each names columns and what they must hold. The first rule that takes a feature keeps it."""
-    symbols: tuple[Symbol, ...]
+    symbols: Annotated[tuple[Symbol, ...], Meta(max_length=20)]
     """Drawn one upon the other."""
-    legend: str = ""
+    legend: Text = ""
     """What the legend calls it; nothing leaves it out."""
 
 
@@ -33,45 +51,45 @@ class Generalisation(Data, frozen=True, kw_only=True):
     """How far a line may lie from its place when vertices are left out."""
     smooth: bool = False
     """Round off corners."""
-    least_length: float = 0.0
+    least_length: Apart = 0.0
     """Shorter lines are left out."""
-    least_area: float = 0.0
+    least_area: Annotated[float, Meta(ge=0, le=100_000)] = 0.0
     """Square millimetres; smaller polygons are left out, and smaller holes filled."""
-    merge: float = 0.0
+    merge: Annotated[float, Meta(ge=0, le=20)] = 0.0
     """Polygons nearer than this become one."""
-    least_side: float = 0.0
+    least_side: Annotated[float, Meta(ge=0, le=20)] = 0.0
     """Buildings: those smaller become squares with this side, turned as they are."""
-    apart: float = 0.0
+    apart: Annotated[float, Meta(ge=0, le=100)] = 0.0
     """Points: no two nearer than this; the first rule and the largest weight win. Lines that may be moved: the gap
     that is left between them."""
     join: bool = False
     """Lines that meet and have the same rule and texts become one, so that labels and dashes run through."""
-    displace: float = 0.0
+    displace: Annotated[float, Meta(ge=0, le=5)] = 0.0
     """Lines: how far they may be moved, so that the arms of hairpins and neighbours do not touch; 0 for not at all."""
 
 
 class Structures(Data, frozen=True, kw_only=True):
     """How bridges and tunnels of a layer of lines are told from the ground, by OpenStreetMap's columns."""
 
-    tunnel_dash: tuple[float, ...] = (0.8, 0.5)
+    tunnel_dash: Dash = (0.8, 0.5)
     tunnel_tint: Share = 0.65
     """How much of the colour is taken out in tunnels."""
     parapet: Annotated[float, Meta(ge=0.08, le=2)] = 0.2
     """Width of the lines at both sides of a bridge."""
-    least_length: float = 1.2
+    least_length: Apart = 1.2
     """Millimetres; shorter ones are drawn as the ground."""
 
 
 class Layer(Data, frozen=True, kw_only=True):
     """Features of one kind, from the tables of the sources that have such geometry."""
 
-    name: str
-    theme: str
+    name: Name
+    theme: Text
     """The switchable layer of the PDF in which it is drawn."""
     geometry: Geometry
-    rules: Annotated[tuple[Rule, ...], Meta(min_length=1)]
+    rules: Annotated[tuple[Rule, ...], Meta(min_length=1, max_length=200)]
     """From the most important to the least: the former are drawn upon the latter, and listed first."""
-    table: str | None = None
+    table: Text | None = None
     """The only table of the sources that is read; None for any with such geometry."""
     generalisation: Generalisation = Generalisation()
     structures: Structures | None = None
@@ -80,23 +98,23 @@ class Layer(Data, frozen=True, kw_only=True):
 class Light(Data, frozen=True, kw_only=True):
     """One source of light of the relief shading."""
 
-    azimuth: float
+    azimuth: Degrees
     """Degrees clockwise from north."""
-    weight: float
+    weight: Annotated[float, Meta(ge=0, le=100)]
 
 
 class Shading(Data, frozen=True, kw_only=True):
     """Relief shading below everything else."""
 
-    lights: tuple[Light, ...] = (
+    lights: Annotated[tuple[Light, ...], Meta(max_length=16)] = (
         Light(azimuth=315, weight=0.6),
         Light(azimuth=360, weight=0.15),
         Light(azimuth=270, weight=0.15),
         Light(azimuth=225, weight=0.1),
     )
-    altitude: float = 45.0
+    altitude: Annotated[float, Meta(ge=5, le=85)] = 45.0
     """Of the light above the horizon, in degrees."""
-    exaggeration: float = 1.0
+    exaggeration: Annotated[float, Meta(ge=0, le=50)] = 1.0
     strength: Share = 0.5
     shadow: Color = "#6b7390"
     low: Color = "#f4f7ea"
@@ -108,18 +126,18 @@ class Shading(Data, frozen=True, kw_only=True):
 class Contours(Data, frozen=True, kw_only=True):
     """Lines of equal height."""
 
-    interval: Annotated[float, Meta(gt=0)]
-    """Metres."""
-    index_every: Annotated[int, Meta(ge=2)] = 5
+    interval: Annotated[float, Meta(ge=0.1, le=5000)]
+    """Metres; at a small scale more, see ``FINEST_CONTOURS``."""
+    index_every: Annotated[int, Meta(ge=2, le=100)] = 5
     """Every so many is an index contour."""
     line: Line
     index: Line
     label: Label
-    tick: float = 0.5
+    tick: Annotated[float, Meta(ge=0, le=10)] = 0.5
     """Millimetres of the ticks that point down into depressions; 0 for none."""
-    least_length: float = 3.0
+    least_length: Apart = 3.0
     """Millimetres; shorter closed ones are left out."""
-    smooth: float = 0.35
+    smooth: Annotated[float, Meta(ge=0, le=5)] = 0.35
     """Millimetres over which the ground is evened out."""
     not_over: tuple[str, ...] = ()
     """Layers of polygons which contours do not cross."""
@@ -128,18 +146,39 @@ class Contours(Data, frozen=True, kw_only=True):
 class SpotHeights(Data, frozen=True, kw_only=True):
     """Heights at summits and saddles that the elevation model has and no layer names."""
 
-    theme: str
+    theme: Text
     """The switchable layer of the markers; the figures are with the names."""
     marker: Marker
     label: Label
-    apart: float = 25.0
+    apart: Annotated[float, Meta(ge=2, le=200)] = 25.0
     """Millimetres between them and from any other height."""
-    prominence: float = 20.0
+    prominence: Annotated[float, Meta(ge=0, le=9000)] = 20.0
     """Metres by which a summit must rise above its surroundings."""
 
 
 SHADING: Final = "Relief shading"
 """The theme of the relief shading, the lowest of all."""
+MARGIN: Final = "Frame and Margin"
+"""What is drawn last; no theme may be called so."""
+
+CONTOURS: Final = "Contours"
+SPOT_HEIGHTS: Final = "Spot heights"
+UNKNOWN: Final = "No elevation data"
+"""Names of the layers of the relief, by which an order may leave them out."""
+
+RESERVED: Final = frozenset(
+    {SHADING, CONTOURS, SPOT_HEIGHTS, UNKNOWN, MARGIN, "shading", "spotHeights", "sheet", "grid", "frame"}
+)
+"""What else there is on a sheet; no layer of a product may be called so, in any case."""
+_OF_TABLES: Final = ("gpkg_", "rtree_", "sqlite_")
+"""How the tables begin that a GeoPackage has for itself."""
+
+FINEST_CONTOURS: Final = 50_000
+"""The interval of contours, in metres, is at least the denominator of the scale divided by this."""
+CLOSEST_GRID: Final = 2.0
+"""Millimetres of paper between two lines of the grid at least."""
+WIDEST_GAP: Final = 5.0
+"""Millimetres between lines that may be moved, at most: all that are nearer are looked at together."""
 
 
 class Relief(Data, frozen=True, kw_only=True):
@@ -148,29 +187,29 @@ class Relief(Data, frozen=True, kw_only=True):
     shading: Shading | None = Shading()
     contours: Contours | None = None
     spot_heights: SpotHeights | None = None
-    theme: str = "Contours"
+    theme: Text = "Contours"
     """The switchable layer of contours and depressions."""
 
 
 class Grid(Data, frozen=True, kw_only=True):
     """The grid of the projection on the sheet."""
 
-    interval: Annotated[int, Meta(gt=0)] = 1000
-    """Metres."""
+    interval: Annotated[int, Meta(ge=1, le=1_000_000)] = 1000
+    """Metres; on paper at least ``CLOSEST_GRID``."""
     color: Color = "#22262b"
-    width: float = 0.08
-    emphasis: int = 10
+    width: Width = 0.08
+    emphasis: Annotated[int, Meta(ge=0, le=1000)] = 10
     """Every so many lines are thicker."""
 
 
 class Frame(Data, frozen=True, kw_only=True):
     """What surrounds the map."""
 
-    series: str = ""
+    series: Text = ""
     """What the series is called above the map; the title of the product when empty."""
-    graticule: Annotated[float, Meta(gt=0)] = 5.0
+    graticule: Annotated[float, Meta(gt=0, le=600)] = 5.0
     """Minutes between the ticks of geographic coordinates that have figures, and between crosses."""
-    ticks: Annotated[float, Meta(gt=0)] = 1.0
+    ticks: Annotated[float, Meta(gt=0, le=600)] = 1.0
     """Minutes between the small ticks."""
     adjoining: bool = True
     """Whether the diagram of adjoining sheets is drawn."""
@@ -179,16 +218,17 @@ class Frame(Data, frozen=True, kw_only=True):
 class Product(Data, frozen=True, kw_only=True):
     """A series of map sheets."""
 
-    name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.-]{0,63}$")]
-    title: str
-    description: str = ""
+    # Not only $, which Python also finds before a last end of line.
+    name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9]([A-Za-z0-9 _.-]{0,62}[A-Za-z0-9_.-])?$(?!\n)")]
+    title: Text
+    description: Annotated[str, Meta(max_length=2000)] = ""
     scale: Annotated[int, Meta(ge=1_000, le=5_000_000)]
     """The denominator."""
-    themes: tuple[str, ...]
+    themes: Annotated[tuple[Name, ...], Meta(max_length=100)]
     """The switchable layers of the PDF, the lowest first. Relief shading lies below them, labels lie above."""
-    labels_theme: str = "Names and heights"
+    labels_theme: Name = "Names and heights"
     relief: Relief = Relief()
-    layers: tuple[Layer, ...]
+    layers: Annotated[tuple[Layer, ...], Meta(max_length=300)]
     """In the order in which they are drawn, the lowest first."""
     grid: Grid = Grid()
     frame: Frame = Frame()
@@ -224,12 +264,8 @@ def built_in() -> dict[str, Product]:
 
 def _check(product: Product) -> None:
     """Refuse what has the right form but makes no sense."""
-    names = [layer.name for layer in product.layers]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ValueError(
-            f"product {product.name}: two layers are called {twice[0]!r}; give each a name of its own"
-        )
+    _check_names(product)
+    _check_density(product)
     used = {layer.name: layer.theme for layer in product.layers}
     if product.relief.contours:
         used["relief"] = product.relief.theme
@@ -253,6 +289,51 @@ def _check(product: Product) -> None:
                 _check_symbol(f"product {product.name}: layer {layer.name}, rule {number + 1}", layer, symbol)
 
 
+def _check_names(product: Product) -> None:
+    """Refuse names that would be those of two things at once; clients and tables tell them in any case."""
+    where = f"product {product.name}"
+    themes = [*product.themes, product.labels_theme]
+    for what, names in (("layers", [each.name for each in product.layers]), ("themes", themes)):
+        seen: set[str] = set()
+        for name in names:
+            if name.lower() in seen:
+                raise ValueError(f"{where}: two {what} are called {name!r}; give each a name of its own")
+            seen.add(name.lower())
+    reserved = {each.lower() for each in RESERVED}
+    for layer in product.layers:
+        if layer.name.lower() in reserved or layer.name.lower().startswith(_OF_TABLES):
+            raise ValueError(
+                f"{where}: no layer can be called {layer.name!r}, which is the name of something else; choose another"
+            )
+    for theme in themes:
+        if theme.lower() in (SHADING.lower(), MARGIN.lower()):
+            raise ValueError(
+                f"{where}: no theme can be called {theme!r}, which every sheet has besides; choose another"
+            )
+
+
+def _check_density(product: Product) -> None:
+    """Refuse what would fill the paper, and the memory, with lines."""
+    where, contours = f"product {product.name}", product.relief.contours
+    if product.grid.interval * 1000 < CLOSEST_GRID * product.scale:
+        raise ValueError(
+            f"{where}: grid lines every {product.grid.interval} m are less than {CLOSEST_GRID:g} mm apart at "
+            f"1:{product.scale}; let grid.interval be {CLOSEST_GRID * product.scale / 1000:g} or more"
+        )
+    if contours and contours.interval * FINEST_CONTOURS < product.scale:
+        raise ValueError(
+            f"{where}: contours every {contours.interval:g} m are too dense for 1:{product.scale}; let their "
+            f"interval be {product.scale / FINEST_CONTOURS:g} or more"
+        )
+    for layer in product.layers:
+        numbers = layer.generalisation
+        if numbers.displace and numbers.apart > WIDEST_GAP:
+            raise ValueError(
+                f"{where}: layer {layer.name}: lines that may be moved are kept at most {WIDEST_GAP:g} mm apart; "
+                "let its 'apart' be less, or its 'displace' be 0"
+            )
+
+
 def _check_symbol(where: str, layer: Layer, symbol: Symbol) -> None:
     kind = type(symbol).__name__.lower()
     fits = {
@@ -263,6 +344,8 @@ def _check_symbol(where: str, layer: Layer, symbol: Symbol) -> None:
     }[layer.geometry]
     if kind not in fits:
         raise ValueError(f"{where}: a layer of kind {layer.geometry} takes no {kind}; use {', '.join(fits)}")
+    if isinstance(symbol, Marker) and 0 < symbol.spacing < LEAST_APART:
+        raise ValueError(f"{where}: markers stand at least {LEAST_APART:g} mm apart; 0 is for one of them")
     if isinstance(symbol, Label) and symbol.placement != "point":
         wanted = {"line": ("line", "outline"), "area": ("polygon",)}[symbol.placement]
         if layer.geometry not in wanted:

@@ -1,5 +1,6 @@
 """Mapnik's style of a theme, made from the product: which file is drawn with which strokes and fills."""
 
+import hashlib
 import re
 import warnings
 from collections.abc import Iterable, Sequence
@@ -36,8 +37,9 @@ class Drawn:
 
 
 def file_name(name: str) -> str:
-    """The name of a layer as that of a file."""
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "layer"
+    """The name of a layer as that of a file, of its own for every name."""
+    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40]
+    return f"{slug or 'layer'}-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
 
 
 def write_features(frame: gpd.GeoDataFrame, path: Path) -> bool:

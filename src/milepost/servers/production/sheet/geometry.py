@@ -44,6 +44,9 @@ SMALLEST_SIDE: Final = 0.02
 LARGEST_SIDE: Final = 2.5
 """Metres of paper beyond which a side of the map is refused: no printer takes it, and readers of PDF end at 5 m."""
 
+MOST_PIXELS: Final = 1_500_000_000
+"""Of a map as a raster, beyond which it is refused; the margin of the paper comes on top."""
+
 UTM_NORTH, UTM_SOUTH = 84, -80
 """The parallels where UTM ends and UPS begins."""
 
@@ -189,6 +192,24 @@ class SheetGeometry:
             raise ValueError(
                 f"at 1:{self.scale} the map would be {width * 1000:.1f} mm wide and {height * 1000:.1f} mm high, less "
                 f"than {SMALLEST_SIDE * 1000:g} mm: choose a larger area or a product of a larger scale"
+            )
+
+    def check_raster(self, dpi: int) -> None:
+        """See to it that the map has not too many pixels, with north of its grid up.
+
+        Args:
+            dpi: pixels an inch of paper.
+
+        Raises:
+            ValueError: it has; the text says what to do.
+        """
+        left, bottom, right, top = self.frame
+        east, north = self.grid_of_sheet([left, right, right, left], [bottom, bottom, top, top])
+        pixel = 72 / dpi / self.points_per_metre
+        width, height = math.ceil(np.ptp(east) / pixel), math.ceil(np.ptp(north) / pixel)
+        if width * height > MOST_PIXELS:
+            raise ValueError(
+                f"at {dpi} dpi the map has {width} x {height} pixels, too many: choose fewer dpi or a smaller area"
             )
 
     # --- what it is ---

@@ -11,9 +11,8 @@ import shapely
 from numpy.typing import NDArray
 
 from milepost.servers.production.sheet.candidates import Candidate, Piece, Setter
-from milepost.servers.production.sheet.definition import Layer
+from milepost.servers.production.sheet.definition import CONTOURS, Layer
 from milepost.servers.production.sheet.paths import Path
-from milepost.servers.production.sheet.relief import CONTOURS
 from milepost.servers.production.sheet.sources import filled
 from milepost.servers.production.sheet.symbols import Fill, Label, Line, Marker
 from milepost.servers.production.sheet.terrain import Heights

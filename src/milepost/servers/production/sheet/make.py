@@ -17,21 +17,25 @@ from msgspec import Struct
 from milepost.operations import Run
 from milepost.servers.production.sheet.assemble import assemble
 from milepost.servers.production.sheet.contents import Contents, Entry, Place, Theme
-from milepost.servers.production.sheet.definition import SHADING, Layer
+from milepost.servers.production.sheet.definition import (
+    CONTOURS,
+    MARGIN,
+    SHADING,
+    SPOT_HEIGHTS,
+    UNKNOWN,
+    Layer,
+)
 from milepost.servers.production.sheet.drawing import draw_layer
 from milepost.servers.production.sheet.frame import draw_frame
 from milepost.servers.production.sheet.generalise import generalise
 from milepost.servers.production.sheet.geometry import Margins, Page
 from milepost.servers.production.sheet.labels import Labels, Placed, place_labels
 from milepost.servers.production.sheet.lettering import write_labels
-from milepost.servers.production.sheet.order import Order
+from milepost.servers.production.sheet.order import LONGEST_STEM, Order
 from milepost.servers.production.sheet.package import write_features as pack_features
 from milepost.servers.production.sheet.package import write_package
 from milepost.servers.production.sheet.raster import write_geotiff
 from milepost.servers.production.sheet.relief import (
-    CONTOURS,
-    SPOT_HEIGHTS,
-    UNKNOWN,
     contour_layers,
     cut_out,
     evened,
@@ -123,6 +127,8 @@ class _Maker:
     def make(self) -> Path:
         _check_exclusions(self.order)
         self.shop.geometry.check()
+        if self.order.output.has_raster:
+            self.shop.geometry.check_raster(self.order.output.dpi)
         extracted = self._stage("Import Template and Extract Features", self._extract)
         ground = self._stage("Prepare Elevation", self._ground)
         self._stage("Generalize Features", self._generalise)
@@ -136,7 +142,7 @@ class _Maker:
         if self.product.labels_theme not in self.order.excluded:
             themes.append(self._theme(self.product.labels_theme, "labels.pdf"))
         contents = self._contents(extracted, ground, lettered, relief)
-        margins = self._stage("Draw Frame and Margin", self._frame, contents, extracted.made)
+        margins = self._stage(f"Draw {MARGIN}", self._frame, contents, extracted.made)
         page = Page(self.shop.geometry, Margins(*margins))
         self._stage("Assemble Product", self._assemble, page, themes, extracted.made)
         self._stage("Verify Product", self._verify, themes)
@@ -437,4 +443,5 @@ def _percent(share: float) -> str:
 def _file_stem(order: Order) -> str:
     """The name of the file that is handed over, of letters and digits that every system takes."""
     wanted = order.output_name or order.number or order.name or order.product.name
-    return re.sub(r"[^\w.-]+", "_", wanted).strip("._") or "sheet"
+    stem = re.sub(r"[^\w.-]+", "_", wanted).encode()[:LONGEST_STEM].decode(errors="ignore")
+    return stem.strip("._") or "sheet"

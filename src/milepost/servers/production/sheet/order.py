@@ -1,6 +1,6 @@
 """An order: all that one sheet is made from."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from msgspec import Meta, Struct
 
@@ -10,6 +10,10 @@ OutputType = Literal["pdf", "tiff", "zip"]
 """A PDF with layers, a GeoTIFF, or a package of the data, the style and the PDF."""
 
 Direction = Literal["N", "NE", "E", "SE", "S", "SW", "W", "NW"]
+
+
+LONGEST_STEM: Final = 200
+"""Bytes of the name of a file without its suffix: systems take 255, and files on the way have longer suffixes."""
 
 
 class Source(Struct, frozen=True, kw_only=True):
@@ -42,6 +46,11 @@ class Output(Struct, frozen=True, kw_only=True):
     """What a package holds beside the PDF."""
     jpeg_quality: Annotated[int, Meta(ge=50, le=100)] = 90
     """Of the relief shading in the PDF."""
+
+    @property
+    def has_raster(self) -> bool:
+        """Whether a GeoTIFF is handed over."""
+        return self.type == "tiff" or (self.type == "zip" and "raster" in self.files)
 
 
 class Order(Struct, frozen=True, kw_only=True):

@@ -16,9 +16,6 @@ from milepost.servers.production.sheet.geometry import Page
 BAND: Final = 8_000_000
 """Pixels that are drawn at a time: a band of the sheet, so that memory does not grow with it."""
 
-MOST: Final = 1_500_000_000
-"""Pixels beyond which a raster is refused."""
-
 
 def write_geotiff(
     pdf: Path, page: Page, path: Path, dpi: int, progress: Callable[[float], None] | None = None
@@ -40,6 +37,7 @@ def write_geotiff(
         GdalError: the raster cannot be written.
     """
     sheet = page.sheet
+    sheet.check_raster(dpi)
     pixel = 72 / dpi / sheet.points_per_metre
     x, y = page.sheet_of_point(
         np.array([0, page.width, page.width, 0]), np.array([0, 0, page.height, page.height])
@@ -48,8 +46,6 @@ def write_geotiff(
     # Whole pixels from the origin of the grid, so that neighbouring sheets fit each other.
     left, top = math.floor(east.min() / pixel) * pixel, math.ceil(north.max() / pixel) * pixel
     width, height = math.ceil((east.max() - left) / pixel), math.ceil((top - north.min()) / pixel)
-    if width * height > MOST:
-        raise ValueError(f"at {dpi} dpi the sheet has {width} x {height} pixels, too many: choose fewer dpi")
     told = progress or (lambda _: None)
     raw = path.with_name(f"{path.stem}-raw.tif")
     rows = max(1, BAND // width)

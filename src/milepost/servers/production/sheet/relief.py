@@ -7,17 +7,21 @@ import geopandas as gpd
 import shapely
 
 from milepost.servers.production.sheet.contours import contour_lines, depression_ticks, unknown_ground
-from milepost.servers.production.sheet.definition import SHADING, Contours, Layer, Product, Rule
+from milepost.servers.production.sheet.definition import (
+    CONTOURS,
+    SHADING,
+    SPOT_HEIGHTS,
+    UNKNOWN,
+    Contours,
+    Layer,
+    Product,
+    Rule,
+)
 from milepost.servers.production.sheet.geometry import SheetGeometry
 from milepost.servers.production.sheet.order import Order
 from milepost.servers.production.sheet.spots import spot_heights
 from milepost.servers.production.sheet.symbols import Fill, Line, Pattern
 from milepost.servers.production.sheet.terrain import Heights
-
-CONTOURS: Final = "Contours"
-SPOT_HEIGHTS: Final = "Spot heights"
-UNKNOWN: Final = "No elevation data"
-"""Names of the layers, by which an order may leave them out."""
 
 _KNOWN: Final = ("ele",)
 """Columns by which points of other layers tell a height."""

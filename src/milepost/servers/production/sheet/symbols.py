@@ -9,11 +9,17 @@ Share = Annotated[float, Meta(ge=0, le=1)]
 Width = Annotated[float, Meta(ge=0.08, le=10, description="Millimetres; thinner lines vanish in print")]
 Size = Annotated[float, Meta(ge=0.2, le=30, description="Millimetres")]
 Points = Annotated[float, Meta(ge=5, le=72, description="Points; smaller text is not legible")]
-Dash = tuple[Annotated[float, Meta(gt=0)], ...]
+Dash = Annotated[tuple[Annotated[float, Meta(ge=0.05, le=100)], ...], Meta(max_length=16)]
+Degrees = Annotated[float, Meta(ge=-360, le=360)]
+Text = Annotated[str, Meta(max_length=200)]
+Apart = Annotated[float, Meta(ge=0, le=1000, description="Millimetres; 0 for none")]
 Importance = Annotated[int, Meta(ge=0, le=1000)]
 
 Face = Literal["sans", "sans-bold", "sans-italic", "serif", "serif-italic"]
 """The faces that a sheet may use: DejaVu Sans and Serif Condensed, which are embedded into it."""
+
+LEAST_APART: Final = 0.5
+"""Millimetres between marks along a line; nearer ones run into each other, and are too many."""
 
 LEAST_TEXT: Final = 5.0
 """Points; nothing smaller can be read."""
@@ -45,7 +51,7 @@ class Line(Data, frozen=True, kw_only=True, tag="line"):
     cap: Literal["butt", "round", "square"] = "round"
     opacity: Share = 1.0
     casing: Casing | None = None
-    offset: float = 0.0
+    offset: Annotated[float, Meta(ge=-50, le=50)] = 0.0
     """To the right of the line, seen in its direction."""
 
 
@@ -57,7 +63,7 @@ class Pattern(Data, frozen=True, kw_only=True):
     width: Width = 0.12
     spacing: Annotated[float, Meta(ge=0.4, le=50)] = 2.0
     """Millimetres from one mark to the next."""
-    angle: float = 45.0
+    angle: Degrees = 45.0
     """Of a hatch, in degrees anticlockwise from east."""
 
 
@@ -78,7 +84,7 @@ class Marker(Data, frozen=True, kw_only=True, tag="marker"):
     size: Size
     color: Color
     outline: Color | None = None
-    spacing: float = 0.0
+    spacing: Apart = 0.0
     """Along lines: millimetres from one mark to the next; 0 for one mark in the middle."""
 
 
@@ -89,7 +95,7 @@ class Label(Data, frozen=True, kw_only=True, tag="label"):
     another.
     """
 
-    text: str = "{name}"
+    text: Text = "{name}"
     """With names of columns in braces; ``{height}`` is that of the ground at the place."""
     face: Face = "sans"
     size: Points = 6.0
@@ -97,15 +103,15 @@ class Label(Data, frozen=True, kw_only=True, tag="label"):
     halo: Annotated[float, Meta(ge=0, le=3)] = 0.25
     """Millimetres of white around the letters."""
     placement: Literal["point", "line", "area"] = "point"
-    distance: float = 0.6
+    distance: Annotated[float, Meta(ge=-50, le=50)] = 0.6
     """Millimetres from the point, or from the line to the foot of the letters; below 0 the text is on the line."""
     importance: Importance = 0
     """Those of more importance are placed first."""
-    weight: str = ""
+    weight: Text = ""
     """Column by which features of one importance are ordered, the largest first."""
-    spacing: float = 0.0
+    spacing: Apart = 0.0
     """Millimetres from one label to the next along a line, or to the next one of the same text; 0 for one."""
-    wrap: int = 0
+    wrap: Annotated[int, Meta(ge=0, le=200)] = 0
     """Characters after which the text goes on in a new line; 0 for one line."""
     capitals: bool = False
     box: Color | None = None
