@@ -194,6 +194,16 @@ def test_a_percentage_of_production_is_read_as_a_share_or_as_percent() -> None:
     assert read_job(job | {"percentComplete": 25}).fraction == 0.25
 
 
+def test_a_video_job_of_milepost_tells_how_far_it_is() -> None:
+    steps = [{"name": "Probing Audio", "state": "finished"}, {"name": "Transcoding", "state": "started"}]
+    progress = {"fraction": 0.5, "text": "Transcoding with CPU: 2 minutes left", "steps": steps}
+    job = {"jobId": "j1", "status": "EXECUTING", "inputs": {}, "results": {}}
+    view = read_job(job | {"customAttributes": {"milepostProgress": progress}})
+    assert (view.fraction, view.doing) == (0.5, "Transcoding with CPU: 2 minutes left")
+    assert view.stages == (Stage("Probing Audio", "finished"), Stage("Transcoding", "started"))
+    assert read_job(job).fraction is None
+
+
 def test_a_video_job_may_be_in_progress_in_two_words() -> None:
     assert read_job({"jobId": "j1", "status": "In Progress", "inputs": {}, "results": {}}).state == "running"
 

@@ -191,6 +191,47 @@ class TestVideo:
         assert (document["results"], document["inputs"]) == ({}, {"fileIds": "i1"})
         assert document["customAttributes"] == {"messageCodes": [], "savingToStorage": False}
 
+    def test_how_far_it_is_stands_beside_what_the_document_shows(self) -> None:
+        begun = (
+            STARTED,
+            ev.StagesPlanned(at=2000, attempt=1, names=["Probing Audio", "Transcoding"]),
+            ev.StageStarted(at=2100, attempt=1, name="Probing Audio"),
+            ev.StageFinished(at=2200, attempt=1, name="Probing Audio"),
+            ev.StageStarted(at=2300, attempt=1, name="Transcoding"),
+        )
+        told = self.progress(job_after(*begun))
+        assert told == {
+            "fraction": 0.0,
+            "text": "Transcoding",
+            "steps": [
+                {"name": "Probing Audio", "state": "finished", "started": 2100, "ended": 2200},
+                {"name": "Transcoding", "state": "started", "started": 2300, "ended": None},
+            ],
+        }
+        words = "Transcoding with CPU: 2 minutes left"
+        told = self.progress(job_after(*begun, ev.Progressed(at=2400, attempt=1, fraction=0.5, text=words)))
+        assert (told["fraction"], told["text"]) == (0.5, words)
+
+    def test_of_a_job_that_has_ended_it_is_told_when_asked_for(self) -> None:
+        done = job_after(
+            STARTED,
+            ev.StageStarted(at=2100, attempt=1, name="Probing Audio"),
+            ev.StageFinished(at=2200, attempt=1, name="Probing Audio"),
+            ev.Progressed(at=2400, attempt=1, fraction=0.97, text="soon"),
+            ev.Succeeded(at=2500, attempt=1, results={}),
+        )
+        plain = video.job(done, inputs={}, results={})
+        assert plain["customAttributes"] == {"messageCodes": [], "savingToStorage": False}
+        told = self.progress(done, progress=True)
+        assert (told["fraction"], told["text"]) == (1.0, "")
+        assert [(each["started"], each["ended"]) for each in told["steps"]] == [(2100, 2200)]
+
+    @staticmethod
+    def progress(job: Job, **asked: bool) -> dict[str, Any]:
+        document = video.job(job, inputs={}, results={}, **asked)
+        told: dict[str, Any] = document["customAttributes"]["milepostProgress"]
+        return told
+
 
 class TestProduction:
     def test_messages_are_shown_down_to_the_level_that_is_asked_for(self) -> None:

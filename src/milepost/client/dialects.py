@@ -212,13 +212,17 @@ def _production(body: Mapping[str, Any], status: str) -> JobView:
 
 
 def _video(body: Mapping[str, Any], status: str) -> JobView:
-    """``jobs/job/<id>`` of a Video Server."""
+    """``jobs/job/<id>`` of a Video Server; how far it is tell only those of Milepost."""
     attributes = mapping(body.get("customAttributes"))
+    progress = mapping(attributes.get("milepostProgress"))
     return _view(
         "video",
         body.get("jobId"),
         status,
         messages=_messages(body.get("messages"), codes=attributes.get("messageCodes")),
+        fraction=share(progress.get("fraction")),
+        doing=text(progress.get("text")),
+        stages=_stages(progress.get("steps")),
         results=_values(body.get("results")),
         owner=text(body.get("username")),
         operation=text(body.get("type")),

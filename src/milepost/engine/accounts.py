@@ -39,8 +39,11 @@ def ending(job: Job, outcome: Outcome, reason: str) -> list[ev.Event]:
         outcome = "failed" if outcome == "cancelled" else outcome
     if outcome == "cancelled":
         return [ev.Cancelled(at=now)]
-    said = ev.MessageAdded(at=now, attempt=job.attempt, level="error", text=_sentence(reason))
-    return [said, (ev.Failed if outcome == "failed" else ev.TimedOut)(at=now, error=reason)]
+    over = (ev.Failed if outcome == "failed" else ev.TimedOut)(at=now, error=reason)
+    text = _sentence(reason)
+    if job.messages and (job.messages[-1].level, job.messages[-1].text) == ("error", text):
+        return [over]  # the operation said so itself, and perhaps with a code
+    return [ev.MessageAdded(at=now, attempt=job.attempt, level="error", text=text), over]
 
 
 def how_it_ended(status: int) -> str:

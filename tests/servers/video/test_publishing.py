@@ -7,10 +7,12 @@ from typing import Any
 
 import httpx
 import m3u8
+import msgspec
 import pytest
 
 from milepost.servers.video.flight import make_clip
-from tests.servers.house import House
+from milepost.servers.video.publishing import Plan
+from tests.servers.house import House, opened
 from tests.servers.talking import error_of, json_of
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(280, method="thread")]
@@ -88,6 +90,25 @@ async def test_the_job_is_that_of_the_document(published: dict[str, Any]) -> Non
     assert len(said["messageCodes"]) == len(published["messages"])
     assert (published["messages"][0], published["messages"][-1]) == ("Starting Ingest", "Ingest Complete")
     assert "error" not in published
+
+
+async def test_its_steps_and_their_times_are_told_when_asked_for(
+    published: dict[str, Any], pat: httpx.AsyncClient
+) -> None:
+    url = f"{REST}/jobs/job/{published['jobId']}"
+    asked = json_of(await pat.get(url, params={**JSON, "progress": "true"}))
+    told = asked["customAttributes"].pop("milepostProgress")
+    assert asked == json_of(await pat.get(url, params=JSON))
+    assert (told["fraction"], told["text"]) == (1.0, "")
+    steps = told["steps"]
+    assert [each["name"] for each in steps][:2] == ["Probing Video Codec", "Probing Audio"]
+    assert {each["state"] for each in steps} == {"finished"}
+    assert all(each["started"] <= each["ended"] for each in steps)
+    page = (await pat.get(url)).text
+    assert "milepostProgress" in page
+    assert "Generating Poster Image" in page
+    refused = error_of(await pat.get(url, params={**JSON, "progress": "some"}))
+    assert (refused["code"], "progress" in refused["message"]) == (400, True)
 
 
 async def test_the_layer_has_what_players_read(
@@ -194,6 +215,7 @@ async def test_a_source_that_fails_leaves_nothing(house: House, pat: httpx.Async
     assert job["status"] == "FAILED"
     assert job["results"] == {}
     assert "Probing Video Codec" in job["messages"][-1]
+    assert job["customAttributes"]["messageCodes"] == [117, 154, 9154]
     assert json_of(await pat.get(f"{SERVICES}/Broken/VideoServer", params=JSON))["layers"] == []
     assert kept(house) == before
     listed = json_of(await pat.get(SERVICES, params=JSON))["services"]
@@ -210,8 +232,44 @@ async def test_a_service_deleted_meanwhile_fails_the_job(
     assert json_of(await pat.post(f"{SERVICES}/Gone/VideoServer/delete", data=JSON)) == {"success": True}
     job = await ended(house, pat, started["jobId"])
     assert (job["status"], job["results"]) == ("FAILED", {})
-    assert "the video service was deleted" in job["messages"][-1]
+    assert "failed: the video service was deleted" in job["messages"][-1]
+    assert job["customAttributes"]["messageCodes"][-1] in (9117, 9118)
+    assert 0 not in job["customAttributes"]["messageCodes"]
     assert kept(house) == before
+
+
+async def test_a_start_that_fails_has_a_code_of_its_own(house: House, pat: httpx.AsyncClient) -> None:
+    plan = Plan(
+        service="Never",
+        item="0" * 32,
+        key="1" * 32,
+        number=None,
+        name="Never",
+        description="",
+        copyright="",
+        owner="pat",
+        resolutions=("native",),
+        sources=(),
+        storage=house.server.settings.video_storage,
+    )
+    values = {"key": "2" * 32, "plan": msgspec.json.encode(plan).decode()}
+    job = await house.run("Video.VideoServer", "process_layer", owner="pat", **values)
+    said = await ended(house, pat, f"j{job.id}")
+    assert said["messages"] == ["Starting Ingest failed: the video service was deleted"]
+    assert said["customAttributes"]["messageCodes"] == [9117]
+
+
+async def test_a_storage_that_takes_nothing_fails_the_saving(clip: bytes, tmp_path: Path) -> None:
+    place = tmp_path / "disk" / "layers"
+    async with opened(tmp_path / "data", video_storage=str(place)) as house, house.client("pat") as pat:
+        await create(pat, "Blocked")
+        sent = await upload(pat, clip)
+        place.parent.mkdir()
+        place.symlink_to("nowhere")  # can be no folder, though there is nothing to remove
+        job = await ended(house, pat, (await add(pat, "Blocked", name="A", fileIds=sent["fileId"]))["jobId"])
+        assert (job["status"], job["results"]) == ("FAILED", {})
+        assert job["messages"][-1].startswith("Saving To Storage failed: ")
+        assert job["customAttributes"]["messageCodes"][-2:] == [206, 9206]
 
 
 async def test_cancelled_it_leaves_nothing(house: House, pat: httpx.AsyncClient, tmp_path: Path) -> None:
@@ -227,6 +285,11 @@ async def test_cancelled_it_leaves_nothing(house: House, pat: httpx.AsyncClient,
     assert (said["status"], said["results"]) == ("EXECUTING", {})
     assert said["customAttributes"]["savingToStorage"] is False
     assert said["customAttributes"]["newLayerId"] == 0
+    told = said["customAttributes"]["milepostProgress"]
+    assert 0 < told["fraction"] < 1
+    assert told["text"].startswith("Transcoding")
+    [doing] = [each for each in told["steps"] if each["state"] == "started"]
+    assert (doing["name"], doing["ended"]) == ("Transcoding", None)
     answer = await pat.post(f"{REST}/jobs/job/{started['jobId']}/cancel", data=JSON)
     assert json_of(answer) == {"success": True}
     assert (await ended(house, pat, started["jobId"]))["status"] == "CANCELLED"

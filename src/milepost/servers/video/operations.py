@@ -10,11 +10,12 @@ import msgspec
 
 from milepost.operations import Run, Service, operation, site
 from milepost.servers.video.facts import Facts
+from milepost.servers.video.ingest import codes
+from milepost.servers.video.ingest.steps import telling
 from milepost.servers.video.library import remove_files, storage_at
 from milepost.servers.video.media import ORIGINAL
 from milepost.servers.video.publishing import OPERATIONS, Plan
 from milepost.servers.video.records import Layer, Videos
-from milepost.storage import StorageError
 from milepost.types import DataFile
 
 VIDEO: Final = Service(
@@ -26,9 +27,9 @@ VIDEO: Final = Service(
     rollback_time=600.0,
 )
 
-STARTING: Final = 117
-COMPLETE: Final = 118
-SAVING: Final = 206
+STARTING: Final = "Starting Ingest"
+SAVING: Final = "Saving To Storage"
+COMPLETE: Final = "Ingest Complete"
 
 
 @dataclass
@@ -84,22 +85,25 @@ def _publish(run: Run, sources: Callable[[], list[Path]], plan: str) -> Publishe
     with Videos(data) as videos:
         if not run.has_done("reserved"):
             run.on_rollback(discard_layer, str(data), wanted.key, wanted.storage)
-        number = run.step("reserved", videos.reserve, wanted.item, wanted.key, wanted.number)
-        run.attribute("newLayerId", number)
-        if not run.has_done("started"):
-            run.message("Starting Ingest", code=STARTING)
-            run.step("started", _done)
+        with telling(run, STARTING, codes.STARTING):
+            number = run.step("reserved", videos.reserve, wanted.item, wanted.key, wanted.number)
+            run.attribute("newLayerId", number)
+            if not run.has_done("started"):
+                run.message(STARTING, code=codes.STARTING)
+                run.step("started", _done)
+            # Kept as a whole: what was saved is no longer where it was made.
+            found = [] if run.has_done("files") else sources()
         folder = run.workspace / "layer"
-        # Kept as a whole: what was saved is no longer where it was made.
-        found = [] if run.has_done("files") else sources()
         facts = run.step("files", make_files, run, found, wanted.resolutions, folder)
         if not run.has_done("saved"):
             run.attribute("savingToStorage", True)
-            run.message("Saving To Storage", code=SAVING)
-            run.step("saved", _save, run, folder, wanted, data)
-        run.message("Ingest Complete", code=COMPLETE)
-        # Last of all: from here on it is listed and can be played.
-        videos.finish(wanted.item, _layer(wanted, number, facts))
+            run.message(SAVING, code=codes.SAVING)
+            with telling(run, SAVING, codes.SAVING):
+                run.step("saved", storage_at(wanted.storage, data).put, folder, wanted.key, _ticking(run))
+        run.message(COMPLETE, code=codes.COMPLETE)
+        with telling(run, COMPLETE, codes.COMPLETE):
+            # Last of all: from here on it is listed and can be played.
+            videos.finish(wanted.item, _layer(wanted, number, facts))
     return Published(number, wanted.name, wanted.service)
 
 
@@ -112,13 +116,6 @@ def discard_layer(data: str, key: str, storage: str) -> None:
     with Videos(Path(data)) as videos:
         videos.release(key, storage)
         remove_files(videos, Path(data), key, storage)
-
-
-def _save(run: Run, folder: Path, wanted: Plan, data: Path) -> None:
-    try:
-        storage_at(wanted.storage, data).put(folder, wanted.key, _ticking(run))
-    except StorageError as error:
-        raise StorageError(f"Saving To Storage: {error}") from None
 
 
 def _ticking(run: Run) -> Callable[[int], None]:

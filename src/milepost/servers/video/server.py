@@ -74,7 +74,7 @@ class Video:
         # The shorter path is an addition of this server.
         for one in (ROOT + "/jobs/job/{job}", ROOT + "/jobs/{job}"):
             routes += at(one + "/cancel", self.cancel, acts=True)
-            routes += at(one, self.job, document="Video job")
+            routes += at(one, self.job, parameters=("progress",), document="Video job")
         return [
             *routes,
             *at(ROOT + "/jobs", self.jobs, parameters=PAGING, document="Video jobs"),
@@ -130,7 +130,8 @@ class Video:
         return Answer(wire.jobs(page.jobs), title="Jobs", crumbs=_above_jobs(call), links=links)
 
     async def job(self, call: Call) -> Answer:
-        """The state of a job."""
+        """The state of a job; ``progress`` asks for its steps with their times, also once it has ended."""
+        progress = call.parameters.flag("progress", call.parameters.get("f", "html") == "html")
         job = await self._jobs.get(call, call.part("job"))
         try:
             # What the document names, where the work is described in another way.
@@ -139,7 +140,7 @@ class Video:
         except LookupError:
             raise not_found(f"Job {call.part('job')[:60]}") from None
         return Answer(
-            wire.job(job, inputs=inputs, results=results),
+            wire.job(job, inputs=inputs, results=results, progress=progress),
             title=wire.job_id(job),
             crumbs=_above_job(call),
             forms=[] if job.status.ended else [Form(action=f"{call.path}/cancel", title="Cancel")],

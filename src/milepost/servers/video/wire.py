@@ -3,13 +3,15 @@
 Attributes tell what a job does not know of itself: ``type``, the operation in words; ``inputs``, those that the
 document names, where the operation has others; ``savingToStorage``, whether its files have been made and are on their way; ``newLayerId``, the
 number that is reserved for the new layer.
+
+The document has no member for how far a job is, so that stands under a name of our own, ``PROGRESS``.
 """
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 from uuid import UUID
 
-from milepost.jobs import Job, Status
+from milepost.jobs import Job, Stage, Status
 
 STATUS: Final[dict[Status, str]] = {
     Status.NEW: "SUBMITTED",
@@ -29,6 +31,9 @@ STATUS: Final[dict[Status, str]] = {
     Status.RESUME_PENDING: "EXECUTING",
 }
 
+PROGRESS: Final = "milepostProgress"
+"""The attribute that tells how far a job is: an addition of this server."""
+
 
 def jobs(states: Iterable[Job]) -> dict[str, Any]:
     """The list of jobs: their ids."""
@@ -40,13 +45,16 @@ def job_id(state: Job) -> str:
     return f"j{UUID(state.id)}"
 
 
-def job(state: Job, *, inputs: Mapping[str, Any], results: Mapping[str, Any]) -> dict[str, Any]:
-    """The job resource, which tells no times.
+def job(
+    state: Job, *, inputs: Mapping[str, Any], results: Mapping[str, Any], progress: bool = False
+) -> dict[str, Any]:
+    """The job resource, which tells no times but those of steps.
 
     Args:
         state: the job.
         inputs: the values of its inputs, by name.
         results: the values of its results, by name.
+        progress: whether it tells how far it is although it has ended, or has told nothing of it.
     """
     said = state.account()
     attributes: dict[str, Any] = {
@@ -55,6 +63,9 @@ def job(state: Job, *, inputs: Mapping[str, Any], results: Mapping[str, Any]) ->
     }
     if "newLayerId" in state.attributes:
         attributes["newLayerId"] = state.attributes["newLayerId"]
+    # Not by itself of a job that has ended, which then is what the document shows.
+    if progress or (not state.status.ended and (state.stages or state.fraction)):
+        attributes[PROGRESS] = _progress(state)
     return {
         "jobId": job_id(state),
         "inputs": dict(inputs),
@@ -72,6 +83,26 @@ def job(state: Job, *, inputs: Mapping[str, Any], results: Mapping[str, Any]) ->
 def status(state: Job) -> str:
     """The word for where the job stands. A job that waits for another attempt was not submitted again."""
     return "EXECUTING" if state.status.queued and state.attempt else STATUS[state.status]
+
+
+def _progress(state: Job) -> dict[str, Any]:
+    """How far a job is: the share that is done, in words, and its steps."""
+    doing = next((each.name for each in reversed(state.stages) if each.state == "started"), "")
+    return {
+        "fraction": 1.0 if state.status is Status.SUCCEEDED else state.fraction,
+        "text": "" if state.status.ended else state.progress_text or doing,
+        "steps": [_step(each) for each in state.stages],
+    }
+
+
+def _step(stage: Stage) -> dict[str, Any]:
+    """A step; times are UTC milliseconds, None for what has not come yet."""
+    return {
+        "name": stage.name,
+        "state": stage.state,
+        "started": stage.started_at or None,
+        "ended": stage.ended_at or None,
+    }
 
 
 def _camel(name: str) -> str:

@@ -1,9 +1,15 @@
 """Telemetry out of videos, however it is carried and however broken it is."""
 
 import av
+import psutil
 import pytest
 
-from milepost.servers.video.telemetry import ingest
+from milepost.servers.video.flight.transport import insert_klv
+from milepost.servers.video.ingest import Limits
+from milepost.servers.video.ingest.probing import probe
+from milepost.servers.video.telemetry import demuxing, ingest
+from milepost.servers.video.telemetry.klv import Splitter
+from tests.servers.video.ingest import filming
 
 
 @pytest.mark.parametrize(
@@ -46,6 +52,62 @@ def test_times_without_leap_seconds_are_told_to_be_misp_time(film, read):
     assert found.time_system == "MISP"
     assert found.start == round(truth.start.timestamp() * 1000)
     assert any("MISP time" in each for each in found.warnings)
+
+
+@pytest.fixture
+def late(film, tmp_path):
+    """A video whose telemetry begins in its second half."""
+
+    def late(carriage):
+        plain, (path, _) = film(klv="none")[0], film()
+        with av.open(str(path)) as clip:
+            raw = b"".join(bytes(each) for each in clip.demux(clip.streams.data))
+        sets = [(1.2 + number / 10, each) for number, (_, each) in enumerate(Splitter().feed(raw))]
+        target = tmp_path / f"late-{carriage}.ts"
+        insert_klv(plain, target, sets[:5], carriage)
+        return target
+
+    return late
+
+
+def test_telemetry_may_begin_late(late, monkeypatch):
+    assert ingest.find(late("unregistered")) is not None
+    monkeypatch.setattr(demuxing, "_LOOK", 2000)
+    # A stream that says what it is, is looked through; any other is not for ever.
+    assert ingest.find(late("synchronous")) is not None
+    assert ingest.find(late("private")) is not None
+    assert ingest.find(late("unregistered")) is None
+
+
+def test_a_single_packet_of_data_is_not_looked_for_in_the_whole_file(tmp_path, monkeypatch):
+    path = filming.film(
+        tmp_path / "timed.mov",
+        "-c:v",
+        "mjpeg",
+        "-q:v",
+        "1",
+        "-timecode",
+        "01:00:00:00",
+        size="640x360",
+        sound=False,
+    )
+    monkeypatch.setattr(demuxing, "_LOOK", 200_000)
+    before = psutil.Process().io_counters().read_chars
+    assert ingest.find(path) is None
+    assert psutil.Process().io_counters().read_chars - before < path.stat().st_size / 2
+
+
+def test_of_two_pictures_that_is_taken_which_becomes_the_layer(tmp_path):
+    path = tmp_path / "two.ts"
+    small, large = (f"testsrc2=size={size}:rate=10:duration=1" for size in ("160x160", "320x180"))
+    filming.encode(
+        *("-f", "lavfi", "-i", small, "-itsoffset", "0.5", "-f", "lavfi", "-i", large),
+        *("-map", "0", "-map", "1", *filming.H264, str(path)),
+    )
+    taken = probe(path, check=lambda: None, limits=Limits()).video
+    picture = demuxing.Picture(path)
+    assert (taken.index, taken.width) == (1, 320)
+    assert (picture.aspect, picture.start) == (pytest.approx(16 / 9), pytest.approx(taken.start))
 
 
 def test_a_video_without_telemetry_has_none(film, read):

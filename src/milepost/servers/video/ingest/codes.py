@@ -6,6 +6,7 @@ server. A step that fails says so with its own number and ``FAILED``: 9159 is a 
 
 from typing import Final
 
+STARTING: Final = 117
 PROBING_VIDEO: Final = 154
 PROBING_AUDIO: Final = 155
 PROBING_KLV: Final = 156
@@ -19,6 +20,8 @@ PREVIEWS: Final = 182
 ABR: Final = 162
 REMOVING: Final = 163
 CREATED: Final = 205
+SAVING: Final = 206
+COMPLETE: Final = 118
 
 FAILED: Final = 9000
 RESOLUTION_LEFT_OUT: Final = 9001

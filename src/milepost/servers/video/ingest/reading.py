@@ -68,7 +68,11 @@ def read(path: str, demuxer: str, *, side: int, streams: int) -> dict[str, Any]:
             raise UnreadableError(
                 f"it has more than {streams} streams; send one that has only what is needed"
             )
-        video = _main_video(container)
+        video = main_video(container)
+        if video is None:
+            raise UnreadableError(
+                "it has no video stream that can be read; send a file that has a moving picture"
+            )
         _check_size(video.codec_context.width, video.codec_context.height, side)
         video.codec_context.options = {"max_pixels": str(side**2)}
         audio = next((each for each in container.streams.audio if each.codec_context), None)
@@ -103,18 +107,14 @@ def _opened(path: str, demuxer: str, streams: int) -> av.container.InputContaine
         ) from None
 
 
-def _main_video(container: av.container.InputContainer) -> av.VideoStream:
-    """The largest moving picture."""
+def main_video(container: av.container.InputContainer) -> av.VideoStream | None:
+    """The largest moving picture, the first of those that are as large; None when there is none."""
     found = [
         each
         for each in container.streams.video
         if each.codec_context and not each.disposition & av.stream.Disposition.attached_pic
     ]
-    if not found:
-        raise UnreadableError(
-            "it has no video stream that can be read; send a file that has a moving picture"
-        )
-    return max(found, key=lambda each: each.codec_context.width * each.codec_context.height)
+    return max(found, key=lambda each: each.codec_context.width * each.codec_context.height, default=None)
 
 
 def _check_size(width: int, height: int, side: int) -> None:

@@ -7,6 +7,8 @@ from typing import Final, ParamSpec, TypeVar
 from milepost.operations import Run
 from milepost.servers.video.ingest import codes
 from milepost.servers.video.ingest.watching import Died, Hung
+from milepost.servers.video.records import RecordError
+from milepost.storage import StorageError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -56,19 +58,25 @@ class Steps:
     @contextmanager
     def told(self, name: str) -> Iterator[None]:
         """A stage which tells by its name why it fails."""
-        with self._run.stage(name):
-            try:
-                yield
-            except MemoryError:
-                raise  # told by who limits the memory
-            except Exception as error:
-                text = f"{name} failed: {cause(error)}"
-                self._run.message(text, level="error", code=codes.FAILED + STEPS[name])
-                raise RuntimeError(text) from error
+        with self._run.stage(name), telling(self._run, name, STEPS[name]):
+            yield
 
     def warn(self, text: str, code: int) -> None:
         """Say what those who publish the video should know."""
         self._run.message(text, level="warning", code=code)
+
+
+@contextmanager
+def telling(run: Run, name: str, code: int) -> Iterator[None]:
+    """A part of a job which tells by its name, and by ``FAILED`` and its code, why it fails."""
+    try:
+        yield
+    except MemoryError:
+        raise  # told by who limits the memory
+    except Exception as error:
+        text = f"{name} failed: {cause(error)}"
+        run.message(text, level="error", code=codes.FAILED + code)
+        raise RuntimeError(text) from error
 
 
 def cause(error: Exception) -> str:
@@ -78,6 +86,6 @@ def cause(error: Exception) -> str:
             return f"FFmpeg was stopped, since {error}; try again, or send the file in another format"
         case Died():
             return f"FFmpeg gave up: {error}"
-        case ValueError() | RuntimeError():
+        case ValueError() | RuntimeError() | RecordError() | StorageError():
             return str(error)
     return f"{type(error).__name__}: {error}"

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import av
 
+from milepost.servers.video.ingest.reading import main_video
 from milepost.servers.video.telemetry.klv import KEY
 from milepost.servers.video.telemetry.samples import KlvStream
 
@@ -16,23 +17,29 @@ _OPTIONS: Final = {
 }
 _OTHERS: Final = frozenset({"video", "audio", "subtitle"})
 _LOOK: Final = 64 * 1024 * 1024
-"""Bytes of a stream's file to look through for a first set."""
+"""Bytes of all streams to look through for a first set, when no stream says that it has some."""
+_DECLARED: Final = "klv"
 
 
 def find(source: Path) -> KlvStream | None:
     """The stream of a video that has ST 0601 telemetry; None when there is none.
 
-    Found by what is in it, as its name proves little: players' own muxers call it ``bin_data``.
+    Found by what is in it, as its name proves little: players' own muxers call it ``bin_data``. A stream that is
+    called KLV is looked through to its end, any other one only in the first 64 MiB of the video.
 
     Raises:
         av.FFmpegError: the file is no video that can be opened.
     """
     with _open(source) as container:
-        streams = [each for each in container.streams if each.type not in _OTHERS]
-        for packet in container.demux(streams) if streams else ():
-            if packet.size and KEY in bytes(packet):
+        streams = {each.index for each in container.streams if each.type not in _OTHERS}
+        declared = any(container.streams[each].name == _DECLARED for each in streams)
+        passed = 0
+        # Packets of all streams, since one with a single packet of data would be read to its end for another.
+        for packet in container.demux() if streams else ():
+            passed += packet.size
+            if packet.stream.index in streams and packet.size and KEY in bytes(packet):
                 return KlvStream(packet.stream.index, "asynchronous" if packet.pts is None else "synchronous")
-            if packet.pos is not None and packet.pos > _LOOK:
+            if passed > _LOOK and not declared:
                 break
     return None
 
@@ -41,11 +48,11 @@ class Picture:
     """What must be known of the pictures of a video: when they begin, how long they go on, and their shape."""
 
     def __init__(self, source: Path):
-        """Of the first video stream of a file."""
+        """Of the stream of a file that an ingest takes."""
         with _open(source) as container:
-            if not container.streams.video:
+            video = main_video(container)
+            if video is None:
                 raise ValueError(f"{source.name} has no picture; give a file with a video stream")
-            video = container.streams.video[0]
             start = _seconds(video.start_time, video.time_base)
             self.start: Final = start if start is not None else (container.start_time or 0) / av.time_base
             self.duration: Final = max(0.0, (container.duration or 0) / av.time_base)
@@ -66,7 +73,7 @@ def payloads(source: Path, stream: KlvStream, start: float) -> Iterator[tuple[fl
         Seconds (None for a packet without a time stamp), seconds of the last picture, payload (empty for a picture).
     """
     with _open(source) as container:
-        data, video = container.streams[stream.index], container.streams.video[0]
+        data, video = container.streams[stream.index], main_video(container)
         shown = 0.0
         for packet in container.demux(data, video):
             seconds = _seconds(packet.pts, packet.time_base)
