@@ -77,10 +77,11 @@ def test_a_part_is_exact_to_the_frame(
     whole, part = pictures(film.path), pictures(path)
     first = round(start * RATE)
     assert len(part) == round((end - start) * RATE)
-    assert likeness(part[0], whole[first]) < 3
-    assert likeness(part[-1], whole[first + len(part) - 1]) < 3
-    # One frame beside it is another picture, so that this test can tell.
-    assert likeness(part[0], whole[first + 5]) > likeness(part[0], whole[first])
+    for ours, theirs in ((0, first), (len(part) - 1, first + len(part) - 1)):
+        around = range(max(0, theirs - 4), min(len(whole), theirs + 5))
+        # Encoded again it is not quite the same picture, but nearer to it than to any beside it.
+        assert min(around, key=lambda each: likeness(part[ours], whole[each])) == theirs
+        assert likeness(part[ours], whole[theirs]) < 5
     with av.open(str(path)) as container:
         assert [each.type for each in container.streams][:2] == ["video", "audio"]
         assert container.duration / av.time_base == pytest.approx(end - start, abs=0.1)
@@ -113,11 +114,13 @@ def test_a_transport_stream_keeps_its_telemetry(
     assert found is not None
     assert not found.warnings
     samples = list(found.samples())
-    truth = [each for each in film.flight.moments if start - 0.001 <= each.time < end - 0.001]
-    assert len(samples) == len(truth)
-    for sample, moment in zip(samples, truth, strict=True):
-        assert sample.time == pytest.approx(moment.time - start, abs=near)
+    wanted = [each for each in film.flight.moments if start - 0.001 <= each.time < end - 0.001]
+    assert len(samples) == len(wanted)
+    for sample in samples:
+        # Which moment it is of is known by where the camera was.
+        moment = min(film.flight.moments, key=lambda each: abs(each.sensor[1] - sample.values[13]))
         assert sample.values[13] == pytest.approx(moment.sensor[1], abs=1e-5)
+        assert sample.time == pytest.approx(moment.time - start, abs=near)
 
 
 def test_a_lower_quality_is_smaller(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
