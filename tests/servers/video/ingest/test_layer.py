@@ -157,7 +157,8 @@ def test_progress_grows_and_tells_how_long_the_rest_takes(layer):
     told = [each for each in run.notebook.events if type(each).__name__ == "Progressed"]
     shares = [each.fraction for each in told]
     assert shares == sorted(shares)
-    assert shares[-1] == 0.97
+    # What comes too fast is left out, so the last ones need not be among them; the end is not for a step to tell.
+    assert 0.5 < shares[-1] <= 0.97
     assert {each.text.partition(":")[0] for each in told} == {"", "Transcoding with CPU"}
     assert any(
         each.text.startswith("Transcoding with CPU: about ") and each.text.endswith("left") for each in told
