@@ -17,7 +17,7 @@ def vault(tmp_path: Path) -> Vault:
 def test_what_was_encrypted_is_decrypted_by_whoever_has_the_key(vault, tmp_path, secret):
     sealed = vault.encrypt("a registry", secret)
     assert Vault(tmp_path / "secrets.key").decrypt("a registry", sealed) == secret
-    if secret:
+    if len(secret) > 3:  # a single letter may well be among bytes of chance
         assert secret.encode() not in base64.urlsafe_b64decode(sealed)
 
 
