@@ -2,6 +2,8 @@
 
 The folder ``MILEPOST_TEST_STUMBLE`` holds a file such as ``before-add_layer-server``. Whoever comes to that
 place takes the file away first, so that it happens once. What stands still does so until its job is cancelled.
+
+Only the server that is told the folder stumbles: a test imports these files for the names of their places.
 """
 
 import functools
@@ -16,6 +18,7 @@ import psutil
 
 from milepost.engine.instance import PipeChannel
 
+FOLDER = "MILEPOST_TEST_STUMBLE"
 STILL = "stands-still"
 VICTIMS = ("instance", "server", "still")
 
@@ -24,7 +27,7 @@ _channels: list[PipeChannel] = []
 
 
 def folder() -> Path:
-    return Path(os.environ["MILEPOST_TEST_STUMBLE"])
+    return Path(os.environ[FOLDER])
 
 
 def stumble(place: str) -> None:
@@ -49,6 +52,8 @@ def stumble(place: str) -> None:
 
 def around(function: Callable[..., Any], place: Callable[[], str]) -> Callable[..., Any]:
     """A function that stumbles before and after it does its work."""
+    if FOLDER not in os.environ:
+        return function
 
     @functools.wraps(function)
     def stumbling(*args: Any, **named: Any) -> Any:
@@ -69,4 +74,5 @@ def remember(begin: Callable[..., None]) -> Callable[..., None]:
     return begun
 
 
-PipeChannel.__init__ = remember(PipeChannel.__init__)  # type: ignore[method-assign]
+if FOLDER in os.environ:
+    PipeChannel.__init__ = remember(PipeChannel.__init__)  # type: ignore[method-assign]

@@ -39,7 +39,7 @@ class Cancelled(Notebook):
             getattr(event, "text", "").startswith("Transcoding with CPU")
             and type(event).__name__ == "Progressed"
         ):
-            self.children = psutil.Process().children(recursive=True)
+            self.children = running()
             self.stop = "cancelled"
 
     record = tell
@@ -61,9 +61,18 @@ def instead(monkeypatch, folder):
 
 
 def running():
+    """The programs that this process started; servers of other tests may be among its children."""
     return [
-        each for each in psutil.Process().children(recursive=True) if each.status() != psutil.STATUS_ZOMBIE
+        each
+        for each in psutil.Process().children(recursive=True)
+        if each.status() != psutil.STATUS_ZOMBIE and not each.name().startswith("python")
     ]
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left():
+    yield
+    assert running() == []
 
 
 def test_a_cancel_kills_ffmpeg_at_once(tmp_path, clip):
@@ -73,7 +82,6 @@ def test_a_cancel_kills_ffmpeg_at_once(tmp_path, clip):
         ingest(source, tmp_path / "layer", run=Run(notebook))
     assert [each.name() for each in notebook.children if each.is_running()] == []
     assert notebook.children
-    assert running() == []
 
 
 def test_an_ffmpeg_that_hangs_is_killed_with_all_that_it_started(tmp_path, clip, monkeypatch):
@@ -88,7 +96,6 @@ def test_an_ffmpeg_that_hangs_is_killed_with_all_that_it_started(tmp_path, clip,
         "try again, or send the file in another format"
     )
     assert said(run)[-1] == (9159, str(caught.value))
-    assert running() == []
 
 
 def test_an_ffmpeg_that_repeats_itself_does_not_get_on(tmp_path, clip, monkeypatch):
@@ -98,7 +105,6 @@ def test_an_ffmpeg_that_repeats_itself_does_not_get_on(tmp_path, clip, monkeypat
     )
     with pytest.raises(RuntimeError, match="did not get on"):
         ingest(clip, tmp_path / "layer", limits=Limits(patience=1))
-    assert running() == []
 
 
 def test_what_ffmpeg_complained_of_is_told_without_places_on_the_server(tmp_path, clip, monkeypatch):
