@@ -14,7 +14,8 @@ from milepost.operations import Run, Stop
 from milepost.servers.mission.records import Mission, Missions, Plan, new_id
 from milepost.servers.production import Products
 from milepost.servers.video.records import Layer as VideoLayer
-from milepost.servers.video.records import Service, Videos
+from milepost.servers.video.records import Service
+from milepost.servers.video.videos import Videos
 from tests.backups.sites import back_up, make_site, tree
 from tests.servers.video.made import FACTS
 

@@ -6,7 +6,7 @@ Everything refused is a ``SecurityError`` whose text can be shown.
 """
 
 from milepost.security.certificates import CertificateError, ensure_certificate
-from milepost.security.database import DatabaseError
+from milepost.security.database import Database, DatabaseError, Records
 from milepost.security.errors import SecurityError
 from milepost.security.files import PrivateFileError
 from milepost.security.passwords import PasswordError
@@ -48,6 +48,7 @@ __all__ = [
     "BindingError",
     "BrokenSeal",
     "CertificateError",
+    "Database",
     "DatabaseError",
     "InvalidToken",
     "PasswordError",
@@ -57,6 +58,7 @@ __all__ = [
     "PrivateFileError",
     "Privilege",
     "PrivilegeError",
+    "Records",
     "Role",
     "Seals",
     "SecurityError",

@@ -1,11 +1,12 @@
-"""A small SQLite file with secrets, used by several threads and processes at once."""
+"""Small SQLite files that only their owner can open, used by several threads and processes at once."""
 
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from types import TracebackType
+from typing import Any, Final, Self
 
 from milepost.security import files
 from milepost.security.errors import SecurityError
@@ -124,3 +125,32 @@ class Database:
                 f"{self._path} is damaged or not Milepost's: {error}; put a copy from a backup in its"
                 " place, or move it away to begin anew"
             ) from error
+
+
+class Records:
+    """What a site keeps in one such file. Every method may be called from any thread and process."""
+
+    def __init__(self, path: Path, migrations: Sequence[str]) -> None:
+        """Open the file, or make it and the folder it is in, and bring it up to date.
+
+        Args:
+            path: the file.
+            migrations: statement number n takes it from version n to n + 1.
+
+        Raises:
+            DatabaseError: the file is damaged, or was made by a newer version.
+            PrivateFileError: it cannot be used, or every user of the machine can open it.
+        """
+        self._database = Database(path, migrations)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; nothing else can be called afterwards."""
+        self._database.close()

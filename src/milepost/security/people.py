@@ -7,13 +7,12 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import msgspec
 from argon2 import PasswordHasher
 
-from milepost.security.database import Database, DatabaseError
+from milepost.security.database import DatabaseError, Records
 from milepost.security.errors import SecurityError
 from milepost.security.passwords import Passwords, generate
 from milepost.security.privileges import PRIVILEGES_OF, Access, Privilege, Role, read_privileges, read_role
@@ -69,7 +68,7 @@ class Person(msgspec.Struct, frozen=True):
         return access.admits(self.role, self.privileges)
 
 
-class People:
+class People(Records):
     """The people of one server, in an SQLite file that several processes may use at once.
 
     Every method may be called from any thread. What another process changes is seen by the
@@ -89,20 +88,8 @@ class People:
             DatabaseError: the file is damaged, or was made by a newer version.
             PrivateFileError: the file cannot be used, or every user of the machine can read it.
         """
-        self._database = Database(path, _MIGRATIONS)
+        super().__init__(path, _MIGRATIONS)
         self._passwords = Passwords(hasher)
-
-    def close(self) -> None:
-        """Close the file; nothing else can be called afterwards."""
-        self._database.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     @property
     def changes(self) -> int:

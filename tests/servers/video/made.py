@@ -139,5 +139,5 @@ def make_upload(server: Server, owner: str, *, name: str = "flight.ts", committe
         path.write_bytes(b"G" + bytes(187))
         server.manager.finish_upload(upload_id, path, owner=owner)
         upload = replace(upload, committed=True, content_type="video/mp2t")
-    server.videos.put_upload(upload)
+    server.videos.uploads.put(upload)
     return upload

@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 
 from milepost import Run, operation
-from milepost.servers.video.records import Videos
+from milepost.servers.video.videos import Videos
 from milepost.storage import LocalStorage
 
 PLACES = {"reserve": Videos, "finish": Videos, "release": Videos, "put": LocalStorage, "delete": LocalStorage}

@@ -14,7 +14,8 @@ from msgspec.structs import replace
 
 from milepost.servers.video.exports.keeping import Exports, new_id
 from milepost.servers.video.operations import discard_layer
-from milepost.servers.video.records import Layer, RecordError, Service, Videos
+from milepost.servers.video.records import Layer, RecordError, Service
+from milepost.servers.video.videos import Videos
 from milepost.storage import LocalStorage, StorageError
 from tests.running import PASSWORD
 from tests.servers.house import House, opened

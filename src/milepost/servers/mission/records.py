@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 from uuid import UUID, uuid4, uuid5
 
 import msgspec
 
-from milepost.security.database import Database
+from milepost.security import Records
 
 CAPABILITIES: Final = ("EVENTS", "CHAT", "PRESENCE", "TRACK", "TASK", "REPORT")
 """What a mission may offer. The documents list five, their examples use the sixth."""
@@ -138,7 +137,7 @@ def service_name(mission: str) -> str:
     return f"Missions/mission_{mission}"
 
 
-class Missions:
+class Missions(Records):
     """All missions of a site. Every method may be called from any thread and process."""
 
     def __init__(self, data: Path):
@@ -147,20 +146,7 @@ class Missions:
         Raises:
             SecurityError: the file cannot be used.
         """
-        data.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._database = Database(data / "missions.sqlite", _MIGRATIONS)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the file."""
-        self._database.close()
+        super().__init__(data / "missions.sqlite", _MIGRATIONS)
 
     def get(self, any_id: str) -> Mission | None:
         """The mission with an id, or to which the group, the map or the layers with that id belong."""

@@ -8,12 +8,11 @@ import time
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import msgspec
 
-from milepost.security.database import Database
+from milepost.security import Records
 from milepost.servers.production.sheet.definition import BUILT_IN, Product, built_in, read_product
 
 FILE: Final = "products.sqlite"
@@ -87,7 +86,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return next((each for each in self.versions if each.name.lower() == wanted), None)
 
 
-class Products:
+class Products(Records):
     """All products of a site. Every method may be called from any thread and process."""
 
     def __init__(self, data: Path):
@@ -96,20 +95,7 @@ class Products:
         Raises:
             SecurityError: the file cannot be used.
         """
-        data.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._database = Database(data / FILE, _MIGRATIONS)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the file."""
-        self._database.close()
+        super().__init__(data / FILE, _MIGRATIONS)
 
     def all(self) -> list[Record]:
         """All products: the built-in ones from large scale to small, then the others by name."""

@@ -2,7 +2,7 @@
 
 from milepost.servers.video.exports.keeping import Expiry, Exports
 from milepost.servers.video.library import ROOT, Library
-from milepost.servers.video.records import Videos
 from milepost.servers.video.server import TYPE, Video, job_path
+from milepost.servers.video.videos import Videos
 
 __all__ = ["ROOT", "TYPE", "Expiry", "Exports", "Library", "Video", "Videos", "job_path"]

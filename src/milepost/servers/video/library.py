@@ -12,7 +12,8 @@ from milepost.manager import JobManager
 from milepost.security import Person, Role, SecurityError
 from milepost.servers.video import describing
 from milepost.servers.video.exports.keeping import Exports
-from milepost.servers.video.records import LAST_ID, Layer, Service, Videos
+from milepost.servers.video.records import LAST_ID, Layer, Service
+from milepost.servers.video.videos import Videos
 from milepost.storage import Storage, StorageError, open_storage, read_place
 
 log = structlog.get_logger("milepost.video")

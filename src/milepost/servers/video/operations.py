@@ -15,7 +15,8 @@ from milepost.servers.video.ingest.steps import telling
 from milepost.servers.video.library import remove_files, storage_at
 from milepost.servers.video.media import ORIGINAL
 from milepost.servers.video.publishing import OPERATIONS, Plan
-from milepost.servers.video.records import Layer, Videos
+from milepost.servers.video.records import Layer
+from milepost.servers.video.videos import Videos
 from milepost.types import DataFile
 
 VIDEO: Final = Service(

@@ -102,7 +102,7 @@ def _sources(library: Library, owner: str, wanted: WantedLayer) -> tuple[Source,
     found = []
     for each in wanted.files:
         spelled = describing.upload_id(each)
-        upload = library.videos.upload(each)
+        upload = library.videos.uploads.get(each)
         if upload is None or upload.owner != owner:
             problems.append(f"there is no upload {spelled}")
         elif not upload.committed:

@@ -163,7 +163,7 @@ class ServiceResources:
         links["Portal item"] = f"{call.home}/sharing/rest/content/items/{service.item}"
         forms = []
         if may_change(call.person, service):
-            mine = await asyncio.to_thread(self._library.videos.uploads, call.person.username)
+            mine = await asyncio.to_thread(self._library.videos.uploads.of, call.person.username)
             ids = [describing.upload_id(each.id) for each in mine if each.committed][:20]
             forms.append(Form(f"{call.path}/addLayer", "Add layer", layer_fields(ids)))
             forms.append(Form(f"{call.path}/delete", "Delete service"))

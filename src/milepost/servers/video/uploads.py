@@ -111,7 +111,7 @@ class Uploads:
         """The uploads of somebody, or of everybody, that are still there."""
 
         def read() -> list[Upload]:
-            return [each for each in self._library.videos.uploads(owner) if self._is_there(each)]
+            return [each for each in self._library.videos.uploads.of(owner) if self._is_there(each)]
 
         return await asyncio.to_thread(read)
 
@@ -135,7 +135,7 @@ class Uploads:
         if not name.strip():
             raise ServiceError(400, "Parameter 'fileName' is required")
         upload, _ = self._begin(call, "fileName", name)
-        await asyncio.to_thread(self._library.videos.put_upload, upload)
+        await asyncio.to_thread(self._library.videos.uploads.put, upload)
         return self._told(call, upload)
 
     async def part(self, call: Call) -> Answer:
@@ -225,7 +225,7 @@ class Uploads:
             ServiceError: 404; that others have one of that id is not told.
         """
         plain = read_upload_id(text)
-        found = await asyncio.to_thread(self._library.videos.upload, plain) if plain else None
+        found = await asyncio.to_thread(self._library.videos.uploads.get, plain) if plain else None
         if found is None or (owner and found.owner != owner) or not self._is_there(found):
             raise not_found(f"Upload {text[:60]}")
         return found
@@ -234,7 +234,7 @@ class Uploads:
         """Let an upload be gone."""
 
         def remove() -> None:
-            self._library.videos.remove_upload(upload.id)
+            self._library.videos.uploads.remove(upload.id)
             self._library.manager.remove_upload(upload.id)
 
         await asyncio.to_thread(remove)
@@ -285,7 +285,7 @@ class Uploads:
             file = self._library.manager.finish_upload(
                 upload.id, path, owner=upload.owner, description=upload.description
             )
-            self._library.videos.put_upload(done)
+            self._library.videos.uploads.put(done)
             return file.size
 
         size = await asyncio.to_thread(keep)

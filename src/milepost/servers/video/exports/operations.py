@@ -10,8 +10,8 @@ from milepost.operations import Run, Service, operation, site
 from milepost.servers.video.exports.keeping import Exports, new_id
 from milepost.servers.video.exports.plans import FRAMES, Clip, FrameOf, Frames, Frameset, Named, Plan
 from milepost.servers.video.library import storage_at
-from milepost.servers.video.records import Videos
 from milepost.servers.video.telemetry import corners_at, load
+from milepost.servers.video.videos import Videos
 from milepost.storage import Storage
 
 EXPORTS: Final = Service(
