@@ -28,8 +28,10 @@ from milepost.http.forgery import FORM_FIELD, from_elsewhere
 from milepost.http.gate import COOKIE_NAME, Gate, client_ip
 from milepost.http.guard import Guard, logged_path, own_fault
 from milepost.http.ids import plain, read_job_id
+from milepost.http.parameters import Parameters, json_of, missing, object_of, required, wrong
 from milepost.http.protocol import LimitedProtocol
-from milepost.http.request import Parameters, PublicAddress, parse_query, read_parameters, save_upload
+from milepost.http.reader import LONGEST_NAME, LONGEST_TEXT, Reader
+from milepost.http.request import PublicAddress, parse_query, read_parameters, save_upload
 from milepost.http.resource import MAX_BODY, METHODS, Call, Endpoint, Resource, Resources
 from milepost.http.shortcut import Shortcut, from_another_site
 
@@ -38,6 +40,8 @@ __all__ = [
     "FORM_FIELD",
     "JSON_HEADERS",
     "JSON_TYPE",
+    "LONGEST_NAME",
+    "LONGEST_TEXT",
     "MAX_BODY",
     "METHODS",
     "Answer",
@@ -53,6 +57,7 @@ __all__ = [
     "LimitedProtocol",
     "Parameters",
     "PublicAddress",
+    "Reader",
     "Resource",
     "Resources",
     "ServiceError",
@@ -65,10 +70,13 @@ __all__ = [
     "from_another_site",
     "from_elsewhere",
     "invalid_token",
+    "json_of",
     "logged_path",
+    "missing",
     "no_job_id",
     "not_found",
     "not_permitted",
+    "object_of",
     "own_fault",
     "parse_query",
     "plain",
@@ -76,6 +84,8 @@ __all__ = [
     "read_parameters",
     "render",
     "render_error",
+    "required",
     "save_upload",
     "token_required",
+    "wrong",
 ]

@@ -1,4 +1,4 @@
-"""Requests: parameters from the query and the body, wherever a client puts them."""
+"""Requests: parameters out of the query and the body, wherever a client puts them, and the public address."""
 
 import asyncio
 import re
@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope
 
 from milepost.http.body import BodyStream, BodyTooLargeError, read_multipart
 from milepost.http.errors import ServiceError
+from milepost.http.parameters import Parameters
 
 MAX_FIELDS: Final = 1000
 _BIG: Final = 256 * 1024
@@ -22,91 +23,6 @@ _PREFIX: Final = re.compile(r"(?:/[\w.~-]+)*", re.ASCII)
 
 _FORMS: Final = frozenset({"", "application/x-www-form-urlencoded", "text/plain", "application/octet-stream"})
 """Types under which a form is sent; several clients forget the type, and a form is what they mean."""
-
-
-class Parameters:
-    """The parameters of a request. An empty text means that a parameter was not given."""
-
-    def __init__(
-        self,
-        query: list[tuple[str, str]],
-        body: list[tuple[str, str]],
-        files: list[tuple[str, UploadFile]] | None = None,
-    ):
-        """From pairs of the query and of the body; the body goes before the query."""
-        self._values: dict[str, list[str]] = {}
-        for source in (body, query):
-            mine: dict[str, list[str]] = {}
-            for name, value in source:
-                if value.strip():
-                    mine.setdefault(name, []).append(value)
-            for name, values in mine.items():
-                self._values.setdefault(name, values)
-        self._in_body: Final = frozenset(name for name, value in body if value.strip())
-        self._emptied: Final = frozenset(name for name, _ in (*body, *query)) - self._values.keys()
-        self._files: Final = files or []
-
-    def get(self, name: str, default: str = "") -> str:
-        """The value of a parameter; the last one when it was given several times."""
-        values = self._values.get(name)
-        return values[-1] if values else default
-
-    def emptied(self, name: str) -> bool:
-        """Whether a parameter was sent with an empty text, by which some changes clear a value."""
-        return name in self._emptied
-
-    def all(self, name: str) -> list[str]:
-        """Every value of a parameter that may be given several times."""
-        return self._values.get(name, [])
-
-    def in_body(self, *names: str) -> bool:
-        """Whether one of these was given in the body, and not only in the URL."""
-        return not self._in_body.isdisjoint(names)
-
-    def files(self, name: str) -> list[UploadFile]:
-        """The files sent for a parameter. A form sends a file without a name where none was chosen."""
-        return [file for field, file in self._files if field == name and file.filename]
-
-    def flag(self, name: str, default: bool) -> bool:
-        """A yes or no in any spelling that clients use.
-
-        Raises:
-            ServiceError: it is neither.
-        """
-        text = self.get(name).strip().lower()
-        if not text:
-            return default
-        if text in ("true", "1", "yes"):
-            return True
-        if text in ("false", "0", "no"):
-            return False
-        raise ServiceError(400, f"Parameter '{name}': {text[:40]!r} is neither true nor false")
-
-    def number(self, name: str, default: int, *, least: int, most: int) -> int:
-        """A whole number within limits.
-
-        Raises:
-            ServiceError: it is none, or lies outside.
-        """
-        text = self.get(name).strip()
-        if not text:
-            return default
-        try:
-            number = int(text)
-        except ValueError:
-            raise ServiceError(400, f"Parameter '{name}': {text[:40]!r} is not a whole number") from None
-        if not least <= number <= most:
-            raise ServiceError(400, f"Parameter '{name}': it is not between {least} and {most}")
-        return number
-
-    def as_dict(self) -> dict[str, str]:
-        """Every parameter with its last value."""
-        return {name: values[-1] for name, values in self._values.items()}
-
-    def close(self) -> None:
-        """Remove the temporary files of what was sent."""
-        for _, file in self._files:
-            file.file.close()
 
 
 async def read_parameters(

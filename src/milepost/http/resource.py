@@ -25,7 +25,8 @@ from milepost.http.errors import ServiceError, bad_input, envelope, not_permitte
 from milepost.http.forgery import FORM_FIELD
 from milepost.http.gate import Gate
 from milepost.http.guard import logged_path
-from milepost.http.request import Parameters, PublicAddress, parse_query, read_parameters
+from milepost.http.parameters import Parameters
+from milepost.http.request import PublicAddress, parse_query, read_parameters
 from milepost.operations import InputError
 from milepost.security import Access, Person
 from milepost.store import StoreError

@@ -97,7 +97,7 @@ async def test_a_service_is_an_item_of_the_portal(
 @pytest.mark.parametrize(
     ("form", "why"),
     [
-        ({}, "'serviceName': it is required"),
+        ({}, "'serviceName' is required"),
         ({"serviceName": "../up"}, "letters, digits"),
         ({"serviceName": "a/b"}, "letters, digits"),
         ({"serviceName": "x" * 121}, "letters, digits"),

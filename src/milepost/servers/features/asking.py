@@ -18,7 +18,7 @@ from milepost.features import (
     shapes,
     transform,
 )
-from milepost.http import Parameters, ServiceError
+from milepost.http import Parameters, wrong
 
 T = TypeVar("T")
 
@@ -34,17 +34,12 @@ _KINDS: Final = {
 _MOST_IDS: Final = 200_000
 
 
-def parameter(name: str, error: Exception | str) -> ServiceError:
-    """The error of a parameter that does not do."""
-    return ServiceError(400, f"Parameter '{name}': {error}")
-
-
 def told(name: str, read: Callable[[], T]) -> T:
     """What ``read`` gives, with its error as that of a parameter."""
     try:
         return read()
     except FeatureError as error:
-        raise parameter(name, error) from None
+        raise wrong(name, str(error)) from None
 
 
 def read_json(given: Parameters, name: str, kind: type[Any] | Any) -> Any:
@@ -59,7 +54,7 @@ def read_json(given: Parameters, name: str, kind: type[Any] | Any) -> Any:
     try:
         return msgspec.json.decode(text, type=kind)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise parameter(name, f"it is not the JSON that belongs there ({error})") from None
+        raise wrong(name, f"it is not the JSON that belongs there ({error})") from None
 
 
 def read_ids(text: str) -> tuple[int, ...] | None:
@@ -72,11 +67,11 @@ def read_ids(text: str) -> tuple[int, ...] | None:
         return None
     parts = [each.strip() for each in text.strip().removeprefix("[").removesuffix("]").split(",")]
     if len(parts) > _MOST_IDS:
-        raise parameter("objectIds", f"there are more than {_MOST_IDS}; ask for fewer at a time")
+        raise wrong("objectIds", f"there are more than {_MOST_IDS}; ask for fewer at a time")
     try:
         return tuple(int(each) for each in parts if each)
     except ValueError:
-        raise parameter("objectIds", "it must be whole numbers, separated by commas") from None
+        raise wrong("objectIds", "it must be whole numbers, separated by commas") from None
 
 
 def read_selection(given: Parameters, wkid: int) -> Selection:
@@ -90,9 +85,9 @@ def read_selection(given: Parameters, wkid: int) -> Selection:
         ServiceError: one of them does not do.
     """
     if given.get("distance") and given.get("distance").strip() not in ("0", "0.0"):
-        raise parameter("distance", "the layer is not queried by distance; send the geometry of a buffer")
+        raise wrong("distance", "the layer is not queried by distance; send the geometry of a buffer")
     if given.get("relationParam"):
-        raise parameter("relationParam", "it is not supported; use one of the other spatialRel")
+        raise wrong("relationParam", "it is not supported; use one of the other spatialRel")
     return Selection(
         where=given.get("where"),
         object_ids=read_ids(given.get("objectIds")),
@@ -108,7 +103,7 @@ def _read_relation(text: str) -> Relation:
         if text.strip().lower() in (each.lower(), each.removeprefix("esriSpatialRel").lower()):
             return each
     if text.strip():
-        raise parameter("spatialRel", f"{text[:60]!r} is not one of {', '.join(Relation)}")
+        raise wrong("spatialRel", f"{text[:60]!r} is not one of {', '.join(Relation)}")
     return Relation.INTERSECTS
 
 
@@ -126,7 +121,7 @@ def read_time(text: str) -> tuple[float | None, float | None] | None:
     except ValueError:
         limits = []
     if not 1 <= len(limits) <= 2:
-        raise parameter("time", "it must be milliseconds since 1970, one number or two with a comma between")
+        raise wrong("time", "it must be milliseconds since 1970, one number or two with a comma between")
     return limits[0], limits[-1]
 
 
@@ -142,10 +137,10 @@ def _read_geometry(given: Parameters, wkid: int) -> shapely.Geometry | None:
     else:
         kind, form = _read_numbers(text, given.get("geometryType"))
     if kind not in _KINDS.values():
-        raise parameter("geometryType", f"{kind[:60]!r} is not one of {', '.join(_KINDS.values())}")
+        raise wrong("geometryType", f"{kind[:60]!r} is not one of {', '.join(_KINDS.values())}")
     [geometry] = found = told("geometry", lambda: shapes(kind, [form]))
     if geometry is None or geometry.is_empty:
-        raise parameter("geometry", "it has no coordinates")
+        raise wrong("geometry", "it has no coordinates")
     named = form.get("spatialReference")
     if given.get("inSR"):
         source = told("inSR", lambda: read_reference(given.get("inSR")))
@@ -155,7 +150,7 @@ def _read_geometry(given: Parameters, wkid: int) -> shapely.Geometry | None:
         source = wkid
     [moved] = told("inSR", lambda: transform(found, source, wkid))
     if moved is None:
-        raise parameter("geometry", f"it lies where spatial reference {wkid} of the layer has no coordinates")
+        raise wrong("geometry", f"it lies where spatial reference {wkid} of the layer has no coordinates")
     return moved
 
 
@@ -170,7 +165,7 @@ def _read_numbers(text: str, kind: str) -> tuple[str, dict[str, Any]]:
     if len(numbers) == 4 and kind in ("", "esriGeometryEnvelope"):
         names = ("xmin", "ymin", "xmax", "ymax")
         return "esriGeometryEnvelope", dict(zip(names, numbers, strict=True))
-    raise parameter("geometry", "it must be JSON, or x,y of a point, or xmin,ymin,xmax,ymax of an envelope")
+    raise wrong("geometry", "it must be JSON, or x,y of a point, or xmin,ymin,xmax,ymax of an envelope")
 
 
 def read_names(text: str) -> list[str] | None:
@@ -191,7 +186,7 @@ def read_order(text: str) -> list[Order]:
             continue
         match = re.fullmatch(r"\s*\"?(\w+)\"?(?:\s+(asc|desc))?\s*", each, re.IGNORECASE)
         if not match:
-            raise parameter(
+            raise wrong(
                 "orderByFields", f"{each[:60]!r} is not the name of a field with ASC or DESC or neither"
             )
         found.append(Order(match[1], (match[2] or "").lower() == "desc"))

@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 
 from milepost.features import EditResult, FeatureService, LayerEdits, LayerResults
-from milepost.http import Call, Parameters, ServiceError
+from milepost.http import Call, Parameters, ServiceError, wrong
 from milepost.security import Role
-from milepost.servers.features.asking import parameter, read_ids, read_json, read_selection
+from milepost.servers.features.asking import read_ids, read_json, read_selection
 
 
 def check_rights(call: Call, service: FeatureService, *needed: str) -> None:
@@ -64,7 +64,7 @@ def delete(service: FeatureService, layer: int, given: Parameters) -> list[EditR
         return service.delete(layer, read_selection(given, service.definition.wkid))
     ids = read_ids(given.get("objectIds"))
     if ids is None:
-        raise parameter("objectIds", "say which features to delete, with objectIds, where or geometry")
+        raise wrong("objectIds", "say which features to delete, with objectIds, where or geometry")
     return apply(service, [LayerEdits(layer=layer, deletes=ids)], given)[0].deletes
 
 
@@ -114,7 +114,7 @@ def _deletes(text: str, given: Parameters) -> Sequence[int | str]:
         try:
             return _named(msgspec.json.decode(text, type=list[int | str]), given)
         except (msgspec.DecodeError, RecursionError) as error:
-            raise parameter("deletes", f"it is not the JSON that belongs there ({error})") from None
+            raise wrong("deletes", f"it is not the JSON that belongs there ({error})") from None
     if given.flag("useGlobalIds", False):
         return _named([each.strip() for each in text.split(",") if each.strip()], given)
     return read_ids(text) or ()

@@ -15,10 +15,9 @@ from milepost.features import (
     read_reference,
     transform,
 )
-from milepost.http import Parameters
+from milepost.http import Parameters, wrong
 from milepost.servers.features import shaping
 from milepost.servers.features.asking import (
-    parameter,
     read_json,
     read_names,
     read_order,
@@ -171,15 +170,15 @@ def _own(said: Any) -> dict[str, str]:
 def _layer_number(service: FeatureService, named: Any) -> int:
     text = str(named)
     if not (text.isascii() and text.isdigit()) or len(text) > 9 or int(text) >= len(service.layers):
-        raise parameter("layerDefs", f"the service has no layer {text[:20]!r}")
+        raise wrong("layerDefs", f"the service has no layer {text[:20]!r}")
     return int(text)
 
 
 def _check(given: Parameters) -> None:
     if given.get("having"):
-        raise parameter("having", "it is not supported")
+        raise wrong("having", "it is not supported")
     if given.get("resultType").strip().lower() not in _RESULT_TYPES:
-        raise parameter("resultType", "it is not one of none, standard and tile")
+        raise wrong("resultType", "it is not one of none, standard and tile")
 
 
 def _shape(given: Parameters, default: int) -> Shape:
@@ -188,7 +187,7 @@ def _shape(given: Parameters, default: int) -> Shape:
     try:
         off = float(tolerance or 0)
     except ValueError:
-        raise parameter("maxAllowableOffset", "it is not a number") from None
+        raise wrong("maxAllowableOffset", "it is not a number") from None
     return Shape(
         wkid=told("outSR", lambda: read_reference(named)) if named else default,
         with_z=given.flag("returnZ", False),

@@ -1,7 +1,6 @@
 """What belongs to a mission beside itself: its reports, its channel, and its items in the portal."""
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -10,10 +9,11 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from milepost.features import FeatureServices, NoSuchServiceError
-from milepost.http import Answer, Call, Resources, ServiceError
+from milepost.http import Answer, Call, Resources, ServiceError, wrong
 from milepost.manager import JobManager
 from milepost.security import Tokens
 from milepost.servers.mission import describing
+from milepost.servers.mission.parameters import APP, APP_FORM
 from milepost.servers.mission.records import Mission, Missions
 from milepost.servers.mission.reports import ADD, read_report
 from milepost.servers.mission.services import (
@@ -100,9 +100,7 @@ class MissionExtras:
             pass
         else:
             name = report.service.rpartition("/")[2]
-            raise ServiceError(
-                400, f"Parameter 'serviceName': there is a service {name!r}; choose another name"
-            )
+            raise wrong("serviceName", f"there is a service {name!r}; choose another name")
         values = {"mission_id": about.id, "report": msgspec.json.encode(report).decode()}
         waits = not call.parameters.flag("async", False)
         job = await self._starter.start(call, "add_report", values, kind="addReport", mission_id=about.id)
@@ -118,8 +116,8 @@ class MissionExtras:
         """Where the channel of a mission is, and a token for it."""
         about = await self._finder.find(call)
         app = call.parameters.get("appId", DEFAULT_APP).strip()
-        if not re.fullmatch(r"[A-Za-z0-9]{1,100}", app):
-            raise ServiceError(400, f"Parameter 'appId': {app[:40]!r} is not letters and digits only")
+        if not APP.fullmatch(app):
+            raise wrong("appId", f"{app[:40]!r} is not {APP_FORM}")
         scheme, _, rest = call.base.partition("://")
         token, expires = self._tokens.issue(call.person)
         said = {

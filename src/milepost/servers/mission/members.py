@@ -8,7 +8,7 @@ import msgspec
 from starlette.routing import BaseRoute
 
 from milepost.features import FeatureServices, NoSuchServiceError
-from milepost.http import Answer, Call, Field, Form, Resources, ServiceError, not_found
+from milepost.http import Answer, Call, Field, Form, Resources, ServiceError, missing, not_found, wrong
 from milepost.security import People
 from milepost.servers.mission.records import Mission, Missions
 from milepost.servers.mission.services import SERVICES, above, may_change, may_see, require_owner
@@ -126,9 +126,9 @@ class MissionMembers:
         require_owner(call.person, about)
         names = [each.strip() for each in call.parameters.get("users").split(",") if each.strip()]
         if not names:
-            raise ServiceError(400, "Parameter 'users' is missing: send usernames, several with commas")
+            raise missing("users", "send usernames, several with commas")
         if len(names) + len(about.members) > MOST:
-            raise ServiceError(400, f"Parameter 'users': a mission may have {MOST} members")
+            raise wrong("users", f"a mission may have {MOST} members")
         return about, list(dict.fromkeys(names))
 
     async def _find(self, call: Call) -> Mission:

@@ -8,7 +8,7 @@ import msgspec
 
 from milepost.features import Definition, FeatureError, Field, FieldType, GeometryType, Layer
 from milepost.features.definition import check
-from milepost.http import Parameters, ServiceError
+from milepost.http import LONGEST_NAME, Parameters, object_of, required, wrong
 from milepost.servers.mission.layers import WKID, drawing
 
 ADD: Final = (
@@ -76,17 +76,17 @@ def read_report(given: Parameters, mission_id: str) -> Report:
     Raises:
         ServiceError: 400, one of them does not do.
     """
-    title = given.get("title").strip()
-    if not 0 < len(title) <= 250:
-        raise _wrong("title", "it is required, and has up to 250 characters")
+    title = required(given, "title", "what the report is to be called")
+    if len(title) > LONGEST_NAME:
+        raise wrong("title", f"it has {len(title)} characters; {LONGEST_NAME} are allowed")
     source = given.get("source", "user").strip().lower()
     if source == "sensor":
-        raise _wrong("source", "reports of sensors are not taken in by this server; use user")
+        raise wrong("source", "reports of sensors are not taken in by this server; use user")
     if source != "user":
-        raise _wrong("source", f"{source[:40]!r} is not user")
+        raise wrong("source", f"{source[:40]!r} is not user")
     name = given.get("serviceName").strip() or f"report_{mission_id[:8]}_{time.time_ns() // 1_000_000}"
     if not _SERVICE_NAME.fullmatch(name):
-        raise _wrong("serviceName", "use up to 80 letters, digits, _ and -")
+        raise wrong("serviceName", "use up to 80 letters, digits, _ and -")
     questions = _questions(given.get("questions"))
     fields = tuple(_field(each, number) for number, each in enumerate(questions))
     display = given.get("displayField").strip() or fields[0].name
@@ -108,7 +108,7 @@ def read_report(given: Parameters, mission_id: str) -> Report:
     try:
         check(definition(report, "nobody", ()))
     except FeatureError as error:
-        raise _wrong("questions", str(error)) from None
+        raise wrong("questions", str(error)) from None
     return report
 
 
@@ -130,9 +130,9 @@ def _questions(text: str) -> list[_Question]:
     try:
         questions = msgspec.json.decode(text, type=list[_Question])
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise _wrong("questions", f"it must be a JSON array of questions ({error})") from None
+        raise wrong("questions", f"it must be a JSON array of questions ({error})") from None
     if not 0 < len(questions) <= _MOST_QUESTIONS:
-        raise _wrong("questions", f"there must be 1 to {_MOST_QUESTIONS} questions")
+        raise wrong("questions", f"there must be 1 to {_MOST_QUESTIONS} questions")
     return questions
 
 
@@ -140,7 +140,7 @@ def _field(question: _Question, number: int) -> Field:
     kind = re.sub(r"[^a-z]", "", question.type.lower()).removeprefix("esriquestiontype")
     if kind not in _TYPES:
         known = "TextBox, TextArea, SingleChoice, Dropdown, Number, Date and DateTime"
-        raise _wrong(
+        raise wrong(
             "questions",
             f"question {number + 1}: there is no type {question.type[:60]!r}; after esriQuestionType there are {known}",
         )
@@ -160,11 +160,4 @@ def _field(question: _Question, number: int) -> Field:
 def _drawing(text: str) -> dict[str, Any]:
     if not text.strip():
         return drawing(_COLOR)
-    try:
-        return msgspec.json.decode(text, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise _wrong("drawingInfo", f"it must be a JSON object ({error})") from None
-
-
-def _wrong(name: str, why: str) -> ServiceError:
-    return ServiceError(400, f"Parameter '{name}': {why}")
+    return object_of("drawingInfo", text)

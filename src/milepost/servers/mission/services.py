@@ -8,7 +8,7 @@ import msgspec
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from milepost.http import Answer, Call, Form, Resources, ServiceError, not_found
+from milepost.http import Answer, Call, Form, Resources, ServiceError, not_found, wrong
 from milepost.manager import JobManager
 from milepost.security import Person, Role
 from milepost.servers.mission import describing
@@ -159,9 +159,7 @@ class MissionResources:
         """The plan with the base map of a web map that is a mission's."""
         about = await asyncio.to_thread(self._missions.get, template.lower())
         if about is None or about.map_item != template.lower() or not may_see(person, about):
-            raise ServiceError(
-                400, f"Parameter 'templateWebMapId': there is no web map {template[:60]!r} that you may see"
-            )
+            raise wrong("templateWebMapId", f"there is no web map {template[:60]!r} that you may see")
         return plan if plan.base_map else msgspec.structs.replace(plan, base_map=about.plan.base_map)
 
 

@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Iterable
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import msgspec
 
-from milepost.http import Field, Parameters, ServiceError
+from milepost.http import LONGEST_TEXT, Field, Parameters, Reader, ServiceError
 from milepost.servers.video.facts import RESOLUTIONS
 from milepost.servers.video.records import LAST_ID
 
@@ -29,8 +29,6 @@ _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,119}")
 _UPLOAD: Final = re.compile(
     r"i?([0-9a-f]{32}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})", re.IGNORECASE
 )
-_LONGEST_NAME: Final = 250
-_LONGEST_TEXT: Final = 64 * 1024
 _MOST_FILES: Final = 20
 
 
@@ -70,21 +68,22 @@ def read_service(given: Parameters) -> WantedService:
     Raises:
         ServiceError: 400; the message names every parameter that does not fit.
     """
-    reader = _Reader(given, "createParameters")
+    reader = Reader(given, "createParameters")
     kind = reader.text("outputType")
     if kind and kind.lower() not in ("videoservice", "video service"):
         reader.wrong("outputType", f"{kind[:40]!r} is not made here; use videoService")
     name = reader.text("serviceName") or reader.text("service") or reader.text("name")
-    if not _NAME.fullmatch(name):
-        why = f"{name[:60]!r} must be letters, digits, _ and -, at most 120" if name else "it is required"
-        reader.wrong("serviceName", why)
+    if not name:
+        reader.missing("serviceName", "what the service is to be called")
+    elif not _NAME.fullmatch(name):
+        reader.wrong("serviceName", f"{name[:60]!r} must be letters, digits, _ and -, at most 120")
     access = reader.text("access").lower() or "private"
     if access not in ("private", "org"):
         reader.wrong("access", f"{access[:40]!r} is neither private nor org")
     wanted = WantedService(
         name=name,
-        description=reader.text("description", _LONGEST_TEXT)
-        or reader.text("serviceDescription", _LONGEST_TEXT),
+        description=reader.text("description", LONGEST_TEXT)
+        or reader.text("serviceDescription", LONGEST_TEXT),
         access="org" if access == "org" else "private",
     )
     reader.end()
@@ -97,15 +96,13 @@ def read_layer(given: Parameters) -> WantedLayer:
     Raises:
         ServiceError: 400; the message names every parameter that does not fit.
     """
-    reader = _Reader(given, "createParameters", "dataSource", "source")
+    reader = Reader(given, "createParameters", "dataSource", "source")
     kind = reader.text("type").lower() or "ondemand"
     if kind == "livestream":
         reader.wrong("type", "this server publishes files, type ondemand; it takes no live streams")
     elif kind != "ondemand":
         reader.wrong("type", f"{kind[:40]!r} is no type of a layer; use ondemand")
-    name = reader.text("name")
-    if not name:
-        reader.wrong("name", "it is required: what the layer is to be called")
+    name = reader.required("name", "what the layer is to be called")
     files = []
     for each in reader.words("fileIds") or reader.words("fileId"):
         plain = read_upload_id(each)
@@ -118,7 +115,7 @@ def read_layer(given: Parameters) -> WantedLayer:
     elif len(files) > _MOST_FILES:
         reader.wrong("fileIds", f"there are {len(files)}; a layer is made of {_MOST_FILES} at most")
     elif not files and not reader.problems_with("fileIds"):
-        reader.wrong("fileIds", "it is required: send the video with uploads/upload and name it here")
+        reader.missing("fileIds", "send the video with uploads/upload and name it here")
     resolutions = tuple(dict.fromkeys(each.lower() for each in reader.words("requestedResolutions")))
     known = (NATIVE, *RESOLUTIONS)
     for each in resolutions:
@@ -128,9 +125,9 @@ def read_layer(given: Parameters) -> WantedLayer:
         name=name,
         files=tuple(files),
         resolutions=resolutions or (NATIVE,),
-        number=reader.number("layerId"),
-        description=reader.text("description", _LONGEST_TEXT),
-        copyright=reader.text("copyrightText", _LONGEST_TEXT),
+        number=reader.number("layerId", LAST_ID),
+        description=reader.text("description", LONGEST_TEXT),
+        copyright=reader.text("copyrightText", LONGEST_TEXT),
     )
     reader.end()
     return wanted
@@ -153,12 +150,12 @@ def read_change(given: Parameters) -> LayerChange:
     Raises:
         ServiceError: 400; the message names every parameter that does not fit.
     """
-    reader = _Reader(given, "updateParameters")
+    reader = Reader(given, "updateParameters")
     frameset = reader.flag("supportsFrameset")
     wanted = LayerChange(
         name=reader.text("name") or None,
-        description=reader.text("description", _LONGEST_TEXT) if reader.has("description") else None,
-        copyright=reader.text("copyrightText", _LONGEST_TEXT) if reader.has("copyrightText") else None,
+        description=reader.text("description", LONGEST_TEXT) if reader.has("description") else None,
+        copyright=reader.text("copyrightText", LONGEST_TEXT) if reader.has("copyrightText") else None,
         export_clip=reader.flag("supportsExportClip"),
         export_frameset=reader.flag("supportsExportFrameset") if frameset is None else frameset,
     )
@@ -214,105 +211,3 @@ def change_fields(name: str, description: str, copyright_text: str) -> tuple[Fie
         Field("supportsExportClip", "Clips may be exported", choices=("true", "false")),
         Field("supportsExportFrameset", "Frames may be exported", choices=("true", "false")),
     )
-
-
-class _Reader:
-    """Reads values out of parameters and the JSON objects in them, and gathers what is wrong."""
-
-    def __init__(self, given: Parameters, *objects: str):
-        """Values of an inner object go before those of the one around it.
-
-        Args:
-            given: the parameters.
-            objects: names of a parameter that is a JSON object, and of objects that may be in it.
-        """
-        self._problems: list[tuple[str, str]] = []
-        self._values: dict[str, Any] = dict(given.as_dict())
-        for name in objects:
-            inner = self._values.pop(name, None)
-            if isinstance(inner, str):
-                inner = self._decoded(name, inner)
-            if isinstance(inner, dict):
-                self._values |= {key: value for key, value in inner.items() if value is not None}
-
-    def _decoded(self, name: str, text: str) -> dict[str, Any]:
-        try:
-            return msgspec.json.decode(text, type=dict[str, Any])
-        except (msgspec.DecodeError, UnicodeError, RecursionError):
-            self.wrong(name, "it must be a JSON object")
-            return {}
-
-    def wrong(self, name: str, why: str) -> None:
-        self._problems.append((name, why))
-
-    def problems_with(self, name: str) -> bool:
-        return any(each == name for each, _ in self._problems)
-
-    def end(self) -> None:
-        """Refuse all of it when something was wrong.
-
-        Raises:
-            ServiceError: 400.
-        """
-        said = [f"Parameter '{name}': {why}" for name, why in self._problems]
-        if said:
-            raise ServiceError(400, "; ".join(said), said)
-
-    def has(self, name: str) -> bool:
-        return name in self._values
-
-    def text(self, name: str, longest: int = _LONGEST_NAME) -> str:
-        value = self._values.get(name, "")
-        if isinstance(value, bool | int | float):
-            value = str(value)
-        if not isinstance(value, str):
-            self.wrong(name, "it must be text")
-            return ""
-        text = value.strip()
-        if len(text) > longest:
-            self.wrong(name, f"it has {len(text)} characters; {longest} are allowed")
-        elif any(ord(each) < 32 and each not in "\t\r\n" for each in text) or not _is_unicode(text):
-            self.wrong(name, "it holds control characters, which no text has")
-        else:
-            return text
-        return ""
-
-    def words(self, name: str) -> list[str]:
-        """A list with commas, or a JSON array, as text or as it is."""
-        value = self._values.get(name, "")
-        if isinstance(value, str) and value.strip().startswith("["):
-            try:
-                value = msgspec.json.decode(value, type=list[str])
-            except (msgspec.DecodeError, UnicodeError):
-                value = None
-        if isinstance(value, str):
-            value = value.split(",")
-        if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
-            self.wrong(name, "it must be words with commas between them")
-            return []
-        return [each.strip() for each in value if each.strip()]
-
-    def flag(self, name: str) -> bool | None:
-        text = str(self._values.get(name, "")).strip().lower()
-        if text in ("true", "1", "yes", "false", "0", "no"):
-            return text in ("true", "1", "yes")
-        if text:
-            self.wrong(name, f"{text[:40]!r} is neither true nor false")
-        return None
-
-    def number(self, name: str) -> int | None:
-        text = str(self._values.get(name, "")).strip()
-        if not text:
-            return None
-        if not re.fullmatch(r"[0-9]{1,10}", text) or int(text) > LAST_ID:
-            self.wrong(name, f"{text[:40]!r} is no whole number from 0 to {LAST_ID}")
-            return None
-        return int(text)
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

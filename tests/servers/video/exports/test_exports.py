@@ -117,14 +117,14 @@ async def test_frames_of_a_part(flight: Flight, pat: httpx.AsyncClient) -> None:
 @pytest.mark.parametrize(
     ("what", "form", "why"),
     [
-        ("clip", {"timeRange": ""}, "'timeRange': it is required"),
+        ("clip", {"timeRange": ""}, "'timeRange' is required"),
         ("clip", {"timeRange": "0-4"}, "'timeRange': it must be a JSON object"),
         ("clip", {"timeRange": '{"start": 1}'}, "'timeRange': end is missing"),
         ("clip", {"timeRange": '{"start": "x", "end": 2}'}, "start is no number of seconds: 'x'"),
         ("clip", {"timeRange": '{"start": 2, "end": 2}'}, "it ends at 2 s, which is not after its start"),
         ("clip", {"timeRange": '{"start": 12000, "end": 20000}'}, "the video ends at 3 s"),
         ("clip", {"format": "avi"}, "'format': 'avi' is none; use one of mov, ts, mp4"),
-        ("clip", {"expiry": ""}, "'expiry': it is required"),
+        ("clip", {"expiry": ""}, "'expiry' is required"),
         ("clip", {"expiry": "-1"}, "'-1' is no whole number from 0 to 999999999"),
         ("clip", {"quality": "UHD"}, "uhd is above that of the source, 160 x 90 pixels"),
         ("clip", {"quality": "best"}, "'best' is none"),

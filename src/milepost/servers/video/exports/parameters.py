@@ -4,9 +4,7 @@ import math
 import re
 from typing import Any, Final, cast
 
-import msgspec
-
-from milepost.http import Field, Parameters, ServiceError
+from milepost.http import Field, Parameters, ServiceError, missing, object_of, required, wrong
 from milepost.servers.video.exports.plans import Cut, Format
 from milepost.servers.video.facts import RESOLUTIONS
 from milepost.servers.video.records import Layer
@@ -31,14 +29,14 @@ def read_clip(given: Parameters, layer: Layer) -> tuple[Cut, int, str]:
     start, end = (_seconds("timeRange", limits.get(each), each) for each in ("start", "end"))
     duration = layer.facts.duration
     if start >= duration:
-        raise _wrong("timeRange", f"it starts at {start:g} s, and the video ends at {duration:g} s")
+        raise wrong("timeRange", f"it starts at {start:g} s, and the video ends at {duration:g} s")
     end = min(end, duration)
     if end <= start:
-        raise _wrong("timeRange", f"it ends at {end:g} s, which is not after its start")
+        raise wrong("timeRange", f"it ends at {end:g} s, which is not after its start")
     kind = given.get("format").strip().lower().removeprefix(".")
     if kind not in FORMATS:
-        what = f"{kind[:20]!r} is none" if kind else "it is required"
-        raise _wrong("format", f"{what}; use one of {', '.join(FORMATS)}")
+        known = f"use one of {', '.join(FORMATS)}"
+        raise wrong("format", f"{kind[:20]!r} is none; {known}") if kind else missing("format", known)
     cut = Cut(start=start, end=end, quality=_quality(given, layer), format=cast(Format, kind))
     return cut, _expiry(given, _LONGEST_EXPIRY, "seconds"), _name(given, layer)
 
@@ -55,10 +53,10 @@ def read_frameset(given: Parameters, layer: Layer) -> tuple[tuple[float, ...], i
     name = "timestamps" if listed else "timeRange"
     times = _listed(listed) if listed else _spread(_object(given, "timeRange"), layer)
     if len(times) > MOST_FRAMES:
-        raise _wrong(name, f"it asks for {len(times)} frames; {MOST_FRAMES} are allowed at once")
+        raise wrong(name, f"it asks for {len(times)} frames; {MOST_FRAMES} are allowed at once")
     late = next((each for each in times if each > layer.facts.duration), None)
     if late is not None:
-        raise _wrong(
+        raise wrong(
             name,
             f"{late:g} s is after the end of the video at {layer.facts.duration:g} s; times are in seconds",
         )
@@ -97,10 +95,10 @@ def _quality(given: Parameters, layer: Layer) -> str:
     if name in ("", "source", SOURCE):
         return SOURCE
     if name not in RESOLUTIONS:
-        raise _wrong("quality", f"{name[:20]!r} is none; use one of {', '.join(RESOLUTIONS)}")
+        raise wrong("quality", f"{name[:20]!r} is none; use one of {', '.join(RESOLUTIONS)}")
     if RESOLUTIONS[name][1] > min(layer.facts.width, layer.facts.height):
         source = f"{layer.facts.width} x {layer.facts.height} pixels"
-        raise _wrong(
+        raise wrong(
             "quality", f"{name} is above that of the source, {source}; leave it out for the best there is"
         )
     return name
@@ -116,10 +114,10 @@ def _name(given: Parameters, layer: Layer) -> str:
 
 
 def _expiry(given: Parameters, most: int, unit: str) -> int:
-    text = given.get("expiry").strip()
+    text = required(given, "expiry", f"send the {unit} for which the export is kept")
     if not re.fullmatch(r"[0-9]{1,9}", text, re.ASCII) or int(text) > most:
-        what = f"{text[:20]!r} is no whole number from 0 to {most}" if text else "it is required"
-        raise _wrong("expiry", f"{what}: the {unit} for which the export is kept")
+        what = f"{text[:20]!r} is no whole number from 0 to {most}"
+        raise wrong("expiry", f"{what}: the {unit} for which the export is kept")
     return int(text)
 
 
@@ -132,28 +130,23 @@ def _spread(limits: dict[str, Any], layer: Layer) -> tuple[float, ...]:
         _seconds("timeRange", limits.get(each), each) for each in ("start", "end", "interval")
     )
     if interval <= 0:
-        raise _wrong("timeRange", "its interval must be more than 0 seconds")
+        raise wrong("timeRange", "its interval must be more than 0 seconds")
     if start > layer.facts.duration:
-        raise _wrong(
+        raise wrong(
             "timeRange",
             f"it starts at {start:g} s, and the video ends at {layer.facts.duration:g} s; times are in seconds",
         )
     if end < start:
-        raise _wrong("timeRange", "it ends before its start")
+        raise wrong("timeRange", "it ends before its start")
     count = int((min(end, layer.facts.duration) - start) / interval + 1e-9) + 1
     if count > MOST_FRAMES:
-        raise _wrong("timeRange", f"it asks for {count} frames; {MOST_FRAMES} are allowed at once")
+        raise wrong("timeRange", f"it asks for {count} frames; {MOST_FRAMES} are allowed at once")
     return tuple(round(start + number * interval, 6) for number in range(count))
 
 
 def _object(given: Parameters, name: str) -> dict[str, Any]:
-    text = given.get(name)
-    if not text.strip():
-        raise _wrong(name, 'it is required: a JSON object such as {"start": 0, "end": 10}, in seconds')
-    try:
-        return msgspec.json.decode(text, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        raise _wrong(name, 'it must be a JSON object such as {"start": 0, "end": 10}, in seconds') from None
+    example = '{"start": 0, "end": 10}, in seconds'
+    return object_of(name, required(given, name, f"send a JSON object such as {example}"), example)
 
 
 def _seconds(name: str, value: Any, part: str) -> float:
@@ -166,9 +159,5 @@ def _seconds(name: str, value: Any, part: str) -> float:
         number = math.nan
     if not 0 <= number < 10**9:
         what = "is missing" if value is None else f"is no number of seconds: {str(value)[:20]!r}"
-        raise _wrong(name, f"{part} {what}")
+        raise wrong(name, f"{part} {what}")
     return number
-
-
-def _wrong(name: str, why: str) -> ServiceError:
-    return ServiceError(400, f"Parameter '{name}': {why}")
