@@ -150,11 +150,7 @@ class Contents:
     def _kept_layers(self) -> list[str]:
         """The layers in the copied records whose files lie with the site."""
         with databases.opened(self.folder / VIDEOS) as copied:
-            rows = copied.execute(
-                "SELECT key FROM layers WHERE record IS NOT NULL"
-                " AND json_extract(CAST(record AS TEXT), '$.storage') = '' ORDER BY key"
-            ).fetchall()
-        return [row[0] for row in rows]
+            return layers_here(copied)
 
     @property
     def size(self) -> int:
@@ -274,6 +270,15 @@ class Contents:
 
     def _forget(self, name: str) -> None:
         shutil.rmtree(self.folder / name, ignore_errors=True)
+
+
+def layers_here(videos: sqlite3.Connection) -> list[str]:
+    """The keys of the video layers whose files lie with the site, by the records of videos."""
+    rows = videos.execute(
+        "SELECT key FROM layers WHERE record IS NOT NULL"
+        " AND json_extract(CAST(record AS TEXT), '$.storage') = '' ORDER BY key"
+    ).fetchall()
+    return [row[0] for row in rows]
 
 
 def _entries(folder: Path) -> list[Path]:

@@ -73,7 +73,7 @@ def _print(state: str, checks: list[dict[str, Any]]) -> None:
         name, found, seen, advice = (
             one_line([str(each.get(key) or "")]) for key in ("name", "state", "seen", "advice")
         )
-        print_line(f"{found:<8} {name.replace('_', ' '):<16} {seen}")
+        print_line(f"{found:<8} {name.replace('_', ' '):<18} {seen}")
         if advice:
-            print_line(f"{'':<25} -> {advice}")
+            print_line(f"{'':<27} -> {advice}")
     print_line(f"Altogether: {state}")

@@ -13,18 +13,29 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from milepost.features import Definition, FeatureServices, GeometryType, Layer
 from milepost.operations import Run
 from milepost.servers.enterprise import checks
 from milepost.servers.enterprise.operations.health import look
+from milepost.servers.mission import Missions
+from milepost.servers.production import Products
+from milepost.servers.video import Videos
+from milepost.servers.video.records import Layer as VideoLayer
+from milepost.servers.video.records import Service
 from tests.backups.sites import back_up, make_site
 from tests.servers.enterprise.test_backups import ended
 from tests.servers.talking import Task, error_of, json_of
+from tests.servers.video.made import FACTS
 
 JSON = {"f": "json"}
 HEALTH = "/admin/healthCheck"
 NAMES = [
     "jobs_database",
     "people_database",
+    "missions_database",
+    "products_database",
+    "videos_database",
+    "feature_services",
     "disk_space",
     "instances",
     "extras",
@@ -40,6 +51,12 @@ NAMES = [
 def healthy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = tmp_path_factory.mktemp("healthy") / "data"
     make_site(data)
+    for each in (Missions, Products, Videos):
+        each(data).close()
+    definition = Definition(
+        owner="ann", layers=(Layer(name="tracks", geometry=GeometryType.POINT, fields=()),)
+    )
+    FeatureServices(data).create("tracks", definition)
     back_up(data, data / "backups")
     return data
 
@@ -68,7 +85,8 @@ def test_a_server_looks_at_itself_while_the_client_waits(client: httpx.Client, t
     report = answer["report"]
     assert [each["name"] for each in report["checks"]] == NAMES
     states = {each["name"]: each for each in report["checks"]}
-    for name in ("jobs_database", "people_database", "instances", "permissions", "certificate", "clock"):
+    machine = ("disk_space", "extras", "programs", "backups")
+    for name in (each for each in NAMES if each not in machine):
         assert states[name]["state"] == "ok", states[name]
     assert "services started an instance" in states["instances"]["seen"]
     path = answer["reportUrl"].partition("/arcgis")[2]
@@ -114,6 +132,38 @@ def test_a_database_that_is_damaged(site):
     assert (row["state"], "milepost restore" in row["advice"]) == ("failing", True)
     (site / "people.sqlite").unlink()
     assert checked(site, "people_database")["state"] == "failing"
+
+
+def test_databases_of_missions_products_and_features(site):
+    for name, path in (
+        ("missions_database", "missions.sqlite"),
+        ("products_database", "products.sqlite"),
+        ("feature_services", "features/tracks.FeatureServer/features.gpkg"),
+    ):
+        (site / path).write_bytes(b"something else")
+        row = checked(site, name)
+        assert (row["state"], "milepost restore" in row["advice"]) == ("failing", True)
+    (site / "missions.sqlite").unlink()
+    assert checked(site, "missions_database")["state"] == "warning"
+    shutil.rmtree(site / "features/tracks.FeatureServer")
+    assert checked(site, "feature_services")["seen"].startswith("0 feature services")
+
+
+def test_videos_whose_files_are_missing(site):
+    here, elsewhere = "1" * 32, "2" * 32
+    with Videos(site) as videos:
+        videos.add(Service(name="Flights", item="a" * 32, owner="ann", created=1))
+        for key, storage in ((here, ""), (elsewhere, "s3://elsewhere")):
+            number = videos.reserve("a" * 32, key, None)
+            layer = VideoLayer(
+                id=number, key=key, storage=storage, name="x", created=1, owner="ann", facts=FACTS
+            )
+            videos.finish("a" * 32, layer)
+    row = checked(site, "videos_database")
+    assert (row["state"], here in row["seen"], elsewhere in row["seen"]) == ("failing", True, False)
+    (site / "videos" / here).mkdir(parents=True)
+    row = checked(site, "videos_database")
+    assert (row["state"], row["seen"].endswith("the files of 1 layers are there")) == ("ok", True)
 
 
 def test_too_little_room(site):

@@ -7,7 +7,7 @@ import shutil
 import sqlite3
 import stat
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +17,8 @@ import msgspec
 from cryptography import x509
 
 from milepost.backups import BackupError, backups_folder, listed
-from milepost.backups.databases import connect, faults
+from milepost.backups.contents import JOBS, PEOPLE
+from milepost.backups.databases import connect
 
 State = Literal["ok", "warning", "failing"]
 
@@ -59,19 +60,6 @@ def worst(states: Iterator[str]) -> State:
     """The state of everything together."""
     found = set(states)
     return "failing" if "failing" in found else "warning" if "warning" in found else "ok"
-
-
-def database(name: str, path: Path, look: Callable[[], None]) -> Check:
-    """Whether a database answers and is sound, as far as a quick look tells."""
-    cure = "Stop the server and restore the newest backup: milepost restore"
-    try:
-        with closing(connect(path)) as connection:
-            wrong = faults(connection, look, quick=True)
-    except (BackupError, sqlite3.Error) as error:
-        return Check(name, "failing", str(error), cure)
-    if wrong:
-        return Check(name, "failing", wrong, cure)
-    return Check(name, "ok", f"{path.name} is sound, {path.stat().st_size / _MIB:.1f} MiB")
 
 
 def disk(data: Path, least: float) -> Check:
@@ -122,7 +110,7 @@ def clock(data: Path, since: Clock) -> Check:
     drift = (now.wall - since.wall) - (now.steady - since.steady)
     newest = 0
     try:
-        with closing(connect(data / "milepost.sqlite")) as connection:
+        with closing(connect(data / JOBS)) as connection:
             (newest,) = connection.execute("SELECT coalesce(max(updated_at), 0) FROM jobs").fetchone()
     except (BackupError, sqlite3.Error):
         pass  # another check tells
@@ -174,7 +162,7 @@ def programs() -> Check:
 
 def permissions(data: Path) -> Check:
     """Whether only the owner can read keys and people, and nobody else gets into the data folder."""
-    secret = [data / "people.sqlite", *data.glob("*.key"), *(data / "tls").glob("*-key.pem")]
+    secret = [data / PEOPLE, *data.glob("*.key"), *(data / "tls").glob("*-key.pem")]
     system = data / "system"
     secret += [Path(folder, name) for folder, _, names in os.walk(system) for name in names]
     open_to: dict[str, list[str]] = {"everybody": [], "the group": []}

@@ -6,8 +6,9 @@ from typing import Annotated, Final, NamedTuple
 
 import msgspec
 
+from milepost.backups.contents import JOBS, MISSIONS, PEOPLE, PRODUCTS
 from milepost.operations import Run, Service, operation, site
-from milepost.servers.enterprise import checks
+from milepost.servers.enterprise import checks, stored
 from milepost.servers.enterprise.checks import Check, Clock
 from milepost.types import Range, RecordSet
 
@@ -74,8 +75,12 @@ def look(
     """The same, of any data folder; see ``run_health_check``."""
     since = Clock()
     todo: dict[str, Callable[[], Check]] = {
-        "jobs_database": lambda: checks.database("jobs_database", data / "milepost.sqlite", run.check),
-        "people_database": lambda: checks.database("people_database", data / "people.sqlite", run.check),
+        "jobs_database": lambda: stored.database("jobs_database", data / JOBS, run.check),
+        "people_database": lambda: stored.database("people_database", data / PEOPLE, run.check),
+        "missions_database": lambda: stored.later_database("missions_database", data / MISSIONS, run.check),
+        "products_database": lambda: stored.later_database("products_database", data / PRODUCTS, run.check),
+        "videos_database": lambda: stored.videos(data, run.check),
+        "feature_services": lambda: stored.features(data, run.check),
         "disk_space": lambda: checks.disk(data, free_gib),
         "instances": lambda: checks.instances(instances),
         "extras": checks.extras,
