@@ -16,7 +16,7 @@ from milepost.servers.production.reading import (
     texts,
     wrong,
 )
-from milepost.servers.production.sheet.definition import read_product
+from milepost.servers.production.sheet.reading import read_product
 from milepost.servers.production.versions import made_of, without
 
 ADD: Final = ("productDefinition", "raster", "ancillaryLayers")

@@ -13,7 +13,8 @@ from typing import Any, Final
 import msgspec
 
 from milepost.security import Records
-from milepost.servers.production.sheet.definition import BUILT_IN, Product, built_in, read_product
+from milepost.servers.production.sheet.definition import Product
+from milepost.servers.production.sheet.reading import BUILT_IN, built_in, read_product
 
 FILE: Final = "products.sqlite"
 

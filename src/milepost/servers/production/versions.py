@@ -6,7 +6,8 @@ from typing import Any, Final
 import msgspec
 
 from milepost.servers.production.products import Override, Version
-from milepost.servers.production.sheet.definition import UNKNOWN, Product, read_product
+from milepost.servers.production.sheet.definition import UNKNOWN, Product
+from milepost.servers.production.sheet.reading import read_product
 
 _RELIEF: Final = ("contours", "shading", "spotHeights")
 _ALSO: Final = {"relief shading": "shading", "spot heights": "spotHeights"}

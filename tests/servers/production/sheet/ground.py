@@ -8,8 +8,8 @@ from pyproj import CRS
 from shapely import LineString, Point, Polygon
 
 from milepost.gdal.rasters import create_raster
-from milepost.servers.production.sheet.definition import built_in
 from milepost.servers.production.sheet.order import Order, Source
+from milepost.servers.production.sheet.reading import built_in
 
 WEST, SOUTH = 10.0, 46.0
 SIZE = 0.04

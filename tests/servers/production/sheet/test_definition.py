@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from milepost.servers.production.sheet.definition import built_in, read_product, write_product
+from milepost.servers.production.sheet.reading import built_in, read_product, write_product
 from milepost.servers.production.sheet.symbols import Label, Line
 
 PRODUCT = {

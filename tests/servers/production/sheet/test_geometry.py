@@ -6,7 +6,9 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from milepost.servers.production.sheet.geometry import Margins, Page, SheetGeometry, grid_at
+from milepost.servers.production.sheet.geometry import SheetGeometry
+from milepost.servers.production.sheet.grids import grid_at
+from milepost.servers.production.sheet.page import Margins, Page
 
 SCALES = [10_000, 25_000, 50_000, 100_000, 250_000]
 

@@ -18,9 +18,9 @@ from msgspec.structs import replace
 from milepost.jobs import events
 from milepost.operations import Run
 from milepost.operations.run import Notebook, Stop
-from milepost.servers.production.sheet.definition import built_in, read_product
 from milepost.servers.production.sheet.make import MODELLED, make_sheet
 from milepost.servers.production.sheet.order import Ancillary, Output, Source
+from milepost.servers.production.sheet.reading import built_in, read_product
 from milepost.servers.production.sheet.stamps import stamps
 from milepost.servers.production.sheet.workshop import Workshop
 from tests.servers.production.sheet import ground

@@ -8,9 +8,9 @@ import pytest
 import shapely
 
 from milepost.servers.production.sheet.contours import contour_lines, depression_ticks, unknown_ground
-from milepost.servers.production.sheet.definition import built_in
 from milepost.servers.production.sheet.geometry import SheetGeometry
 from milepost.servers.production.sheet.order import Source
+from milepost.servers.production.sheet.reading import built_in
 from milepost.servers.production.sheet.relief import evened
 from milepost.servers.production.sheet.shading import shade
 from milepost.servers.production.sheet.spots import spot_heights

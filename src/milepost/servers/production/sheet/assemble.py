@@ -13,8 +13,8 @@ from PIL import Image
 from milepost import __version__
 from milepost.servers.production.sheet.contents import Theme
 from milepost.servers.production.sheet.frame.notes import sources_text
-from milepost.servers.production.sheet.geometry import Page
 from milepost.servers.production.sheet.order import Order
+from milepost.servers.production.sheet.page import Page
 
 GRID: Final = "Grid"
 MARGIN: Final = "Frame and margin"

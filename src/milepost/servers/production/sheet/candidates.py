@@ -8,15 +8,12 @@ from typing import Any, Final
 
 import numpy as np
 import shapely
-from numpy.typing import NDArray
 from reportlab.pdfbase import pdfmetrics
 
 from milepost.servers.production.sheet.frame.pen import load_fonts, text_width
 from milepost.servers.production.sheet.geometry import MM
-from milepost.servers.production.sheet.paths import Path
+from milepost.servers.production.sheet.paths import Numbers, Path, beside, steps, without_bends
 from milepost.servers.production.sheet.symbols import Label
-
-Numbers = NDArray[np.float64]
 
 LEADING: Final = 1.12
 """From the foot of a line to that of the next, as a share of the size."""
@@ -162,15 +159,15 @@ class Setter:
         if self.label.distance < 0:
             yield from self._upon(text, width, line)
         else:
-            xy, gap = _even(line, self.size * 0.8), self.label.distance * self.millimetre
+            xy, gap = without_bends(line, self.size * 0.8), self.label.distance * self.millimetre
             # Text is read from left to right, and stands above its line: on either side of it.
             for side in (xy, xy[::-1]):
-                yield from self._beside(text, width, Path(_beside(side, gap)))
+                yield from self._beside(text, width, Path(beside(side, gap)))
 
     def _upon(self, text: str, width: float, line: Any) -> Iterator[Candidate]:
         """Straight places with the middle of the letters on the line; level ones on a plate."""
         path = Path.of(line)
-        middles = _steps(path.length, 0 if self.label.box else width / 2, _STEP * self.millimetre)
+        middles = steps(path.length, 0 if self.label.box else width / 2, _STEP * self.millimetre)
         if not len(middles):
             return
         x, y = path.many(middles).T
@@ -205,7 +202,7 @@ class Setter:
         """Places where letters stand on a line and turn with it."""
         widths = np.array([self.width(letter) for letter in text])
         widths *= width / widths.sum() * _SPACED
-        for middle in _steps(path.length, widths.sum() / 2, _STEP * self.millimetre):
+        for middle in steps(path.length, widths.sum() / 2, _STEP * self.millimetre):
             found = self._letters(text, widths, path, float(middle))
             if found is not None:
                 yield found
@@ -256,31 +253,6 @@ class Setter:
             pieces.append(Piece(line, x, y, 0.0))
         shape = shapely.box(left, bottom, left + width, bottom + height)
         return Candidate(tuple(pieces), shape, cost, at)
-
-
-def _even(line: Any, window: float) -> NDArray[np.float64]:
-    """A line without its small bends, so that letters along it do not dance."""
-    count = max(4, int(line.length / window * 2))
-    xy = Path.of(line).even(count + 1)
-    for _ in range(8):
-        xy[1:-1] = (xy[:-2] + 2 * xy[1:-1] + xy[2:]) / 4
-    return xy
-
-
-def _beside(xy: Numbers, gap: float) -> Numbers:
-    """A line to the left of another one."""
-    run, rise = np.gradient(xy, axis=0).T
-    length = np.maximum(np.hypot(run, rise), 1e-9)
-    return xy + gap * np.column_stack([-rise / length, run / length])
-
-
-def _steps(length: float, margin: float, step: float) -> Numbers:
-    """Lengths along a line that are a step apart, around its middle and away from its ends."""
-    reach = length / 2 - margin
-    if reach < 0:
-        return np.empty(0)
-    count = int(reach / step)
-    return length / 2 + step * np.arange(-count, count + 1, dtype=np.float64)
 
 
 def _turned(x: Numbers, y: Numbers, half_width: Any, half_height: Any, angle: Numbers) -> Any:

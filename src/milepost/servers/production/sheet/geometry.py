@@ -20,11 +20,10 @@ import numpy.typing as npt
 import pyproj
 import shapely
 
-_BROKEN: Final = (ValueError, TypeError, KeyError, IndexError, AttributeError)
-"""What shapely raises for objects that are no GeoJSON, by what is wrong with them."""
+from milepost.servers.production.sheet.areas import Box, bounds_of, polygons_of
+from milepost.servers.production.sheet.grids import UTM_NORTH, UTM_SOUTH, Grid, grid_at
 
 Coordinates = npt.NDArray[np.float64]
-Box = tuple[float, float, float, float]
 
 POINTS_PER_METRE: Final = 72 / 0.0254
 """Points in a metre of paper."""
@@ -47,71 +46,11 @@ LARGEST_SIDE: Final = 2.5
 MOST_PIXELS: Final = 1_500_000_000
 """Of a map as a raster, beyond which it is refused; the margin of the paper comes on top."""
 
-UTM_NORTH, UTM_SOUTH = 84, -80
-"""The parallels where UTM ends and UPS begins."""
-
 WIDEST: Final = 8.0
 """Degrees of the equator that a sheet may be wide: beyond, the scale of UTM differs by more than half a percent."""
 
 TURNED: Final = 30.0
 """Degrees of longitude that a sheet may be wide: beyond, north at its sides is far from up."""
-
-
-@dataclass(frozen=True)
-class Grid:
-    """The plane grid of a sheet.
-
-    Attributes:
-        name: ``UTM`` or ``UPS``.
-        zone: of UTM, 1 to 60; 0 with UPS.
-        south: whether it is the grid of the southern hemisphere.
-    """
-
-    name: str
-    zone: int
-    south: bool
-
-    @property
-    def epsg(self) -> int:
-        """Its code in the registry of EPSG; axes are east and north."""
-        if self.name == "UPS":
-            return 5042 if self.south else 5041
-        return (32700 if self.south else 32600) + self.zone
-
-    @property
-    def title(self) -> str:
-        """What it is called in the margin."""
-        if self.name == "UPS":
-            return f"UPS {'South' if self.south else 'North'}"
-        return f"UTM zone {self.zone}{'S' if self.south else 'N'}"
-
-    @property
-    def central_meridian(self) -> float:
-        """Degrees of longitude where grid north is true north."""
-        return self.zone * 6.0 - 183.0 if self.zone else 0.0
-
-
-def grid_at(longitude: float, latitude: float) -> Grid:
-    """The grid that maps use at a place, with the wider zones of Norway and Svalbard."""
-    if not UTM_SOUTH <= latitude <= UTM_NORTH:
-        return Grid("UPS", 0, latitude < 0)
-    longitude = (longitude + 180) % 360 - 180
-    zone = int((longitude + 180) // 6) + 1
-    if 56 <= latitude < 64 and 3 <= longitude < 6:
-        zone = 32
-    if latitude >= 72 and 0 <= longitude < 42:
-        zone = 31 + 2 * int((longitude + 3) // 12)
-    return Grid("UTM", zone, latitude < 0)
-
-
-@dataclass(frozen=True)
-class Margins:
-    """Paper around the map, in points."""
-
-    left: float
-    bottom: float
-    right: float
-    top: float
 
 
 @dataclass(frozen=True)
@@ -147,7 +86,7 @@ class SheetGeometry:
             raise ValueError(
                 f"a scale of 1:{scale} is not possible: choose one from 1:{SCALES[0]} to 1:{SCALES[1]}"
             )
-        west, south, east, north = _bounds(_geometry(area))
+        west, south, east, north = bounds_of(polygons_of(area))
         second = 3600
         sheet = cls(
             math.floor(west * second + 1e-4) / second,
@@ -354,91 +293,6 @@ class SheetGeometry:
         return float(longitude.min()), float(latitude.min()), float(longitude.max()), float(latitude.max())
 
 
-@dataclass(frozen=True)
-class Page:
-    """The paper of a sheet: the frame of the map with margins around it.
-
-    Attributes:
-        sheet: the map.
-        margins: between the frame of the map and the edges of the paper.
-    """
-
-    sheet: SheetGeometry
-    margins: Margins
-
-    @property
-    def width(self) -> float:
-        """In points."""
-        return self.margins.left + self.sheet.width + self.margins.right
-
-    @property
-    def height(self) -> float:
-        """In points."""
-        return self.margins.bottom + self.sheet.height + self.margins.top
-
-    @property
-    def size_mm(self) -> tuple[float, float]:
-        """Width and height in millimetres."""
-        return self.width / MM, self.height / MM
-
-    @property
-    def frame(self) -> Box:
-        """The frame of the map: left, bottom, right and top in points."""
-        left, bottom = self.margins.left, self.margins.bottom
-        return left, bottom, left + self.sheet.width, bottom + self.sheet.height
-
-    def point(self, x: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Coordinates, Coordinates]:
-        """Points on the page of places in sheet metres."""
-        left, bottom, _, _ = self.sheet.frame
-        k = self.sheet.points_per_metre
-        return (
-            self.margins.left + (np.asarray(x, float) - left) * k,
-            self.margins.bottom + (np.asarray(y, float) - bottom) * k,
-        )
-
-    def sheet_of_point(self, x: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Coordinates, Coordinates]:
-        """Sheet metres of points on the page."""
-        left, bottom, _, _ = self.sheet.frame
-        k = self.sheet.points_per_metre
-        return (
-            (np.asarray(x, float) - self.margins.left) / k + left,
-            (np.asarray(y, float) - self.margins.bottom) / k + bottom,
-        )
-
-
 def _near(longitude: Any, middle: float) -> Any:
     """Longitudes, by whole turns, within 180 degrees of another one."""
     return (longitude - middle + 180) % 360 - 180 + middle
-
-
-def _geometry(area: Mapping[str, Any] | shapely.Geometry) -> shapely.Geometry:
-    """An area as a geometry of polygons with finite coordinates in degrees."""
-    if isinstance(area, Mapping):
-        if area.get("type") == "Feature":
-            area = area.get("geometry") or {}
-        try:
-            area = shapely.geometry.shape(area)
-        except (*_BROKEN, shapely.errors.ShapelyError) as error:
-            raise ValueError(f"the area is not a GeoJSON polygon: {error}") from None
-    if area.geom_type not in ("Polygon", "MultiPolygon") or area.is_empty:
-        what = f"an empty {area.geom_type}" if area.is_empty else f"a {area.geom_type}"
-        raise ValueError(f"the area is {what}: give a polygon")
-    numbers = shapely.get_coordinates(area)
-    if not np.isfinite(numbers).all():
-        raise ValueError("the area has a coordinate that is not a number")
-    if np.abs(numbers[:, 0]).max() > 540 or np.abs(numbers[:, 1]).max() > 90:
-        raise ValueError("the area is not in degrees: give longitude and latitude of WGS 84")
-    return area
-
-
-def _bounds(area: shapely.Geometry) -> Box:
-    """West, south, east and north of an area; parts on both sides of the antimeridian are brought together."""
-    west, south, east, north = area.bounds
-    if east - west > 180:
-        numbers = shapely.get_coordinates(area)[:, 0] % 360
-        west, east = float(numbers.min()), float(numbers.max())
-    if west >= 180:
-        west, east = west - 360, east - 360
-    if not (east > west and north > south):
-        raise ValueError("the area has no extent: give a polygon with a width and a height")
-    return west, south, east, north

@@ -28,12 +28,12 @@ from milepost.servers.production.sheet.definition import (
 from milepost.servers.production.sheet.drawing import draw_layer
 from milepost.servers.production.sheet.frame import draw_frame
 from milepost.servers.production.sheet.generalise import generalise
-from milepost.servers.production.sheet.geometry import Margins, Page
 from milepost.servers.production.sheet.labels import Labels, Placed, names_ground, place_labels
 from milepost.servers.production.sheet.lettering import write_labels
 from milepost.servers.production.sheet.order import LONGEST_STEM, Order
 from milepost.servers.production.sheet.package import write_features as pack_features
 from milepost.servers.production.sheet.package import write_package
+from milepost.servers.production.sheet.page import Margins, Page
 from milepost.servers.production.sheet.raster import write_geotiff
 from milepost.servers.production.sheet.relief import (
     contour_layers,

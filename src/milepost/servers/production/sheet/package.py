@@ -11,10 +11,10 @@ import pyogrio
 import shapely
 
 from milepost import __version__
-from milepost.servers.production.sheet.definition import write_product
 from milepost.servers.production.sheet.frame.notes import sources_text
 from milepost.servers.production.sheet.geometry import SheetGeometry
 from milepost.servers.production.sheet.order import Order
+from milepost.servers.production.sheet.reading import write_product
 
 PRODUCT: Final = "product.json"
 README: Final = "README.txt"

@@ -6,6 +6,8 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+Numbers = NDArray[np.float64]
+
 
 class Path:
     """A line of straight pieces, by lengths along it."""
@@ -33,3 +35,28 @@ class Path:
     def even(self, count: int) -> NDArray[np.float64]:
         """So many places from the first to the last, the same length apart."""
         return self.many(np.linspace(0, self.length, count))
+
+
+def without_bends(line: Any, window: float) -> NDArray[np.float64]:
+    """A line without its small bends, so that letters along it do not dance."""
+    count = max(4, int(line.length / window * 2))
+    xy = Path.of(line).even(count + 1)
+    for _ in range(8):
+        xy[1:-1] = (xy[:-2] + 2 * xy[1:-1] + xy[2:]) / 4
+    return xy
+
+
+def beside(xy: Numbers, gap: float) -> Numbers:
+    """A line to the left of another one."""
+    run, rise = np.gradient(xy, axis=0).T
+    length = np.maximum(np.hypot(run, rise), 1e-9)
+    return xy + gap * np.column_stack([-rise / length, run / length])
+
+
+def steps(length: float, margin: float, step: float) -> Numbers:
+    """Lengths along a line that are a step apart, around its middle and away from its ends."""
+    reach = length / 2 - margin
+    if reach < 0:
+        return np.empty(0)
+    count = int(reach / step)
+    return length / 2 + step * np.arange(-count, count + 1, dtype=np.float64)

@@ -11,7 +11,7 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 
 from milepost.gdal.rasters import create_raster, open_raster, run_algorithm
-from milepost.servers.production.sheet.geometry import Page
+from milepost.servers.production.sheet.page import Page
 
 BAND: Final = 8_000_000
 """Pixels that are drawn at a time: a band of the sheet, so that memory does not grow with it."""

@@ -18,7 +18,8 @@ from milepost.servers.production.sheet.frame.references import (
     zone_designations,
 )
 from milepost.servers.production.sheet.frame.scale import UNITS, bar_within
-from milepost.servers.production.sheet.geometry import SheetGeometry, grid_at
+from milepost.servers.production.sheet.geometry import SheetGeometry
+from milepost.servers.production.sheet.grids import grid_at
 
 load_fonts()
 NOW = datetime(2026, 11, 22, tzinfo=UTC)

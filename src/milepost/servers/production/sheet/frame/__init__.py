@@ -20,8 +20,9 @@ from milepost.servers.production.sheet.frame.reference_box import ReferenceBlock
 from milepost.servers.production.sheet.frame.references import squares, worked_example, zone_designations
 from milepost.servers.production.sheet.frame.scale import ScaleBlock
 from milepost.servers.production.sheet.frame.title import TitleBlock
-from milepost.servers.production.sheet.geometry import MM, Margins, Page, SheetGeometry
+from milepost.servers.production.sheet.geometry import MM, SheetGeometry
 from milepost.servers.production.sheet.order import Order
+from milepost.servers.production.sheet.page import Margins, Page
 from milepost.servers.production.sheet.relief import wants_contours, wants_shading
 
 __all__ = ["Frame", "draw_frame"]

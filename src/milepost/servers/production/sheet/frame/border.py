@@ -8,10 +8,12 @@ from typing import Final
 import numpy as np
 import shapely
 
+from milepost.servers.production.sheet.areas import Box
 from milepost.servers.production.sheet.definition import Product
 from milepost.servers.production.sheet.frame.figures import GridFigure, degrees, grid_figure
 from milepost.servers.production.sheet.frame.pen import INK, Align, Pen, text_width
-from milepost.servers.production.sheet.geometry import MM, Box, Page
+from milepost.servers.production.sheet.geometry import MM
+from milepost.servers.production.sheet.page import Page
 
 STRIP: Final = 9.6 * MM
 """Points of the strip of figures around the neatline."""

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from milepost.servers.production.sheet.areas import Box
 from milepost.servers.production.sheet.frame.pen import Pen
-from milepost.servers.production.sheet.geometry import MM, Box
+from milepost.servers.production.sheet.geometry import MM
 
 COLUMN: Final = 58 * MM
 """The least width of a column, in points: every block can be drawn in it."""

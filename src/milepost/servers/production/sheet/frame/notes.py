@@ -13,7 +13,8 @@ from milepost.servers.production.sheet.definition import Product
 from milepost.servers.production.sheet.frame.figures import degrees, thousands
 from milepost.servers.production.sheet.frame.pen import Pen
 from milepost.servers.production.sheet.frame.type import HEAD, Paragraph, heading, table, table_height
-from milepost.servers.production.sheet.geometry import SheetGeometry, grid_at
+from milepost.servers.production.sheet.geometry import SheetGeometry
+from milepost.servers.production.sheet.grids import grid_at
 from milepost.servers.production.sheet.order import Order, Source
 
 SMALL: Final = 5.8

@@ -7,7 +7,8 @@ from typing import Final
 import numpy as np
 import shapely
 
-from milepost.servers.production.sheet.geometry import Grid, SheetGeometry
+from milepost.servers.production.sheet.geometry import SheetGeometry
+from milepost.servers.production.sheet.grids import Grid
 
 SQUARE: Final = 100_000
 """Metres of the squares that have two letters."""

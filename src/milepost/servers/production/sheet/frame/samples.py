@@ -5,9 +5,10 @@ from typing import Final
 
 import shapely
 
+from milepost.servers.production.sheet.areas import Box
 from milepost.servers.production.sheet.definition import Geometry
 from milepost.servers.production.sheet.frame.pen import Align, Pen, text_width
-from milepost.servers.production.sheet.geometry import MM, Box
+from milepost.servers.production.sheet.geometry import MM
 from milepost.servers.production.sheet.marks import marker_shapes, pattern_shapes
 from milepost.servers.production.sheet.symbols import Fill, Label, Line, Marker, Pattern, Symbol
 
