@@ -77,6 +77,11 @@ SYMBOL = ("layers", 0, "rules", 0, "symbols", 0)
         (SYMBOL, {"type": "label", "placement": "area"}, "placement 'area' needs polygon"),
         (("themes",), ["Water"], "Streets is in theme 'Roads', which 'themes' does not list; it lists Water"),
         (("layers", 0, "rules"), [], "length >= 1"),
+        (
+            ("layers", 0, "generalisation"),
+            {"follow": "Roads"},
+            "no other layer 'Roads' that it could avoid or follow",
+        ),
         (("layers",), [PRODUCT["layers"][0]] * 2, "two layers are called 'Streets'"),
         (("layers",), [{**PRODUCT["layers"][0], "name": each} for each in ("Bars", "bars")], "called 'bars'"),
         (("layers", 0, "name"), "Contours", "no layer can be called 'Contours'"),

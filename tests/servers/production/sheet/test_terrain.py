@@ -8,10 +8,11 @@ import pytest
 import shapely
 
 from milepost.servers.production.sheet.contours import contour_lines, depression_ticks, unknown_ground
+from milepost.servers.production.sheet.definition import Steep
 from milepost.servers.production.sheet.geometry import SheetGeometry
 from milepost.servers.production.sheet.order import Source
 from milepost.servers.production.sheet.reading import built_in
-from milepost.servers.production.sheet.relief import evened
+from milepost.servers.production.sheet.relief import evened, interval_on
 from milepost.servers.production.sheet.shading import shade
 from milepost.servers.production.sheet.spots import spot_heights
 from milepost.servers.production.sheet.terrain import Heights, read_heights
@@ -57,6 +58,16 @@ def test_the_summit_is_in_its_place(terrain):
     assert terrain.values[row, column] == pytest.approx(
         truth(sheet, terrain.x[column], terrain.y[row]), abs=0.5
     )
+
+
+def test_steep_sheets_take_the_wider_interval():
+    contours = msgspec.structs.replace(CONTOURS, interval=10, steep=Steep(interval=20, spacing=0.5), smooth=0)
+    for slope, wanted in ((0.1, 10), (0.6, 20)):
+        # On 1:50 000 contours every 10 m are 2 mm apart, and a third of a millimetre.
+        plane = np.tile(np.arange(200, dtype=np.float32) * 20 * slope, (200, 1))
+        assert interval_on(Heights(plane, -2000, 2000, 20, 20), contours, SCALE) == wanted
+    unknown = Heights(np.full((50, 50), np.nan, np.float32), -500, 500, 20, 20)
+    assert interval_on(unknown, contours, SCALE) == 10
 
 
 def test_tiles_join_without_a_seam(tmp_path, terrain):

@@ -154,7 +154,7 @@ class Setter:
         """Places along a line: bent with it beside it, or straight upon it."""
         text = " ".join(self.lines(text))
         width = self.width(text)
-        if line.length < width * 1.15 and self.label.box is None:
+        if line.length < width * 1.15 and self.label.box is None and not self.label.level:
             return
         if self.label.distance < 0:
             yield from self._upon(text, width, line)
@@ -165,13 +165,13 @@ class Setter:
                 yield from self._beside(text, width, Path(beside(side, gap)))
 
     def _upon(self, text: str, width: float, line: Any) -> Iterator[Candidate]:
-        """Straight places with the middle of the letters on the line; level ones on a plate."""
-        path = Path.of(line)
-        middles = steps(path.length, 0 if self.label.box else width / 2, _STEP * self.millimetre)
+        """Straight places with the middle of the letters on the line; level ones where they are to be, as on a plate."""
+        path, level = Path.of(line), self.label.level or self.label.box is not None
+        middles = steps(path.length, 0 if level else width / 2, _STEP * self.millimetre)
         if not len(middles):
             return
         x, y = path.many(middles).T
-        if self.label.box:
+        if level:
             yield from self._straight(text, width, x, y, np.zeros(len(x)), np.zeros(len(x)))
             return
         a, b = path.many(middles - width / 2), path.many(middles + width / 2)

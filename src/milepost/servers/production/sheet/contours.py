@@ -13,7 +13,7 @@ from milepost.servers.production.sheet.definition import Contours
 from milepost.servers.production.sheet.paths import Path
 from milepost.servers.production.sheet.terrain import Heights
 
-_TICK_EVERY: Final = 1.5
+TICK_EVERY: Final = 1.5
 """Millimetres from tick to tick along the edge of a depression."""
 _EXACT: Final = 0.03
 """Millimetres by which vertices may be left out."""
@@ -79,7 +79,7 @@ def depression_ticks(lines: gpd.GeoDataFrame, length: float, scale: int) -> gpd.
     for ring in lines.geometry[lines["depression"] == 1]:
         inward = 1.0 if shapely.is_ccw(shapely.LinearRing(ring.coords)) else -1.0
         path = Path.of(ring)
-        count = max(4, round(path.length / (_TICK_EVERY * millimetre)))
+        count = max(4, round(path.length / (TICK_EVERY * millimetre)))
         at = (np.arange(count) + 0.5) / count * path.length
         feet, near = path.many(at), 0.1 * millimetre
         along = path.many((at + near) % path.length) - path.many((at - near) % path.length)

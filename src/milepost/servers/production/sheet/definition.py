@@ -39,6 +39,11 @@ class Rule(Data, frozen=True, kw_only=True):
     """Drawn one upon the other."""
     legend: Text = ""
     """What the legend calls it; nothing leaves it out."""
+    thin: Annotated[float, Meta(ge=0, le=20)] = 0.0
+    """Lines: millimetres that those of this rule need to others of the layer; those that have less over most of their
+    way, short dead ends and links are left out, and small rings become junctions. 0 keeps all."""
+    sample: Annotated[tuple[Symbol, ...], Meta(max_length=20)] = ()
+    """What the legend shows where the symbols alone would not tell; the symbols when there is none."""
 
 
 class Generalisation(Data, frozen=True, kw_only=True):
@@ -61,8 +66,15 @@ class Generalisation(Data, frozen=True, kw_only=True):
     that is left between them."""
     join: bool = False
     """Lines that meet and have the same rule and texts become one, so that labels and dashes run through."""
+    straighten: Annotated[float, Meta(ge=0, le=20)] = 0.0
+    """Lines: bends shorter than about this are evened out between junctions; 0 keeps them."""
     displace: Annotated[float, Meta(ge=0, le=5)] = 0.0
     """Lines: how far they may be moved, so that the arms of hairpins and neighbours do not touch; 0 for not at all."""
+    avoid: Annotated[tuple[Name, ...], Meta(max_length=20)] = ()
+    """Lines that may be moved: layers that stay where they are, and which these are moved away from. Polygons: layers
+    of lines whose symbols they are moved out of; those that stay hidden are left out."""
+    follow: Annotated[str, Meta(max_length=100)] = ""
+    """A layer of lines that may be moved: what lies beside them moves along."""
 
 
 class Structures(Data, frozen=True, kw_only=True):
@@ -120,11 +132,22 @@ class Shading(Data, frozen=True, kw_only=True):
     """Colour of the paper on the heights."""
 
 
+class Steep(Data, frozen=True, kw_only=True):
+    """Another interval of contours, for sheets whose slopes would be filled with lines."""
+
+    interval: Annotated[float, Meta(ge=0.1, le=5000)]
+    """Metres; it is taken if it is more than that of other sheets."""
+    spacing: Annotated[float, Meta(ge=0.1, le=10)]
+    """Millimetres from line to line; when half of the sheet would have less, its relief is steep."""
+
+
 class Contours(Data, frozen=True, kw_only=True):
     """Lines of equal height."""
 
     interval: Annotated[float, Meta(ge=0.1, le=5000)]
     """Metres; at a small scale more, see ``FINEST_CONTOURS``."""
+    steep: Steep | None = None
+    """What is taken on steep sheets; the margin tells it."""
     index_every: Annotated[int, Meta(ge=2, le=100)] = 5
     """Every so many is an index contour."""
     line: Line
@@ -194,6 +217,8 @@ class Grid(Data, frozen=True, kw_only=True):
     width: Width = 0.08
     emphasis: Annotated[int, Meta(ge=0, le=1000)] = 10
     """Every so many lines are thicker."""
+    figures: Annotated[float, Meta(ge=0, le=1000)] = 160.0
+    """Millimetres between the figures of one line within the map, so that a folded sheet has some; 0 for none."""
 
 
 class Frame(Data, frozen=True, kw_only=True):

@@ -7,36 +7,50 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from milepost.servers.production.sheet.definition import Generalisation, Layer, Rule
+from milepost.servers.production.sheet.beside import Beside, width_of
+from milepost.servers.production.sheet.buildings import cleared, seen
+from milepost.servers.production.sheet.definition import Generalisation, Layer
 from milepost.servers.production.sheet.displacement import displaced
+from milepost.servers.production.sheet.network import Network, evened
 from milepost.servers.production.sheet.sources import STRUCTURE_COLUMNS
-from milepost.servers.production.sheet.symbols import Label, Line
+from milepost.servers.production.sheet.symbols import Label
+from milepost.servers.production.sheet.thinning import collapsed, thinned
 
 _EXACT: Final = 0.04
 """Millimetres by which lines may change that have been made fit already."""
 _MITRE: Final = {"join_style": "mitre", "mitre_limit": 2.0}
 
 
-def generalise(layer: Layer, frame: gpd.GeoDataFrame, scale: int) -> gpd.GeoDataFrame:
+def generalise(
+    layer: Layer, frame: gpd.GeoDataFrame, scale: int, beside: Beside | None = None
+) -> gpd.GeoDataFrame:
     """The features of a layer as they are drawn, the least important first.
 
     Args:
         layer: of the product.
         frame: as ``read_layers`` yields them, in sheet metres.
         scale: of the sheet, the denominator.
+        beside: the layers that are finished, of which some may matter to this one; this one is added.
     """
-    numbers = layer.generalisation
+    numbers, beside = layer.generalisation, beside or Beside(scale)
     if len(frame):
         match layer.geometry:
             case "point":
                 frame = _points(layer, frame, scale)
             case "line":
-                frame = _lines(layer, frame, scale)
+                frame = _lines(layer, frame, scale, beside)
             case "outline":
-                frame = _lines(layer, _outlines(frame), scale)
+                frame = _lines(layer, _outlines(frame), scale, beside)
             case "polygon":
                 frame = _polygons(numbers, frame, scale)
+        if numbers.follow:
+            frame = frame.set_geometry(beside.carried(frame.geometry.array, numbers.follow))
+        if layer.geometry == "polygon" and numbers.avoid:
+            lines, widths = beside.symbols(numbers.avoid)
+            shapes = np.asarray(frame.geometry.array, dtype=object)
+            frame = frame.set_geometry(cleared(shapes, lines, widths, scale / 1000))
     frame = frame[~frame.geometry.is_empty]
+    beside.add(layer, frame)
     return frame.sort_values("rule", ascending=False, kind="stable").reset_index(drop=True)
 
 
@@ -62,10 +76,11 @@ def _points(layer: Layer, frame: gpd.GeoDataFrame, scale: int) -> gpd.GeoDataFra
     return frame[~dropped]
 
 
-def _lines(layer: Layer, frame: gpd.GeoDataFrame, scale: int) -> gpd.GeoDataFrame:
+def _lines(layer: Layer, frame: gpd.GeoDataFrame, scale: int, beside: Beside) -> gpd.GeoDataFrame:
     numbers, millimetre = layer.generalisation, scale / 1000
     if numbers.join:
         frame = _joined(frame)
+    frame = _thinned(layer, frame, millimetre)
     frame = frame[frame.geometry.length >= numbers.least_length * millimetre]
     if layer.structures:
         # Where there is no room to tell them from the ground they would be mere blots.
@@ -73,15 +88,36 @@ def _lines(layer: Layer, frame: gpd.GeoDataFrame, scale: int) -> gpd.GeoDataFram
         frame = frame.assign(level=frame["level"].where(~short, 0))
         if numbers.join:
             frame = _joined(frame)
+    if (numbers.displace or numbers.straighten) and len(frame):
+        network = Network.of(list(frame.geometry))
+        network = network.each(lambda part: part.simplify(numbers.simplify * millimetre))
+        if numbers.straighten:
+            network = network.each(lambda part: evened(part, numbers.straighten * millimetre))
+        frame = frame.set_geometry(network.lines())
     if numbers.displace and len(frame):
-        widths = np.array([_width(layer.rules[int(rule)]) for rule in frame["rule"]]) * millimetre
+        widths = np.array([width_of(layer.rules[int(rule)]) for rule in frame["rule"]]) * millimetre
         gap, most = numbers.apart * millimetre, numbers.displace * millimetre
-        lines = list(frame.geometry.simplify(numbers.simplify * millimetre))
-        frame = frame.set_geometry(displaced(lines, widths, gap, most))
+        fixed, fixed_widths = beside.symbols(numbers.avoid)
+        moved, beside.fields[layer.name] = displaced(
+            list(frame.geometry), widths, gap, most, fixed, fixed_widths
+        )
+        frame = frame.set_geometry(moved)
     shapes = frame.geometry.simplify((_EXACT if numbers.displace else numbers.simplify) * millimetre)
     if numbers.smooth:
         shapes = shapes.map(smoothed)
     return frame.set_geometry(shapes)
+
+
+def _thinned(layer: Layer, frame: gpd.GeoDataFrame, millimetre: float) -> gpd.GeoDataFrame:
+    """Lines without those for which there is no room, by the rules that ask for it."""
+    spacing = np.array([layer.rules[int(rule)].thin for rule in frame["rule"]]) * millimetre
+    if not spacing.any():
+        return frame
+    lines, stays = collapsed(list(frame.geometry), spacing)
+    frame = frame.set_geometry(lines)[stays]
+    stays = thinned(list(frame.geometry), frame["rule"].to_numpy(), spacing[stays])
+    frame = frame[stays]
+    return _joined(frame) if layer.generalisation.join else frame
 
 
 def _joined(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
@@ -118,7 +154,7 @@ def _polygons(numbers: Generalisation, frame: gpd.GeoDataFrame, scale: int) -> g
     if numbers.merge:
         frame = _merged(frame, numbers.merge * millimetre / 2)
     if numbers.least_side:
-        frame = _buildings(frame, numbers.least_side * millimetre)
+        frame = seen(frame, numbers.least_side * millimetre)
     least = numbers.least_area * millimetre**2
     if least:
         frame = frame[frame.geometry.area >= least]
@@ -148,42 +184,6 @@ def _merged(frame: gpd.GeoDataFrame, gap: float) -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame(pd.concat(parts, ignore_index=True), geometry="geometry")
 
 
-def _buildings(frame: gpd.GeoDataFrame, side: float) -> gpd.GeoDataFrame:
-    """Buildings with no side too short to be seen; those hidden by a larger one are left out."""
-    shapes = [_seen(each, side) for each in frame.geometry]
-    order = np.argsort([-each.area for each in shapes], kind="stable")
-    kept: list[int] = []
-    tree = shapely.STRtree(np.asarray(shapes, dtype=object))
-    dropped = np.zeros(len(shapes), dtype=bool)
-    for number in order:
-        if dropped[number]:
-            continue
-        kept.append(int(number))
-        for other in tree.query(shapes[number], predicate="intersects"):
-            if other != number and not dropped[other]:
-                hidden = shapes[number].intersection(shapes[other]).area / shapes[other].area
-                dropped[other] |= hidden > 0.5
-    chosen = sorted(kept)
-    return frame.iloc[chosen].set_geometry(
-        gpd.GeoSeries([shapes[each] for each in chosen], index=frame.index[chosen])
-    )
-
-
-def _seen(shape: Any, side: float) -> Any:
-    """A building as it is, or as an upright rectangle of its direction with sides that can be seen."""
-    box = shape.minimum_rotated_rectangle
-    if box.geom_type != "Polygon":
-        return shape.centroid.buffer(side / 2, cap_style="square")
-    corners = shapely.get_coordinates(box)[:4]
-    u, v = corners[1] - corners[0], corners[3] - corners[0]
-    long, short = np.hypot(*u), np.hypot(*v)
-    if min(long, short) >= side:
-        return shape
-    u, v = u / max(long, 1e-9) * max(long, side), v / max(short, 1e-9) * max(short, side)
-    middle = corners.mean(axis=0)
-    return shapely.Polygon([middle + (a * u + b * v) / 2 for a, b in ((-1, -1), (1, -1), (1, 1), (-1, 1))])
-
-
 def _without_small_holes(shape: Any, least: float) -> Any:
     if shape.geom_type != "Polygon":
         return shape
@@ -208,12 +208,6 @@ def _rounded(line: Any, *, closed: bool) -> Any:
         inner = np.column_stack([near, far]).reshape(-1, 2)
         xy = np.vstack([inner, inner[:1]]) if closed else np.vstack([xy[:1], inner[1:-1], xy[-1:]])
     return xy
-
-
-def _width(rule: Rule) -> float:
-    """Of the widest line of a rule, with its casing, in millimetres."""
-    lines = [each for each in rule.symbols if isinstance(each, Line)]
-    return max((each.width + 2 * (each.casing.width if each.casing else 0) for each in lines), default=0.2)
 
 
 def _weight_column(layer: Layer, rule: int) -> str:

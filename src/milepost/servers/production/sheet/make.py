@@ -13,9 +13,11 @@ import numpy as np
 import pikepdf
 import shapely
 from msgspec import Struct
+from msgspec.structs import replace
 
 from milepost.operations import Run
 from milepost.servers.production.sheet.assemble import assemble
+from milepost.servers.production.sheet.beside import Beside, in_order
 from milepost.servers.production.sheet.contents import Contents, Entry, Place, Theme
 from milepost.servers.production.sheet.definition import (
     CONTOURS,
@@ -28,6 +30,7 @@ from milepost.servers.production.sheet.definition import (
 from milepost.servers.production.sheet.drawing import draw_layer
 from milepost.servers.production.sheet.frame import draw_frame
 from milepost.servers.production.sheet.generalise import generalise
+from milepost.servers.production.sheet.grid_figures import grid_figures
 from milepost.servers.production.sheet.labels import Labels, Placed, names_ground, place_labels
 from milepost.servers.production.sheet.lettering import write_labels
 from milepost.servers.production.sheet.order import LONGEST_STEM, Order
@@ -39,6 +42,7 @@ from milepost.servers.production.sheet.relief import (
     contour_layers,
     cut_out,
     evened,
+    interval_on,
     spot_layers,
     wants_contours,
     wants_shading,
@@ -83,6 +87,8 @@ class Ground(Struct, frozen=True, kw_only=True):
 
     lowest: float | None = None
     highest: float | None = None
+    interval: float | None = None
+    """Metres from contour to contour."""
     notes: tuple[str, ...] = ()
 
 
@@ -135,6 +141,8 @@ class _Maker:
             self.shop.geometry.check_raster(self.order.output.dpi)
         extracted = self._stage("Import Template and Extract Features", self._extract)
         ground = self._stage("Prepare Elevation", self._ground)
+        if ground.interval is not None:
+            self._take_interval(ground.interval)
         self._stage("Generalize Features", self._generalise)
         shading = self._stage("Shade Relief", self._shade)
         contours = self._stage("Generate Contours", self._contours)
@@ -225,12 +233,30 @@ class _Maker:
                 f"Voids of the elevation model, {_percent(heights.filled)} of the sheet, were interpolated."
             )
             self.run.message(notes[-1])
-        return Ground(lowest=float(np.nanmin(known)), highest=float(np.nanmax(known)), notes=tuple(notes))
+        contours = self.product.relief.contours
+        return Ground(
+            lowest=float(np.nanmin(known)),
+            highest=float(np.nanmax(known)),
+            interval=interval_on(heights, contours, self.shop.scale) if contours else None,
+            notes=tuple(notes),
+        )
+
+    def _take_interval(self, interval: float) -> None:
+        """Go on with the interval of contours that the relief allows."""
+        contours = self.product.relief.contours
+        if contours and interval != contours.interval:
+            self.run.message(
+                f"The relief is steep: contours every {interval:g} m instead of {contours.interval:g} m."
+            )
+            relief = replace(self.product.relief, contours=replace(contours, interval=interval))
+            self.product = replace(self.product, relief=relief)
+            self.order = replace(self.order, product=self.product)
 
     def _generalise(self) -> None:
-        for number, layer in enumerate(self.layers):
+        beside = Beside(self.shop.scale)
+        for number, layer in enumerate(in_order(self.layers)):
             frame = self.shop.features(RAW, layer)
-            self.shop.keep(DRAWN, layer, generalise(layer, frame, self.shop.scale))
+            self.shop.keep(DRAWN, layer, generalise(layer, frame, self.shop.scale, beside))
             self._within((number + 1) / len(self.layers))
 
     def _shade(self) -> Theme | None:
@@ -261,11 +287,12 @@ class _Maker:
 
     def _label(self, relief: Sequence[Layer]) -> Lettered:
         layers = self.shop.all_features(DRAWN, [*relief, *self.layers])
+        figures = [grid_figures(self.product.grid, self.shop.geometry)]
         heights = self._heights() if self._has_heights() else None
         placed, unplaced, unwritten = Labels([], {}, 0)
         if self.product.labels_theme not in self.order.excluded:
             placed, unplaced, unwritten = place_labels(
-                layers, self.shop.geometry.neatline, self.shop.scale, heights, told=self._within
+                [*layers, *figures], self.shop.geometry.neatline, self.shop.scale, heights, told=self._within
             )
             write_labels(placed, self.shop.geometry, self.shop.path("labels.pdf"))
         modelled = False
@@ -416,7 +443,10 @@ class _Maker:
             for number, rule in enumerate(layer.rules):
                 if rule.legend and number in there:
                     entry = Entry(
-                        text=rule.legend, geometry=layer.geometry, symbols=rule.symbols, theme=layer.theme
+                        text=rule.legend,
+                        geometry=layer.geometry,
+                        symbols=rule.sample or rule.symbols,
+                        theme=layer.theme,
                     )
                     entries.setdefault(rule.legend, entry)
         return Contents(

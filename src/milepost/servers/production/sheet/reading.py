@@ -68,6 +68,8 @@ def check(product: Product) -> None:
                 f"it lists {', '.join(product.themes) or 'none'}"
             )
     fields = {layer.name: layer for layer in product.layers}
+    for layer in product.layers:
+        _check_beside(f"product {product.name}: layer {layer.name}", layer, fields)
     for name in product.relief.contours.not_over if product.relief.contours else ():
         if name not in fields or fields[name].geometry != "polygon":
             raise ValueError(
@@ -77,6 +79,27 @@ def check(product: Product) -> None:
         for number, rule in enumerate(layer.rules):
             for symbol in rule.symbols:
                 _check_symbol(f"product {product.name}: layer {layer.name}, rule {number + 1}", layer, symbol)
+
+
+def _check_beside(where: str, layer: Layer, layers: dict[str, Layer]) -> None:
+    """Refuse layers that wait for each other, or for what there is not."""
+    numbers = layer.generalisation
+    for name in (*numbers.avoid, *filter(None, [numbers.follow])):
+        if name not in layers or name == layer.name:
+            raise ValueError(f"{where}: there is no other layer {name!r} that it could avoid or follow")
+    if numbers.follow and not layers[numbers.follow].generalisation.displace:
+        raise ValueError(
+            f"{where}: nothing of layer {numbers.follow!r} is moved, so nothing can follow it; "
+            "name a layer with 'displace'"
+        )
+    if numbers.follow and numbers.displace:
+        raise ValueError(f"{where}: what is moved itself cannot follow; let 'displace' or 'follow' be none")
+    for name in numbers.avoid:
+        other = layers[name].generalisation
+        if layer.geometry == "polygon" and layers[name].geometry == "polygon":
+            raise ValueError(f"{where}: {name!r} is no layer of lines, which polygons could avoid")
+        if numbers.displace and (other.displace or other.follow or other.avoid):
+            raise ValueError(f"{where}: {name!r} does not stay where it is, so it cannot be avoided")
 
 
 def _check_names(product: Product) -> None:

@@ -4,9 +4,15 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import geopandas as gpd
+import numpy as np
 import shapely
 
-from milepost.servers.production.sheet.contours import contour_lines, depression_ticks, unknown_ground
+from milepost.servers.production.sheet.contours import (
+    TICK_EVERY,
+    contour_lines,
+    depression_ticks,
+    unknown_ground,
+)
 from milepost.servers.production.sheet.definition import (
     CONTOURS,
     SHADING,
@@ -33,6 +39,26 @@ def evened(heights: Heights, contours: Contours | None, scale: int) -> Heights:
     """The ground as it is drawn: without the roughness of the model, and what the scale cannot show."""
     smooth = contours.smooth * scale / 1000 if contours else 0.0
     return heights.smoothed(max(smooth, _COARSE * heights.cell))
+
+
+def interval_on(heights: Heights, contours: Contours, scale: int) -> float:
+    """The interval of contours that the relief of a sheet allows, in metres.
+
+    Args:
+        heights: of the ground, as they were read.
+        contours: of the product.
+        scale: of the sheet, the denominator.
+    """
+    if contours.steep is None or contours.steep.interval <= contours.interval:
+        return contours.interval
+    ground = evened(heights, contours, scale).values[::2, ::2]
+    rise, run = np.gradient(ground, 2 * heights.step)
+    slope = np.hypot(rise, run)
+    if not np.isfinite(slope).any():
+        return contours.interval
+    # On paper the lines of a slope are that far apart; half of the sheet is steeper than its median.
+    spacing = contours.interval / max(float(np.nanmedian(slope)), 1e-6) / scale * 1000
+    return contours.steep.interval if spacing < contours.steep.spacing else contours.interval
 
 
 def contour_layers(
@@ -99,16 +125,24 @@ def wants_spots(order: Order) -> bool:
 
 def contour_layer(product: Product, contours: Contours) -> Layer:
     """Contours as a layer: those with figures, those between them, and the ticks of depressions."""
-    tick = Line(color=contours.line.color, width=contours.line.width, cap="butt")
+    color, width, length = contours.line.color, contours.line.width, contours.tick
+    tick = Line(color=color, width=width, cap="butt")
+    # Ticks along a line, as a line of short dashes beside it.
+    ticks = Line(
+        color=color, width=max(length, 0.08), dash=(width, TICK_EVERY - width), cap="butt", offset=length / 2
+    )
     every = contours.interval * contours.index_every
     return Layer(
         name=CONTOURS,
         theme=product.relief.theme,
         geometry="line",
         rules=(
-            Rule(symbols=(contours.index, contours.label), legend=f"Index contour, every {every:g} m"),
-            Rule(symbols=(contours.line,), legend=f"Contour, every {contours.interval:g} m"),
-            Rule(symbols=(tick,), legend="Depression"),
+            Rule(
+                symbols=(contours.index, contours.label),
+                legend=f"Index contour, every {every:g}\N{NO-BREAK SPACE}m",
+            ),
+            Rule(symbols=(contours.line,), legend=f"Contour, every {contours.interval:g}\N{NO-BREAK SPACE}m"),
+            Rule(symbols=(tick,), legend="Depression", sample=(contours.line, ticks)),
         ),
     )
 

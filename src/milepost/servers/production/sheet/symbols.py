@@ -114,6 +114,8 @@ class Label(Data, frozen=True, kw_only=True, tag="label"):
     wrap: Annotated[int, Meta(ge=0, le=200)] = 0
     """Characters after which the text goes on in a new line; 0 for one line."""
     capitals: bool = False
+    level: bool = False
+    """Whether text on a line stands upright, however the line runs."""
     box: Color | None = None
     """Colour of a plate behind the text, such as that of a road number."""
     required: bool = False

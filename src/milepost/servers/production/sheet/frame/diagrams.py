@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from reportlab.lib.colors import HexColor
+from reportlab.lib.colors import Color, HexColor
 
 from milepost.servers.production.sheet.definition import Shading
 from milepost.servers.production.sheet.frame.figures import degrees, thousands
@@ -25,7 +25,8 @@ CELL: Final = 21.0
 FIGURES: Final = 34.0
 """Points to the left of the diagram for latitudes."""
 
-TINT: Final = 8.0
+TINT: Final = 6.0
+"""Points of height of the tints towards the light, and of those away from it."""
 
 
 @dataclass(frozen=True)
@@ -93,18 +94,21 @@ class ReliefBlock:
 
     def height(self, width: float) -> float:
         """Points that it needs at a width."""
-        return HEAD + TINT + 12 + len(self._note(width)) * LEADING
+        return HEAD + 2 * TINT + 12 + len(self._note(width)) * LEADING
 
     def draw(self, pen: Pen, left: float, top: float, width: float) -> None:
         """Draw it below and to the right of a corner."""
         below = heading(pen, left, top, width, "Relief")
-        with pen.clipped(
-            [(left, below - TINT), (left + width, below - TINT), (left + width, below), (left, below)]
-        ) as canvas:
-            ends = (HexColor(self.shading.low), HexColor(self.shading.high))
-            canvas.linearGradient(left, below, left + width, below, ends)
-        pen.box(left, below - TINT, left + width, below, stroke=INK, width=0.3)
-        foot = below - TINT - 7.5
+        shading, right = self.shading, left + width
+        for top_of_row, dark in ((below, 0.0), (below - TINT, shading.strength / 2)):
+            foot = top_of_row - TINT
+            with pen.clipped(
+                [(left, foot), (right, foot), (right, top_of_row), (left, top_of_row)]
+            ) as canvas:
+                ends = tuple(_darkened(color, shading.shadow, dark) for color in (shading.low, shading.high))
+                canvas.linearGradient(left, below, right, below, ends)
+        pen.box(left, below - 2 * TINT, right, below, stroke=INK, width=0.3)
+        foot = below - 2 * TINT - 7.5
         pen.text(left, foot, f"lowest {thousands(self.lowest)} m", BODY)
         pen.text(left + width, foot, f"highest {thousands(self.highest)} m", BODY, align="right")
         for number, line in enumerate(self._note(width)):
@@ -114,6 +118,12 @@ class ReliefBlock:
         return wrap(relief_note(self.shading), "sans", BODY, width)
 
 
+def _darkened(color: str, shadow: str, share: float) -> Color:
+    """A colour of which a share is in the shade."""
+    light, dark = HexColor(color), HexColor(shadow)
+    return Color(*(a * (1 - share) + b * share for a, b in zip(light.rgb(), dark.rgb(), strict=True)))
+
+
 WINDS: Final = ("north", "north-east", "east", "south-east", "south", "south-west", "west", "north-west")
 
 
@@ -121,4 +131,4 @@ def relief_note(shading: Shading) -> str:
     """From where the light of the shading falls."""
     main = max(shading.lights, key=lambda light: light.weight)
     wind = WINDS[round(main.azimuth / 45) % 8]
-    return f"Shaded with light from the {wind}, {shading.altitude:g}° above the horizon."
+    return f"Shaded with light from the {wind}, {shading.altitude:g}° above the horizon; the lower half of the bar is in shade."

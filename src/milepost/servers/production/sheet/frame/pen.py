@@ -1,6 +1,7 @@
 """The pen that draws what surrounds the map: lines, areas and embedded type, in points of the page."""
 
 import importlib.util
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -63,7 +64,8 @@ def wrap(text: str, face: Face, size: float, width: float) -> list[str]:
     """The lines of a text that is to fit a width; a word that is wider is broken, after a hyphen if it has one."""
     lines: list[str] = []
     line = ""
-    for word in text.split():
+    # Not at spaces that are to keep figures and their units together.
+    for word in filter(None, re.split(r"[ \t\n]", text)):
         longer = f"{line} {word}" if line else word
         if text_width(longer, face, size) <= width:
             line = longer

@@ -141,7 +141,9 @@ def contour_note(contours: Contours | None) -> str:
         return words
     index = contours.interval * contours.index_every
     ticks = " Ticks point down into depressions." if contours.tick else ""
-    return f"Index contours every {index:g} m.{ticks} {words}"
+    steep = contours.steep is not None and contours.interval == contours.steep.interval
+    why = " The interval is that of steep sheets of the series." if steep else ""
+    return f"Index contours every {index:g} m.{why}{ticks} {words}"
 
 
 def _label(value: float) -> str:
