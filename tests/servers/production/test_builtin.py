@@ -1,5 +1,6 @@
 """What sheets are made from where nobody has configured anything."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import pyogrio
 import shapely
 
 from milepost.gdal.rasters import open_raster
-from milepost.servers.production.sheet import builtin
+from milepost.servers.production.sheet import builtin, drainage
 
 
 @pytest.fixture(scope="module")
@@ -69,14 +70,33 @@ def test_water_finds_its_way_out_of_a_hollow() -> None:
     heights[1:-1, 1:-1] = 3.0
     heights[3, 3] = 1.0
     heights[3, 6] = 5.0
-    receiver, order = builtin.drained(heights)
-    area = builtin.gathered(receiver, order, np.ones(49))
+    receiver, order = drainage.drained(heights)
+    area = drainage.gathered(receiver, order, np.ones(49))
     outlet = 3 * 7 + 6
     assert receiver[outlet] == outlet
     assert area[outlet] == 26  # itself and the bowl
     assert area.sum() >= 49
     place = {cell: number for number, cell in enumerate(order.tolist())}
     assert all(place[int(to)] <= place[cell] for cell, to in enumerate(receiver))
+
+
+def test_water_keeps_to_the_middle_of_a_plain() -> None:
+    # A level valley floor between two slopes, with its way out in the middle of the lower edge.
+    across = np.abs(np.arange(31) - 15)
+    heights = np.tile(np.maximum(across - 8, 0).astype(np.float32) * 10 + 1, (40, 1))
+    heights[-1, 15] = 0.0
+    receiver, order = drainage.drained(heights)
+    area = drainage.gathered(receiver, order, np.ones(heights.size)).reshape(heights.shape)
+    main = area[5:-2].argmax(axis=1)
+    assert np.abs(main - 15).max() <= 2
+
+
+def test_every_name_has_its_source(folder) -> None:
+    document = json.loads(builtin.PLACES.read_text())
+    assert "GeoNames" in document["source"]
+    assert document["licence"].startswith("CC BY 4.0")
+    places = pyogrio.read_dataframe(folder / "sample_features.gpkg", layer="points")
+    assert set(places["name"]) == {each["properties"]["name"] for each in document["features"]}
 
 
 def test_files_that_are_there_are_not_made_again(folder) -> None:

@@ -157,3 +157,17 @@ def test_names_that_the_type_cannot_write_are_counted():
     placed, _, unwritten = place_labels([places], SHEET, SCALE)
     assert sorted(each.text for each in placed) == ["Αθήνα", "Москва"]
     assert unwritten == 2
+
+
+def test_a_name_without_letters_for_it_gives_way_to_one_in_latin_letters():
+    layer, frame = points(
+        [(20, 20), (60, 60), (20, 80)],
+        ["\u6771\u4eac", "\u05d7\u05d9\u05e4\u05d4", "\u0410\u0444\u0438\u043d\u0430"],
+        MARK,
+        Label(),
+    )
+    frame["name:en"] = ["Tokyo", None, "Athens"]
+    placed, _, unwritten = place_labels([(layer, frame)], SHEET, SCALE)
+    # What the type can write stays as it is there.
+    assert {each.text for each in placed} == {"Tokyo", "\u0410\u0444\u0438\u043d\u0430"}
+    assert unwritten == 1

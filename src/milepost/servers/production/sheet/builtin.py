@@ -4,7 +4,7 @@ It is the country around Jacksboro, Tennessee, as the Shuttle Radar Topography M
 derived from it, where water would gather if it rained everywhere alike, and lakes, where the ground is level.
 """
 
-import heapq
+import json
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
@@ -18,6 +18,7 @@ import shapely
 from numpy.typing import NDArray
 
 from milepost.gdal.rasters import create_raster
+from milepost.servers.production.sheet.drainage import Heights, drained, gathered
 from milepost.servers.production.sheet.order import Source
 
 COVERS: Final = (-84.414, 36.161, -84.079, 36.446)
@@ -33,21 +34,10 @@ RIVER: Final = 60.0
 LAKE: Final = 25
 """Cells that lie level for there to be a lake."""
 
-_PLACES: Final = (
-    ("Caryville", "town", 2200, -84.22326, 36.29897),
-    ("Hunter", "village", 1697, -84.14048, 36.3623),
-    ("Jacksboro", "town", 1951, -84.18382, 36.33008),
-    ("LaFollette", "town", 7456, -84.11993, 36.38286),
-    ("Pine Crest", "village", 2633, -84.12881, 36.27619),
-    ("Rocky Top", "town", 1781, -84.15465, 36.21786),
-)
-"""Name, kind, people, longitude and latitude, from GeoNames."""
+PLACES: Final = Path(__file__).parents[1] / "sample" / "jacksboro_places.geojson"
+"""The few names of the country, with their source and its licence."""
 
 _RADIUS_KM: Final = 6371.0
-_NEIGHBOURS: Final = ((-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1))
-
-Heights = NDArray[np.float32]
-Cells = NDArray[np.int64]
 
 
 class Terrain(NamedTuple):
@@ -109,85 +99,6 @@ def sample() -> Terrain:
             width,
             height,
         )
-
-
-def drained(heights: Heights) -> tuple[Cells, Cells]:
-    """Where the water of each cell goes, and the cells from the lowest outlet upwards.
-
-    Hollows are left where their rim is lowest, after Barnes, Lehman and Mulla (2014): the ground is flooded
-    from its edges, lowest first, so that each cell is reached from the one that its water leaves by. In what is
-    flooded to one level the way goes where the ground is deepest. Elsewhere the steepest way down is taken.
-
-    Args:
-        heights: of shape (rows, columns).
-
-    Returns:
-        The number of the cell that each one drains to, its own at the edges; and all numbers in the order in
-        which the flood came to them. Both have one value for each cell, row by row.
-    """
-    rows, columns = heights.shape
-    wide = columns + 2
-    # With a border of cells that count as seen, no neighbour needs to be looked for at the edges.
-    ground = np.pad(heights, 1).ravel().tolist()
-    seen = bytearray(np.pad(np.zeros(heights.shape, np.uint8), 1, constant_values=1).tobytes())
-    filled = list(ground)
-    receiver = list(range(len(ground)))
-    order: list[int] = []
-    around = [down * wide + right for down, right in _NEIGHBOURS]
-    inner = np.arange(len(ground)).reshape(rows + 2, wide)[1:-1, 1:-1]
-    edge = np.unique([*inner[0], *inner[-1], *inner[:, 0], *inner[:, -1]]).tolist()
-    heap = [(ground[cell], ground[cell], number, cell) for number, cell in enumerate(edge)]
-    for cell in edge:
-        seen[cell] = 1
-    heapq.heapify(heap)
-    count = len(heap)
-    while heap:
-        level, _, _, cell = heapq.heappop(heap)
-        order.append(cell)
-        for step in around:
-            other = cell + step
-            if not seen[other]:
-                seen[other] = 1
-                receiver[other] = cell
-                height = ground[other]
-                filled[other] = max(height, level)
-                heapq.heappush(heap, (filled[other], height, count, other))
-                count += 1
-    numbers = np.full(len(ground), -1)
-    numbers[inner.ravel()] = np.arange(rows * columns)
-    to = numbers[np.array(receiver)[inner]]
-    _down_the_steepest(np.array(filled)[inner], to)
-    return to.ravel(), numbers[order]
-
-
-def _down_the_steepest(filled: NDArray[np.float64], receiver: Cells) -> None:
-    """Lead the water of cells with a deeper neighbour there; the edges keep theirs."""
-    rows, columns = filled.shape
-    best = np.zeros((rows - 2, columns - 2))
-    target = np.full((rows - 2, columns - 2), -1)
-    numbers = np.arange(rows * columns).reshape(rows, columns)
-    for down, right in _NEIGHBOURS:
-        window = slice(1 + down, rows - 1 + down), slice(1 + right, columns - 1 + right)
-        fall = (filled[1:-1, 1:-1] - filled[window]) / np.hypot(down, right)
-        target = np.where(fall > best, numbers[window], target)
-        best = np.maximum(best, fall)
-    receiver[1:-1, 1:-1] = np.where(target >= 0, target, receiver[1:-1, 1:-1])
-
-
-def gathered(receiver: Cells, order: Cells, areas: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The area whose water comes through each cell, its own included.
-
-    Args:
-        receiver: where the water of each cell goes.
-        order: the cells; a receiver stands before those that drain to it.
-        areas: of each cell.
-    """
-    total = areas.tolist()
-    to = receiver.tolist()
-    for cell in reversed(order.tolist()):
-        if to[cell] != cell:
-            total[to[cell]] += total[cell]
-    return np.array(total)
 
 
 def streams(terrain: Terrain) -> Iterator[tuple[shapely.LineString, float]]:
@@ -302,11 +213,7 @@ def _write_features(terrain: Terrain, path: Path) -> None:
         geometry=[line for line, _ in found],
         crs=4326,
     )
-    places = gpd.GeoDataFrame(
-        [{"name": name, "place": kind, "population": people} for name, kind, people, _, _ in _PLACES],
-        geometry=[shapely.Point(longitude, latitude) for *_, longitude, latitude in _PLACES],
-        crs=4326,
-    )
+    places = gpd.GeoDataFrame.from_features(json.loads(PLACES.read_text())["features"], crs=4326)
     beside = path.with_suffix(".new.gpkg")
     beside.unlink(missing_ok=True)
     _write(rivers, beside, "lines", append=False)

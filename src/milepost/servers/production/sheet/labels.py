@@ -11,7 +11,7 @@ import shapely
 
 from milepost.servers.production.sheet.candidates import Candidate, Piece, Setter
 from milepost.servers.production.sheet.definition import CONTOURS, Layer
-from milepost.servers.production.sheet.sources import filled, template_columns
+from milepost.servers.production.sheet.sources import OTHER_NAMES, filled, template_columns
 from milepost.servers.production.sheet.space import Space
 from milepost.servers.production.sheet.symbols import Fill, Label, Line, Marker
 from milepost.servers.production.sheet.terrain import Heights
@@ -101,8 +101,8 @@ def place_labels(
     for layer, frame in layers:
         _count_signs(space, layer, frame)
         _take_markers(space, layer, frame, scale)
-    every = [each for layer, frame in layers for each in _texts(layer, frame, heights)]
-    wanted = [each for each in every if Setter(each.label, scale).can_write(each.text)]
+    every = [each for layer, frame in layers for each in _texts(layer, frame, heights, scale)]
+    wanted = [each for each in every if each.text]
     wanted.sort(key=lambda each: each.rank)
     placed: list[Placed] = []
     unplaced: dict[str, list[int]] = {}
@@ -155,7 +155,8 @@ def _is_dark(color: str) -> bool:
     return 0.3 * red + 0.6 * green + 0.1 * blue < 128
 
 
-def _texts(layer: Layer, frame: gpd.GeoDataFrame, heights: Heights | None) -> Iterator[_Wanted]:
+def _texts(layer: Layer, frame: gpd.GeoDataFrame, heights: Heights | None, scale: int) -> Iterator[_Wanted]:
+    """The texts of a layer; empty where the type has no letters for what is to be written."""
     for number, rule in enumerate(layer.rules):
         labels = [each for each in rule.symbols if isinstance(each, Label)]
         marker = next((each for each in rule.symbols if isinstance(each, Marker)), None)
@@ -168,10 +169,20 @@ def _texts(layer: Layer, frame: gpd.GeoDataFrame, heights: Heights | None) -> It
                 found = float(heights.at(spot.x, spot.y))
                 values["height"] = None if math.isnan(found) else round(found)
             for label in labels:
-                text = filled(label.text, values)
-                if text:
+                if filled(label.text, values):
+                    text = _writable(Setter(label, scale), values)
                     rank = (-float(label.importance), -_number(values.get(label.weight)), -_size(shape))
                     yield _Wanted(layer.name, int(row), label, text, shape, marker, rank)
+
+
+def _writable(setter: Setter, values: dict[str, Any]) -> str:
+    """A text that the type has letters for, if need be with a name in Latin letters instead of that of the place."""
+    names = [values.get("name"), *(values.get(each) for each in OTHER_NAMES)]
+    for name in names:
+        text = filled(setter.label.text, {**values, "name": name})
+        if text and setter.can_write(text):
+            return text
+    return ""
 
 
 def names_ground(layer: Layer, frame: gpd.GeoDataFrame) -> bool:

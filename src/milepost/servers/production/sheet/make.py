@@ -309,7 +309,7 @@ class _Maker:
             )
         if unwritten:
             self.run.message(
-                f"{unwritten} names are in a script that the type of the sheet lacks and were left out.",
+                f"{unwritten} names are in a script that the type of the sheet lacks, have none in Latin letters, and were left out.",
                 level="warning",
             )
         notes = (MODELLED,) if modelled and placed else ()

@@ -32,6 +32,9 @@ TYPES: Final[dict[Geometry, tuple[str, ...]]] = {
 STRUCTURE_COLUMNS: Final = ("bridge", "tunnel", "covered", "layer")
 """Columns of OpenStreetMap that tell bridges and tunnels from the ground."""
 
+OTHER_NAMES: Final = ("int_name", "name:en")
+"""Columns with names in Latin letters, for those that cannot be written as they are."""
+
 TAGS: Final = "other_tags"
 """Column in which GDAL keeps the tags of OpenStreetMap that have no column of their own."""
 
@@ -50,6 +53,8 @@ def columns_of(layer: Layer) -> tuple[str, ...]:
                 names.update(filter(None, [symbol.weight]))
     if layer.structures:
         names.update(STRUCTURE_COLUMNS)
+    if "name" in names:
+        names.update(OTHER_NAMES)
     return tuple(sorted(names - {"height"}))
 
 
