@@ -57,8 +57,6 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     product: Product
     version: str
     username: str
-    sees_all: bool = False
-    """Whether they may read layers that are private."""
     layer: LayerName | None = None
     """The layer with the area."""
     feature: int | None = None
