@@ -4,12 +4,14 @@ import json
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
 from milepost.features import Definition, Field, GeometryType, Layer
 from milepost.jobs import Job
 from milepost.servers.production import wire
 from milepost.servers.production.areas import LayerName
+from milepost.servers.production.finding import MAKER
 from milepost.servers.production.orders import Wanted
 from milepost.store import StoreError
 from tests.servers.house import House
@@ -61,8 +63,6 @@ async def ask(client: httpx.AsyncClient, **form: Any) -> httpx.Response:
 
 async def wanted(house: House, answer: httpx.Response) -> tuple[Job, Wanted]:
     """The job that was started, which is not let go on, and what it is to make."""
-    import msgspec
-
     job = await house.manager.get(json_of(answer)["jobId"].replace("-", "").lower())
     await house.manager.cancel(job.id, "root")
     order = await house.manager.value(job, job.inputs["order"])
@@ -194,6 +194,18 @@ async def test_the_job_gets_what_was_asked_for(house: House, ann: httpx.AsyncCli
     # Who may read everything may also make sheets of it.
     _, order = await wanted(house, await ask(root, aoiLayer=HIDDEN))
     assert order.layer == LayerName("Maps/Hidden", 0)
+
+
+async def test_layers_are_read_with_the_rights_of_that_moment(house: House, root: httpx.AsyncClient) -> None:
+    """As if an administrator had become somebody else between the wish and the work."""
+    _, order = await wanted(house, await ask(root, aoiLayer=HIDDEN))
+    generate = house.manager.catalog.get(MAKER, "generate_product")
+    assert generate is not None
+    values = {"productName": "MTM50", "productVersion": "1.0", "outputType": "pdf"}
+    changed = msgspec.json.encode(msgspec.structs.replace(order, username="bob")).decode()
+    job = (await house.manager.submit(generate, {**values, "order": changed}, owner="bob")).job
+    job = await house.manager.finished(job.id)
+    assert "there is no feature service 'Maps/Hidden'" in job.error
 
 
 @pytest.mark.parametrize("kind", ["MapServer", "TopographicProductionServer"])

@@ -23,6 +23,7 @@ import pypdfium2
 
 from milepost.features import Definition, Field, GeometryType, Layer
 from milepost.jobs import Job, Status
+from milepost.jobs.events import Progressed, StageStarted
 from milepost.servers.production import needs, wire
 from tests.servers.house import House
 from tests.servers.production.sheets import BASE, add_product
@@ -101,10 +102,23 @@ async def test_a_sheet_is_made(
 
 
 async def test_percent_complete_moves_on(house: House, made: Job) -> None:
-    history = await house.manager.history(made.id)
-    shares = [each.event.fraction for each in history if type(each.event).__name__ == "Progressed"]
+    before: dict[str, list[float]] = {"": []}
+    stage = ""
+    for each in await house.manager.history(made.id):
+        match each.event:
+            case StageStarted(name=stage):
+                before[stage] = []
+            case Progressed(fraction=fraction):
+                before[stage].append(fraction)
+    shares = [fraction for found in before.values() for fraction in found]
     assert shares == sorted(shares)
-    assert len(set(shares)) > 3
+    # What comes too fast is left out, but never the first and the last.
+    assert (shares[0], shares[-1]) == (0, 1)
+    # Wherever it is told, it is in its place: by what the stages cost.
+    names = list(before)
+    early, late = names.index("Place Labels"), names.index("Verify Product")
+    assert all(fraction < 0.75 for name in names[:early] for fraction in before[name])
+    assert all(fraction > 0.8 for name in names[late:] for fraction in before[name])
 
 
 def scratch(house: House, job: Job) -> Path:

@@ -59,7 +59,9 @@ def generate_product(
         aoiFeatureId: the feature there that is the area.
     """
     # Only here: it imports what draws, and the server reads this module too.
-    from milepost.servers.production.sheet.make import make_sheet, start_time
+    from milepost.servers.production.sheet.make import make_sheet
+    from milepost.servers.production.sheet.memory import TOO_LARGE
+    from milepost.servers.production.sheet.staging import start_time
 
     wanted = msgspec.json.decode(order, type=Wanted)
     if not run.has_done("begun"):
@@ -70,8 +72,6 @@ def generate_product(
         run.message(start_time())
         run.step("begun", _begun)
     area = run.step("area", _area, wanted)
-    # Another attempt, after whatever was changed in the settings meanwhile, credits and reads the same files.
-    sources, stamped = run.step("sources", _sources, area, run.workspace)
     services = FeatureServices(site.data_folder())
     sees_all = _sees_all(wanted.username)
     try:
@@ -79,27 +79,28 @@ def generate_product(
         ancillary = run.step("ancillary", _ancillary, run, wanted, area, services, sees_all)
     except FeatureError as error:
         raise ValueError(f"The features cannot be read: {error}") from error
+    # Another attempt, after whatever was changed in the settings meanwhile, credits and reads the same files.
+    sources, stamped = run.step("sources", _sources, area, run.workspace)
     number, name = _called(area, wanted.sheet_id_field)
-    path = make_sheet(
-        run,
-        Order(
-            product=wanted.product,
-            version=productVersion,
-            area=area.geometry,
-            name=name,
-            number=number,
-            output=wanted.output,
-            output_name=wanted.output_name,
-            excluded=wanted.excluded,
-            adjoining=around,
-            ancillary=ancillary,
-            vectors=sources.vectors,
-            elevation=sources.elevation,
-            stamps=stamped,
-        ),
-        run.workspace,
+    sheet = Order(
+        product=wanted.product,
+        version=productVersion,
+        area=area.geometry,
+        name=name,
+        number=number,
+        output=wanted.output,
+        output_name=wanted.output_name,
+        excluded=wanted.excluded,
+        adjoining=around,
+        ancillary=ancillary,
+        vectors=sources.vectors,
+        elevation=sources.elevation,
+        stamps=stamped,
     )
-    return DataFile(path)
+    try:
+        return DataFile(make_sheet(run, sheet, run.workspace))
+    except MemoryError:
+        raise ValueError(TOO_LARGE) from None
 
 
 def _begun() -> None:
