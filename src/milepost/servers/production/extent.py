@@ -57,7 +57,9 @@ class Extents:
         record = await self._finder.product(
             required(given, "productName", "send the name of one of the products")
         )
-        version = orders.read_version_of(record, given)
+        asked = orders.read_asked_version(record, given)
+        record, name = await self._finder.asked(record, asked.name)
+        version = orders.version_of(record, name, asked)
         product, _ = orders.read_product(record, version, given)
         text = required(given, "inputGeometry", 'send a point such as {"x": 1.55, "y": 42.55}')
         place = await asyncio.to_thread(_middle, text)

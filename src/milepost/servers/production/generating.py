@@ -86,14 +86,17 @@ class Generating:
         )
         if not record.enabled:
             raise wrong("productName", f"product {record.name} is disabled; updateProduct enables it")
-        version = orders.read_version_of(record, given)
+        asked = orders.read_asked_version(record, given)
+        record, name = await self._finder.asked(record, asked.name)
+        version = orders.version_of(record, name, asked)
         product, excluded = orders.read_product(record, version, given)
         features, drawn = orders.read_areas(given)
         layer, found = await self._area_layer(call, features) if features else (None, {})
         kind, output = orders.read_output(given)
         wanted = Wanted(
             product=product,
-            version=version.name,
+            version=asked.name,
+            made_by=version.name if record.revision == 1 else f"{version.name}@{record.revision}",
             username=call.person.username,
             layer=layer,
             drawn=drawn,

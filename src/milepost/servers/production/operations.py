@@ -70,6 +70,8 @@ def generate_product(
         run.message(start_time())
         run.message(f"Starting to generate product {productName}.")
         run.message(start_time())
+        if "@" in wanted.made_by:
+            run.message(f"The product was changed here: its version is {wanted.made_by}.")
         run.step("begun", _begun)
     area = run.step("area", _area, wanted)
     services = FeatureServices(site.data_folder())
@@ -84,7 +86,7 @@ def generate_product(
     number, name = _called(area, wanted.sheet_id_field)
     sheet = Order(
         product=wanted.product,
-        version=productVersion,
+        version=wanted.made_by or productVersion,
         area=area.geometry,
         name=name,
         number=number,

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import geopandas as gpd
 import msgspec
@@ -39,6 +40,11 @@ def messages(run, level="info"):
 
 def words(path):
     return pypdfium2.PdfDocument(path)[0].get_textpage().get_text_bounded()
+
+
+def drawn(path, scale=1.0):
+    with pypdfium2.PdfDocument(path) as pdf:
+        return np.asarray(pdf[0].render(scale=scale).to_numpy())
 
 
 def layers(path):
@@ -120,6 +126,27 @@ def test_a_second_attempt_goes_on_after_the_last_stage(made):
     again = Run(steps=kept)
     assert make_sheet(again, order, folder) == path
     assert [each for each in messages(again) if "Executing" in each] == ["Executing Export Product"]
+
+
+def test_a_sheet_that_is_killed_in_every_stage_is_the_same_sheet(made, tmp_path):
+    run, order, _, path = made
+    (tmp_path / "order.json").write_bytes(msgspec.json.encode(order))
+    program = [sys.executable, "-m", "tests.servers.production.sheet.dying"]
+    done = subprocess.run(
+        [*program, tmp_path / "order.json", tmp_path], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    stages = [each.name for each in run.notebook.events if isinstance(each, events.StageStarted)]
+    assert said["killed"] == stages
+    before, after = drawn(path), drawn(said["path"])
+    # Only the margin tells when it was made.
+    assert before.shape == after.shape
+    differ = np.flatnonzero((before != after).any(axis=(1, 2)))
+    assert not len(differ) or differ.min() > len(before) / 2
+    assert layers(path) == layers(said["path"])
+    assert words(path).splitlines()[:5] == words(said["path"]).splitlines()[:5]
+    assert set(os.listdir(tmp_path)) == {"order.json", "sheet", Path(said["path"]).name}
 
 
 @pytest.mark.parametrize("name", ["country.gpkg", "country.tif"])
