@@ -6,6 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
+from milepost.features import Definition, Field, GeometryType, Layer
+from tests.servers.house import House
 from tests.servers.production.sheets import BASE
 from tests.servers.talking import error_of, json_of
 
@@ -19,7 +21,7 @@ async def ask(client: httpx.AsyncClient, **form: Any) -> httpx.Response:
 
 async def test_a_sheet_around_a_point(ann: httpx.AsyncClient) -> None:
     point = json.dumps({"x": 1.55, "y": 42.55, "spatialReference": {"wkid": 4326}})
-    said = json_of(await ask(ann, inputGeometry=point, aoiLayer="https://x/0"))
+    said = json_of(await ask(ann, inputGeometry=point))
     assert (said["productName"], said["productVersion"], said["success"]) == ("MTM50", "1.0", True)
     [area] = said["customAoi"]
     x, y = zip(*area["geometry"]["rings"][0], strict=True)
@@ -30,6 +32,27 @@ async def test_a_sheet_around_a_point(ann: httpx.AsyncClient) -> None:
     assert 400 < layout["width"] < 420
     assert 550 < layout["height"] < 570
     assert 'wkid="32631"' in said["gridXml"]
+
+
+async def test_the_area_of_a_layer_in_which_the_point_lies(house: House, ann: httpx.AsyncClient) -> None:
+    layer = Layer(name="Sheets", geometry=GeometryType.POLYGON, fields=(Field(name="number"),))
+    for name, private in (("Series", False), ("Drafts", True)):
+        service = house.server.features.create(
+            f"Maps/{name}", Definition(owner="root", layers=(layer,), private=private)
+        )
+        for west, number in ((1.5, "12-3"), (1.6, "12-4")):
+            ring = [[west, 42.5], [west, 42.6], [west + 0.1, 42.6], [west + 0.1, 42.5], [west, 42.5]]
+            service.add(0, [{"attributes": {"number": number}, "geometry": {"rings": [ring]}}])
+    url = "/arcgis/rest/services/Maps/Series/FeatureServer/0"
+    [area] = json_of(await ask(ann, inputGeometry="1.63,42.52", aoiLayer=url))["customAoi"]
+    assert area["attributes"]["number"] == "12-4"
+    x, y = zip(*area["geometry"]["rings"][0], strict=True)
+    assert (min(x), max(x), min(y), max(y)) == pytest.approx((1.6, 1.7, 42.5, 42.6))
+    # Beyond all areas it is the one around the point.
+    [area] = json_of(await ask(ann, inputGeometry="1.9,42.52", aoiLayer=url))["customAoi"]
+    assert area["attributes"] == {}
+    hidden = error_of(await ask(ann, inputGeometry="1.63,42.52", aoiLayer=url.replace("Series", "Drafts")))
+    assert "no feature service 'Maps/Drafts'" in hidden["message"]
 
 
 async def test_the_area_may_be_in_another_reference(ann: httpx.AsyncClient) -> None:
@@ -56,6 +79,7 @@ async def test_the_area_may_be_in_another_reference(ann: httpx.AsyncClient) -> N
         ({"inputGeometry": "200,10"}, "outside the world"),
         ({"inputGeometry": "10,89.95"}, "89.9"),
         ({"inputGeometry": "1.5,42.5", "outSpatialReference": "7"}, "'outSpatialReference'"),
+        ({"inputGeometry": "1.5,42.5", "aoiLayer": "https://x/0"}, "on another server"),
         ({"inputGeometry": "1.5,42.5", "productVersion": "3"}, "no version '3'"),
     ],
 )

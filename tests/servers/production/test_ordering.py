@@ -4,11 +4,14 @@ import json
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
 from milepost.features import Definition, Field, GeometryType, Layer
 from milepost.jobs import Job
 from milepost.servers.production import wire
+from milepost.servers.production.areas import LayerName
+from milepost.servers.production.finding import MAKER
 from milepost.servers.production.orders import Wanted
 from milepost.store import StoreError
 from tests.servers.house import House
@@ -44,7 +47,8 @@ def services(house: House) -> None:
         ("Maps/Areas", Definition(owner="root", layers=(areas, roads))),
         ("Maps/Hidden", Definition(owner="root", layers=(areas,), private=True)),
     ):
-        forms = [*[ring] * 5, bow]
+        large = [[1, 42], [1, 42.4], [1.5, 42.4], [1.5, 42], [1, 42]]
+        forms = [*[ring] * 5, bow, large]
         features.create(name, definition).add(0, [{"geometry": {"rings": [each]}} for each in forms])
 
 
@@ -59,8 +63,6 @@ async def ask(client: httpx.AsyncClient, **form: Any) -> httpx.Response:
 
 async def wanted(house: House, answer: httpx.Response) -> tuple[Job, Wanted]:
     """The job that was started, which is not let go on, and what it is to make."""
-    import msgspec
-
     job = await house.manager.get(json_of(answer)["jobId"].replace("-", "").lower())
     await house.manager.cancel(job.id, "root")
     order = await house.manager.value(job, job.inputs["order"])
@@ -82,7 +84,12 @@ async def wanted(house: House, answer: httpx.Response) -> tuple[Job, Wanted]:
         ),
         ({"layerExclusion": ["Ships"]}, "no layer 'Ships'; it has"),
         ({"aoiLayer": None}, "'aoiLayer' is required"),
-        ({"aoiLayer": "https://elsewhere.example.com/arcgis/rest/services/A/FeatureServer/0"}, "customAoi"),
+        (
+            {"aoiLayer": "https://elsewhere.example.com/arcgis/rest/services/A/FeatureServer/0"},
+            "is on another server, from which nothing is fetched; publish the layer in a feature service of this one",
+        ),
+        ({"aoiLayer": f"{SITE}/rest/services/Maps/Areas/ImageServer/0"}, "or draw the area: 'customAoi'"),
+        ({"aoiLayer": f"{SITE}/rest/services/Nothing/MapServer/5"}, "no feature service 'Nothing'"),
         ({"aoiLayer": f"{SITE}/rest/services/Nothing/FeatureServer/0"}, "no feature service 'Nothing'"),
         ({"aoiLayer": HIDDEN}, "no feature service 'Maps/Hidden'"),
         ({"aoiLayer": AREAS[:-1] + "7"}, "no layer 7"),
@@ -124,6 +131,15 @@ async def wanted(house: House, answer: httpx.Response) -> tuple[Job, Wanted]:
             },
             "pixels, too many: choose fewer dpi",
         ),
+        (
+            {
+                "productName": "MTM25",
+                "aoiFeatureId": "5,7",
+                "outputType": "tiff",
+                "outputSettings": {"resolution": 600},
+            },
+            "of feature 7: at 600 dpi the map has",
+        ),
         ({"ancillaryLayers": [{"layer": AREAS}]}, "name one with 'featureClass'"),
         ({"ancillaryLayers": [{"layer": HIDDEN, "featureClass": "Roads"}]}, "no feature service"),
         ({"ancillaryLayers": [{"featureClass": "Roads"}]}, '{"layer": '),
@@ -164,7 +180,7 @@ async def test_the_job_gets_what_was_asked_for(house: House, ann: httpx.AsyncCli
     status = json_of(await ann.get(said["statusUrl"], params={"f": "json"}))
     assert (status["productName"], status["productVersion"]) == ("MTM50", "1.0")
     assert (status["aoiLayer"], status["aoiFeatureId"], status["outputType"]) == (AREAS, 1, "PDF")
-    assert (job.owner, order.username, order.sees_all) == ("ann", "ann", False)
+    assert (job.owner, order.username) == ("ann", "ann")
     assert order.product.relief.contours is not None
     assert order.product.relief.contours.interval == 10
     assert order.product.relief.spot_heights is None
@@ -177,7 +193,31 @@ async def test_the_job_gets_what_was_asked_for(house: House, ann: httpx.AsyncCli
     assert order.output_name == "Sheet one"
     # Who may read everything may also make sheets of it.
     _, order = await wanted(house, await ask(root, aoiLayer=HIDDEN))
-    assert order.sees_all
+    assert order.layer == LayerName("Maps/Hidden", 0)
+
+
+async def test_layers_are_read_with_the_rights_of_that_moment(house: House, root: httpx.AsyncClient) -> None:
+    """As if an administrator had become somebody else between the wish and the work."""
+    _, order = await wanted(house, await ask(root, aoiLayer=HIDDEN))
+    generate = house.manager.catalog.get(MAKER, "generate_product")
+    assert generate is not None
+    values = {"productName": "MTM50", "productVersion": "1.0", "outputType": "pdf"}
+    changed = msgspec.json.encode(msgspec.structs.replace(order, username="bob")).decode()
+    job = (await house.manager.submit(generate, {**values, "order": changed}, owner="bob")).job
+    job = await house.manager.finished(job.id)
+    assert "there is no feature service 'Maps/Hidden'" in job.error
+
+
+@pytest.mark.parametrize("kind", ["MapServer", "TopographicProductionServer"])
+async def test_a_layer_may_be_named_as_that_of_a_map_or_production_service(
+    house: House, ann: httpx.AsyncClient, kind: str
+) -> None:
+    url = AREAS.replace("FeatureServer", kind)
+    job, order = await wanted(house, await ask(ann, aoiLayer=f"{url}?f=json&token=secret#top"))
+    assert order.layer == LayerName("Maps/Areas", 0)
+    status = json_of(await ann.get(f"{BASE}/jobs/job/{job.id}", params={"f": "json"}))
+    # What else a client puts into the URL, such as a token, is nobody's business.
+    assert status["aoiLayer"] == url
 
 
 async def test_labels_and_the_hatch_of_unknown_ground_are_left_out(

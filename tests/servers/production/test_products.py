@@ -4,8 +4,10 @@ import json
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
+from milepost.servers.production.orders import Wanted
 from tests.servers.house import House
 from tests.servers.production.sheets import BASE, PLAIN, add_product
 from tests.servers.talking import error_of, json_of
@@ -141,6 +143,59 @@ async def test_a_built_in_product_comes_back(ann: httpx.AsyncClient, pat: httpx.
     assert "comes with the server and cannot be removed; disable it" in error["message"]
     error = error_of(await post(pat, "addProduct", productDefinition={**PLAIN, "name": "mtm25"}))
     assert "already" in error["message"]
+
+
+async def test_what_a_product_was_stays_there(
+    house: House, ann: httpx.AsyncClient, pat: httpx.AsyncClient
+) -> None:
+    def every(interval: int) -> dict[str, Any]:
+        return {
+            "name": "Fine",
+            "operationOverrides": [
+                {"id": "contours", "parameters": [{"name": "interval", "value": interval}]}
+            ],
+        }
+
+    await add_product(pat, {**PLAIN, "name": "Changing", "productVersions": [every(10)]})
+    box = [{"geometry": {"xmin": -84.2, "ymin": 36.25, "xmax": -84.1, "ymax": 36.35}}]
+    form = {"productName": "Changing", "outputType": "pdf", "customAoi": box}
+
+    async def made_with(version: str) -> tuple[str, float, str]:
+        """What a job tells of its version, and what it makes its sheet with, whatever came later."""
+        said = json_of(await post(ann, "generateProduct", **form, productVersion=version))
+        job = await house.manager.get(said["jobId"].replace("-", "").lower())
+        await house.manager.cancel(job.id, "root")
+        order = msgspec.json.decode(await house.manager.value(job, job.inputs["order"]), type=Wanted)
+        about = json_of(await ann.get(said["statusUrl"], params={"f": "json"}))
+        contours = order.product.relief.contours
+        assert contours is not None
+        return about["productVersion"], contours.interval, order.made_by
+
+    assert await made_with("Fine") == ("Fine", 10, "Fine")
+    await change(pat, "Changing", productVersions={"operation": "update", "versions": [every(40)]})
+    await change(pat, "Changing", productVersions={"operation": "add", "versions": ["Other"]})
+    await change(pat, "Changing", productVersions={"operation": "remove", "versions": ["Fine"]})
+    assert await made_with("Fine@1") == ("Fine@1", 10, "Fine")
+    assert await made_with("fine@3") == ("fine@3", 40, "Fine@3")
+    assert await made_with("Other") == ("Other", 50, "Other@4")
+    history = (await product(ann, "Changing", includeHistory="true"))["history"]
+    assert [each["revision"] for each in history] == [4, 3, 2, 1]
+    assert {each["changedBy"] for each in history} == {"pat"}
+    assert [[one["name"] for one in each["productVersions"]] for each in history] == [
+        ["Other"],
+        ["Fine", "Other"],
+        ["Fine"],
+        ["Fine"],
+    ]
+    assert history[2]["productVersions"][0]["operationOverrides"][0]["parameters"][0]["value"] == 40
+    for version, said in (("Fine@7", "has no revision 7"), ("Fine@4", "no version 'Fine'; it has Other")):
+        error = error_of(await post(ann, "generateProduct", **form, productVersion=version))
+        assert said in error["message"]
+    # A later product of the same name begins where this one ended.
+    assert json_of(await post(pat, "removeProduct", productName="Changing"))["success"]
+    await add_product(pat, {**PLAIN, "name": "Changing"})
+    assert (await product(ann, "Changing", includeHistory="true"))["history"][0]["revision"] == 5
+    assert await made_with("Fine@1") == ("Fine@1", 10, "Fine")
 
 
 async def test_a_product_that_is_based_on_another(ann: httpx.AsyncClient, pat: httpx.AsyncClient) -> None:

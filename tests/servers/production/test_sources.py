@@ -21,6 +21,7 @@ licence = "ODbL 1.0"
 [[elevation]]
 path = "/maps/N42E001.hgt.zip"
 credit = "NASA"
+vertical_datum = "EGM96 geoid"
 """
 
 
@@ -34,6 +35,7 @@ def test_paths_begin_at_the_folder_of_the_file(tmp_path: Path) -> None:
     sources = read_sources(written(tmp_path, GOOD))
     assert [each.path for each in sources.credits()] == [f"{tmp_path}/land.osm.pbf", "/maps/N42E001.hgt.zip"]
     assert sources.vectors[0].licence == "ODbL 1.0"
+    assert sources.elevation[0].vertical_datum == "EGM96 geoid"
     keep_sources(tmp_path, sources)
     assert kept_sources(tmp_path) == sources
     assert kept_sources(tmp_path / "elsewhere") == Sources()
@@ -48,6 +50,7 @@ def test_paths_begin_at_the_folder_of_the_file(tmp_path: Path) -> None:
         ("[[", "names no sources"),
         ("[[vectors]]\npath = 'x.pdf'\ncredit = 'me'", "'x.pdf' is nothing that vectors come from"),
         ("[[elevation]]\npath = 'x.tif'", "'x.tif' has no credit"),
+        ("[[elevation]]\npath = 'x.tif'\ncredit = 'me'\nvertical = 'EGM96'", "unknown field `vertical`"),
     ],
 )
 def test_files_that_do_not_do(tmp_path: Path, text: str, said: str) -> None:
@@ -74,6 +77,14 @@ async def test_the_page_of_the_service_tells_it(tmp_path: Path) -> None:
         ]
         assert "land.osm.pbf is missing" in (await ann.get(BASE)).text
         assert str(tmp_path) not in (await ann.get(BASE)).text
+
+
+@pytest.mark.anyio
+async def test_without_sources_the_page_names_the_sample(tmp_path: Path) -> None:
+    async with opened(tmp_path / "data") as house, house.client("ann") as ann:
+        [sample] = json_of(await ann.get(BASE, params={"f": "json"}))["sources"]
+        assert "Jacksboro, Tennessee" in sample
+        assert "--sheet-sources" in sample
 
 
 WITHOUT = """

@@ -22,12 +22,21 @@ from milepost.features import (
 )
 from milepost.operations.geometries import Geometries, from_esri
 
-_LAYER: Final = re.compile(r"/rest/services/((?:[\w-]+/)?[\w-]+)/FeatureServer/(\d{1,6})/?", re.ASCII)
+_LAYER: Final = re.compile(
+    r"/rest/services/((?:[\w-]+/)?[\w-]+)/(?:FeatureServer|MapServer|TopographicProductionServer)/(\d{1,6})/?",
+    re.ASCII,
+)
+"""Clients name a layer as that of the map service it is published in, or of the production service beside that."""
 
 _WGS84: Final = 4326
 
 _MOST: Final = 100_000
 """Features that an ancillary layer may add to a sheet."""
+
+_NEAR: Final = 1e-6
+"""Degrees around a place in which areas are looked for."""
+_MOST_AT: Final = 1000
+"""Areas at one place that are looked at."""
 
 
 class LayerName(msgspec.Struct, frozen=True):
@@ -57,12 +66,23 @@ def layer_of(url: str, base: str) -> LayerName:
     """
     split, own = urlsplit(url.strip()), urlsplit(base)
     found = _LAYER.fullmatch(split.path.removeprefix(own.path))
-    if not found or (split.netloc and split.netloc.lower() != own.netloc.lower()):
+    if split.netloc and split.netloc.lower() != own.netloc.lower():
         raise ValueError(
-            f"{url[:200]!r} is no layer of a feature service of this server;"
-            f" send {base}/rest/services/NAME/FeatureServer/0, or draw the area yourself with 'customAoi'"
+            f"{without_query(url)[:200]!r} is on another server, from which nothing is fetched; publish the layer in"
+            f" a feature service of this one and send {base}/rest/services/NAME/FeatureServer/0"
+        )
+    if not found:
+        raise ValueError(
+            f"{without_query(url)[:200]!r} is no layer of a feature service of this server;"
+            f" send {base}/rest/services/NAME/FeatureServer/0"
         )
     return LayerName(found[1], int(found[2]))
+
+
+def without_query(url: str) -> str:
+    """A URL as it may be kept and shown: what clients add to it, such as a token, and a password are left out."""
+    split = urlsplit(url.strip())
+    return split._replace(netloc=split.netloc.rpartition("@")[2], query="", fragment="").geturl()
 
 
 def opened(
@@ -111,6 +131,33 @@ def areas_of_features(
         each: _area(*there[each], f"feature {each} of layer {definition.name}")
         for each in dict.fromkeys(features)
     }
+
+
+def area_at(service: FeatureService, layer: FeatureLayer, longitude: float, latitude: float) -> Area | None:
+    """The area of a layer in which a place lies, the smallest of several; None when it lies in none.
+
+    Raises:
+        FeatureError, ValueError: the layer cannot be read, or has no areas.
+    """
+    if not is_area(layer):
+        raise ValueError(f"the features of layer {layer.definition.name} cover no areas")
+    here = shapely.Point(longitude, latitude)
+    rows, shapes, _ = features_within(service, layer, here.buffer(_NEAR).bounds, _MOST_AT)
+    around = [
+        (float(shape.area), number)
+        for number, shape in enumerate(shapes)
+        if shape is not None and any(shapely.intersects(shape, each) for each in _turned(here))
+    ]
+    if not around:
+        return None
+    _, number = min(around)
+    return _area(shapes[number], rows[number], f"the area of layer {layer.definition.name} around the point")
+
+
+def _turned(point: shapely.Point) -> Iterator[shapely.Point]:
+    """A place with its longitude, and whole turns from it: an area may go on beyond 180 degrees."""
+    for turn in (0.0, -360.0, 360.0):
+        yield shapely.Point(point.x + turn, point.y)
 
 
 def area_drawn(feature: dict[str, Any]) -> Area:

@@ -3,6 +3,7 @@
 import asyncio
 from urllib.parse import quote
 
+import msgspec
 from starlette.routing import BaseRoute
 
 from milepost.http import Answer, Call, Form, Resources
@@ -11,7 +12,7 @@ from milepost.servers.crumbs import service_path
 from milepost.servers.production import describing, pages, product_changes
 from milepost.servers.production.finding import Finder, no_product
 from milepost.servers.production.generating import generate_fields
-from milepost.servers.production.products import Products, is_built_in
+from milepost.servers.production.products import Products, Record, is_built_in
 from milepost.servers.production.reading import required, wrong
 
 
@@ -32,7 +33,7 @@ class ProductResources:
         """
         at = self._resources.at
         listing = ("includeDef", "includeDataTypes", "definitionType")
-        one = ("includeDef", "includeDataTypes")
+        one = ("includeDef", "includeDataTypes", "includeHistory")
         return [
             # Some documents give the second path for the same.
             *at(f"{service}/products", self.products, parameters=listing, document="Products"),
@@ -102,12 +103,16 @@ class ProductResources:
         if self._may(call, "removeProduct"):
             forms.append(Form(f"{path}/removeProduct", "Remove product", pages.name_field(record.name)))
         forms.append(Form(f"{path}/calculateExtent", "Calculate extent", pages.extent_fields(record)))
+        about = describing.product(
+            record,
+            with_definition=call.parameters.flag("includeDef", False),
+            with_types=call.parameters.flag("includeDataTypes", False),
+        )
+        if call.parameters.flag("includeHistory", False):
+            kept = await asyncio.to_thread(self._products.history, record.name)
+            about["history"] = [describing.revision(each) for each in kept]
         return Answer(
-            describing.product(
-                record,
-                with_definition=call.parameters.flag("includeDef", False),
-                with_types=call.parameters.flag("includeDataTypes", False),
-            ),
+            about,
             title=record.name,
             crumbs=[*pages.above_jobs(call, service), ("Products", f"{path}/products")],
             forms=forms,
@@ -121,6 +126,7 @@ class ProductResources:
         if based_on and base is None:
             raise wrong("productDefinition", f"'basedOn': there is no product {based_on[:60]!r}")
         record = product_changes.read_added(call.parameters, base)
+        record = msgspec.structs.replace(record, changed_by=call.person.username)
         if not await asyncio.to_thread(self._products.add, record):
             raise wrong(
                 "productDefinition",
@@ -132,9 +138,12 @@ class ProductResources:
         """Change a product: its description, its versions, its ancillary layers, whether it is enabled."""
         service = self._finder.maker(call)
         name = required(call.parameters, "productName", "send the name of a product")
-        record = await asyncio.to_thread(
-            self._products.change, name, lambda each: product_changes.changed(each, call.parameters)
-        )
+
+        def changed(record: Record) -> Record:
+            found = product_changes.changed(record, call.parameters)
+            return msgspec.structs.replace(found, changed_by=call.person.username)
+
+        record = await asyncio.to_thread(self._products.change, name, changed)
         if record is None:
             raise no_product()
         return self._done(call, service, record.name, "Update product")

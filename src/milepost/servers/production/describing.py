@@ -42,6 +42,19 @@ def product(record: Record, *, with_definition: bool = False, with_types: bool =
     return about
 
 
+def revision(record: Record) -> dict[str, Any]:
+    """What a product was after one of its changes; its definition never changes."""
+    about = product(record)
+    return {
+        "revision": record.revision,
+        "lastModified": about["lastModified"],
+        "changedBy": record.changed_by,
+    } | {name: about[name] for name in _CHANGES}
+
+
+_CHANGES = ("description", "enabled", "sheetIDField", "productVersions", "ancillaryLayers")
+"""What updateProduct changes."""
+
 _TOLD_TWICE = ("type", "definitionType", "gridType", "sheetIDField", "productVersions", "ancillaryLayers")
 """What addProduct takes along with the definition of the sheets."""
 

@@ -6,14 +6,15 @@ from typing import Any, Final
 import shapely
 from starlette.routing import BaseRoute
 
-from milepost.features import FeatureError, form_of, number_of, read_reference, transform
+from milepost.features import FeatureError, FeatureServices, form_of, number_of, read_reference, transform
 from milepost.http import Answer, Call, Resources
 from milepost.operations.geometries import from_esri, to_esri
 from milepost.servers.crumbs import service_path
-from milepost.servers.production import orders, pages
-from milepost.servers.production.areas import array_of
+from milepost.servers.jobs_of_type import sees_all
+from milepost.servers.production import areas, orders, pages
+from milepost.servers.production.areas import Area, array_of
 from milepost.servers.production.finding import Finder, require_libraries
-from milepost.servers.production.reading import json_of, required, wrong
+from milepost.servers.production.reading import json_of, reading, required, wrong
 from milepost.servers.production.sheet.definition import Product
 
 CALCULATE: Final = ("productName", "productVersion", "aoiLayer", "inputGeometry", "outSpatialReference")
@@ -32,8 +33,9 @@ _STEPS: Final = 32
 class Extents:
     """Areas of sheets that somebody chooses by their middle."""
 
-    def __init__(self, finder: Finder, resources: Resources):
-        """With what all dialects share."""
+    def __init__(self, features: FeatureServices, finder: Finder, resources: Resources):
+        """With the feature services with areas, and what all dialects share."""
+        self._features = features
         self._finder = finder
         self._resources = resources
 
@@ -48,17 +50,21 @@ class Extents:
         )
 
     async def calculate(self, call: Call) -> Answer:
-        """Find the area of a sheet of a product around a point."""
+        """Find the area of a sheet of a product: that of a layer in which a point lies, or one around the point."""
         service = self._finder.maker(call)
         given = call.parameters
         require_libraries()
         record = await self._finder.product(
             required(given, "productName", "send the name of one of the products")
         )
-        version = orders.read_version_of(record, given)
+        asked = orders.read_asked_version(record, given)
+        record, name = await self._finder.asked(record, asked.name)
+        version = orders.version_of(record, name, asked)
         product, _ = orders.read_product(record, version, given)
         text = required(given, "inputGeometry", 'send a point such as {"x": 1.55, "y": 42.55}')
-        said = await asyncio.to_thread(_calculated, product, text, given.get("outSpatialReference"))
+        place = await asyncio.to_thread(_middle, text)
+        area = await self._area(call, place)
+        said = await asyncio.to_thread(_calculated, product, place, area, given.get("outSpatialReference"))
         return Answer(
             {"productName": record.name, "productVersion": version.name, **said, "success": True},
             title="Calculate extent",
@@ -68,17 +74,32 @@ class Extents:
             ],
         )
 
+    async def _area(self, call: Call, place: tuple[float, float]) -> Area | None:
+        """The area at a place, if a layer is named and has one there."""
+        url = call.parameters.get("aoiLayer").strip()
+        if not url:
+            return None
+        try:
+            name = areas.layer_of(url, call.base)
+            service, layer = await reading(
+                areas.opened, self._features, name, call.person.username, sees_all=sees_all(call)
+            )
+            return await reading(areas.area_at, service, layer, *place)
+        except (FeatureError, ValueError) as error:
+            raise wrong("aoiLayer", f"{error}; or leave it out for an area around the point") from None
 
-def _calculated(product: Product, text: str, reference: str) -> dict[str, Any]:
+
+def _calculated(
+    product: Product, place: tuple[float, float], area: Area | None, reference: str
+) -> dict[str, Any]:
     # Only here: a server without the libraries must start.
     from milepost.servers.production.sheet.geometry import MM, SheetGeometry
 
-    longitude, latitude = _middle(text)
-    west, south, east, north = sides(product.scale, longitude, latitude)
+    shown = area.geometry if area else shapely.box(*sides(product.scale, *place))
     try:
-        sheet = SheetGeometry.of(shapely.box(west, south, east, north), product.scale)
+        sheet = SheetGeometry.of(shown, product.scale)
     except ValueError as error:
-        raise wrong("inputGeometry", str(error)) from None
+        raise wrong("aoiLayer" if area else "inputGeometry", str(error)) from None
     try:
         wkid = read_reference(reference) if reference.strip() else _WGS84
         # Parallels bow in a projection, and a sheet shows the degrees that its area spans.
@@ -104,7 +125,10 @@ def _calculated(product: Product, text: str, reference: str) -> dict[str, Any]:
             "scale": product.scale,
         },
         "customAoi": [
-            {"attributes": {}, "geometry": {**form, "spatialReference": form_of(wkid)}},
+            {
+                "attributes": area.attributes if area else {},
+                "geometry": {**form, "spatialReference": form_of(wkid)},
+            },
         ],
     }
 

@@ -8,11 +8,15 @@ from milepost.manager import JobManager
 from milepost.operations import Service
 from milepost.servers.production.needs import missing
 from milepost.servers.production.products import Products, Record
+from milepost.servers.production.reading import wrong
 
 TYPE: Final = "TopographicProductionServer"
 
 MAKER: Final = f"Topography.{TYPE}"
 """The service that makes sheets of products. Others have operations of their own, and no products."""
+
+_LARGEST: Final = 1 << 40
+"""No number of a revision is larger."""
 
 NO_PRODUCT: Final = -2147211775
 """The code that clients know for a product that there is not."""
@@ -65,6 +69,24 @@ class Finder:
         if record is None:
             raise no_product()
         return record
+
+    async def asked(self, record: Record, version: str) -> tuple[Record, str]:
+        """A product as a version asks for it, and the name of the version: ``Winter``, or ``Winter@3`` of revision 3.
+
+        Raises:
+            ServiceError: 400, the product has no such revision.
+        """
+        name, _, number = version.strip().rpartition("@")
+        if record.version(version) or not name or not (number.isascii() and number.isdigit()):
+            return record, version
+        found = await asyncio.to_thread(self._products.revision, record.name, min(int(number[:12]), _LARGEST))
+        if found is None:
+            raise wrong(
+                "productVersion",
+                f"product {record.name} has no revision {number[:12]}; its resource names them with"
+                " includeHistory=true",
+            )
+        return found, name
 
 
 def require_libraries() -> None:

@@ -1,9 +1,8 @@
 """The URL that makes sheets: each one a job."""
 
 import asyncio
-import sqlite3
-from collections.abc import Callable, Sequence
-from typing import Any, Final, ParamSpec, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import msgspec
 import structlog
@@ -21,11 +20,8 @@ from milepost.servers.production.areas import Area, LayerName
 from milepost.servers.production.finding import Finder, require_libraries
 from milepost.servers.production.orders import Wanted
 from milepost.servers.production.products import Record
-from milepost.servers.production.reading import required, wrong
+from milepost.servers.production.reading import reading, required, wrong
 from milepost.servers.production.sheet.definition import Product
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 log = structlog.get_logger("milepost.production")
 
@@ -90,16 +86,18 @@ class Generating:
         )
         if not record.enabled:
             raise wrong("productName", f"product {record.name} is disabled; updateProduct enables it")
-        version = orders.read_version_of(record, given)
+        asked = orders.read_asked_version(record, given)
+        record, name = await self._finder.asked(record, asked.name)
+        version = orders.version_of(record, name, asked)
         product, excluded = orders.read_product(record, version, given)
         features, drawn = orders.read_areas(given)
         layer, found = await self._area_layer(call, features) if features else (None, {})
         kind, output = orders.read_output(given)
         wanted = Wanted(
             product=product,
-            version=version.name,
+            version=asked.name,
+            made_by=version.name if record.revision == 1 else f"{version.name}@{record.revision}",
             username=call.person.username,
-            sees_all=sees_all(call),
             layer=layer,
             drawn=drawn,
             sheet_id_field=record.sheet_id_field,
@@ -111,8 +109,8 @@ class Generating:
         sheets = [
             msgspec.structs.replace(wanted, feature=feature, area=area) for feature, area in found.items()
         ]
-        if drawn is not None and output.has_raster:
-            await asyncio.to_thread(_check_raster, product, drawn, output.dpi)
+        if output.has_raster:
+            await asyncio.to_thread(_check_raster, product, drawn, found, output.dpi)
         jobs: list[tuple[int | None, Job]] = []
         for each in sheets or [wanted]:
             try:
@@ -138,7 +136,8 @@ class Generating:
         values = {
             "productName": wanted.product.name,
             "productVersion": wanted.version,
-            "aoiLayer": call.parameters.get("aoiLayer"),
+            # It is told to whoever may see the job.
+            "aoiLayer": areas.without_query(call.parameters.get("aoiLayer")),
             "aoiFeatureId": wanted.feature,
             "outputType": kind,
             "order": msgspec.json.encode(wanted).decode(),
@@ -159,9 +158,9 @@ class Generating:
             if not areas.is_area(layer):
                 raise ValueError(f"the features of layer {layer.definition.name} cover no areas")
         except (FeatureError, ValueError) as error:
-            raise wrong("aoiLayer", str(error)) from None
+            raise wrong("aoiLayer", f"{error}; or draw the area: 'customAoi'") from None
         try:
-            return name, await _reading(areas.areas_of_features, service, layer, features)
+            return name, await reading(areas.areas_of_features, service, layer, features)
         except (FeatureError, ValueError) as error:
             raise wrong("aoiFeatureId", str(error)) from None
 
@@ -180,7 +179,7 @@ class Generating:
 
     async def _opened(self, call: Call, name: LayerName) -> Any:
         """A layer that the person may read."""
-        return await _reading(
+        return await reading(
             areas.opened, self._features, name, call.person.username, sees_all=sees_all(call)
         )
 
@@ -204,15 +203,6 @@ class Generating:
         return Answer(answer, title="Generate product", crumbs=pages.below_jobs(call, service))
 
 
-async def _reading(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """What a function reads of the features, in a thread."""
-    try:
-        return await asyncio.to_thread(function, *args, **kwargs)
-    except (sqlite3.Error, OSError) as error:
-        log.error("features cannot be read", reason=str(error))
-        raise ServiceError(500, "The server cannot read features now; no job was started") from None
-
-
 def _only_some(
     jobs: Sequence[tuple[int | None, Job]], sheets: Sequence[Wanted], error: Exception
 ) -> ServiceError:
@@ -228,16 +218,21 @@ def _only_some(
     )
 
 
-def _check_raster(product: Product, drawn: dict[str, Any], dpi: int) -> None:
-    """Refuse a raster with too many pixels before there is a job."""
+def _check_raster(
+    product: Product, drawn: dict[str, Any] | None, found: Mapping[int, Area], dpi: int
+) -> None:
+    """Refuse rasters with too many pixels before there is a job."""
     # Only here: a server without the libraries must start.
     from milepost.servers.production.sheet.geometry import SheetGeometry
 
-    try:
-        sheet = SheetGeometry.of(areas.area_drawn(drawn).geometry, product.scale)
-    except (FeatureError, ValueError):
-        return  # what is wrong with an area that is drawn is told by its job
-    try:
-        sheet.check_raster(dpi)
-    except ValueError as error:
-        raise wrong("outputSettings", str(error)) from None
+    for feature, area in ({None: None} if drawn is not None else found).items():
+        try:
+            shown = area or areas.area_drawn(drawn or {})
+            sheet = SheetGeometry.of(shown.geometry, product.scale)
+        except (FeatureError, ValueError):
+            continue  # that no sheet can show an area is told by its job
+        try:
+            sheet.check_raster(dpi)
+        except ValueError as error:
+            where = f"of feature {feature}: " if feature is not None else ""
+            raise wrong("outputSettings", f"{where}{error}") from None

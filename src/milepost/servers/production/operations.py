@@ -9,6 +9,7 @@ import msgspec
 
 from milepost.features import FeatureError, FeatureServices
 from milepost.operations import Run, Service, operation, site
+from milepost.security import People, Role
 from milepost.servers.production import areas
 from milepost.servers.production.adjoining import adjoining
 from milepost.servers.production.areas import Area
@@ -28,6 +29,9 @@ SHEETS: Final = Service(
     # Sheets of the largest size take less than a third of it.
     memory_limit=3 << 30,
 )
+
+PEOPLE: Final = "people.sqlite"
+"""In the data folder: who may do what."""
 
 _NAMES: Final = ("name", "sheet_name", "sheetname", "title")
 """Fields of an area that tell what its sheet is called."""
@@ -55,7 +59,9 @@ def generate_product(
         aoiFeatureId: the feature there that is the area.
     """
     # Only here: it imports what draws, and the server reads this module too.
-    from milepost.servers.production.sheet.make import make_sheet, start_time
+    from milepost.servers.production.sheet.make import make_sheet
+    from milepost.servers.production.sheet.memory import TOO_LARGE
+    from milepost.servers.production.sheet.staging import start_time
 
     wanted = msgspec.json.decode(order, type=Wanted)
     if not run.has_done("begun"):
@@ -64,37 +70,39 @@ def generate_product(
         run.message(start_time())
         run.message(f"Starting to generate product {productName}.")
         run.message(start_time())
+        if "@" in wanted.made_by:
+            run.message(f"The product was changed here: its version is {wanted.made_by}.")
         run.step("begun", _begun)
     area = run.step("area", _area, wanted)
-    # Another attempt, after whatever was changed in the settings meanwhile, credits and reads the same files.
-    sources, stamped = run.step("sources", _sources, area, run.workspace)
     services = FeatureServices(site.data_folder())
+    sees_all = _sees_all(wanted.username)
     try:
-        around = run.step("adjoining", _adjoining, wanted, area, services)
-        ancillary = run.step("ancillary", _ancillary, run, wanted, area, services)
+        around = run.step("adjoining", _adjoining, wanted, area, services, sees_all)
+        ancillary = run.step("ancillary", _ancillary, run, wanted, area, services, sees_all)
     except FeatureError as error:
         raise ValueError(f"The features cannot be read: {error}") from error
+    # Another attempt, after whatever was changed in the settings meanwhile, credits and reads the same files.
+    sources, stamped = run.step("sources", _sources, area, run.workspace)
     number, name = _called(area, wanted.sheet_id_field)
-    path = make_sheet(
-        run,
-        Order(
-            product=wanted.product,
-            version=productVersion,
-            area=area.geometry,
-            name=name,
-            number=number,
-            output=wanted.output,
-            output_name=wanted.output_name,
-            excluded=wanted.excluded,
-            adjoining=around,
-            ancillary=ancillary,
-            vectors=sources.vectors,
-            elevation=sources.elevation,
-            stamps=stamped,
-        ),
-        run.workspace,
+    sheet = Order(
+        product=wanted.product,
+        version=wanted.made_by or productVersion,
+        area=area.geometry,
+        name=name,
+        number=number,
+        output=wanted.output,
+        output_name=wanted.output_name,
+        excluded=wanted.excluded,
+        adjoining=around,
+        ancillary=ancillary,
+        vectors=sources.vectors,
+        elevation=sources.elevation,
+        stamps=stamped,
     )
-    return DataFile(path)
+    try:
+        return DataFile(make_sheet(run, sheet, run.workspace))
+    except MemoryError:
+        raise ValueError(TOO_LARGE) from None
 
 
 def _begun() -> None:
@@ -108,11 +116,18 @@ def _area(wanted: Wanted) -> Area:
     return wanted.area
 
 
-def _adjoining(wanted: Wanted, area: Area, services: FeatureServices) -> dict[Direction, str]:
+def _sees_all(username: str) -> bool:
+    """Whether somebody may read all features now; when the sheet was asked for it may have been otherwise."""
+    with People(site.data_folder() / PEOPLE) as people:
+        person = people.get(username)
+    return person is not None and person.role is Role.ADMINISTRATOR
+
+
+def _adjoining(wanted: Wanted, area: Area, services: FeatureServices, sees_all: bool) -> dict[Direction, str]:
     """What the sheets around the sheet are called, where its area is one of a layer."""
     if wanted.layer is None or wanted.feature is None:
         return {}
-    service, layer = areas.opened(services, wanted.layer, wanted.username, sees_all=wanted.sees_all)
+    service, layer = areas.opened(services, wanted.layer, wanted.username, sees_all=sees_all)
 
     def called(neighbour: Area) -> str:
         number, name = _called(neighbour, wanted.sheet_id_field)
@@ -121,11 +136,13 @@ def _adjoining(wanted: Wanted, area: Area, services: FeatureServices) -> dict[Di
     return adjoining(service, layer, wanted.feature, area, called)
 
 
-def _ancillary(run: Run, wanted: Wanted, area: Area, services: FeatureServices) -> tuple[Ancillary, ...]:
+def _ancillary(
+    run: Run, wanted: Wanted, area: Area, services: FeatureServices, sees_all: bool
+) -> tuple[Ancillary, ...]:
     """Files with the features of ancillary layers in the area."""
     found = []
     for number, (name, product_layer) in enumerate(wanted.ancillary):
-        service, layer = areas.opened(services, name, wanted.username, sees_all=wanted.sees_all)
+        service, layer = areas.opened(services, name, wanted.username, sees_all=sees_all)
         path = run.workspace / f"ancillary{number}.geojson"
         called = layer.definition.name
         if areas.write_features(service, layer, areas.bounds(area), path):

@@ -56,9 +56,10 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     product: Product
     version: str
+    """As it was asked for: its name, with the number of a revision if that was named."""
+    made_by: str = ""
+    """The name of the version, with the revision of the product if it ever changed, such as ``Winter@3``."""
     username: str
-    sees_all: bool = False
-    """Whether they may read layers that are private."""
     layer: LayerName | None = None
     """The layer with the area."""
     feature: int | None = None
@@ -75,11 +76,11 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     output_name: str = ""
 
 
-def read_version_of(record: Record, given: Parameters) -> Version:
-    """The version that is asked for, with what the client overrides in it.
+def read_asked_version(record: Record, given: Parameters) -> Version:
+    """The version that is asked for: its name, and what the client overrides in it.
 
     Raises:
-        ServiceError: 400, the product has no such version.
+        ServiceError: 400, it is no version.
     """
     name = "productVersion"
     known = ", ".join(each.name for each in record.versions)
@@ -88,10 +89,24 @@ def read_version_of(record: Record, given: Parameters) -> Version:
     found = members(name, value, "versions")
     if len(found) != 1:
         raise wrong(name, "send one version; each sheet is a request of its own")
-    asked = read_version(name, found[0])
-    version = record.version(asked.name)
+    return read_version(name, found[0])
+
+
+def version_of(record: Record, name: str, asked: Version) -> Version:
+    """A version of a product, with what the client overrides in it.
+
+    Args:
+        record: of the product.
+        name: of the version.
+        asked: what the client overrides.
+
+    Raises:
+        ServiceError: 400, the product has no such version.
+    """
+    version = record.version(name)
     if version is None:
-        raise wrong(name, f"product {record.name} has no version {asked.name[:60]!r}; it has {known}")
+        known = ", ".join(each.name for each in record.versions)
+        raise wrong("productVersion", f"product {record.name} has no version {name[:60]!r}; it has {known}")
     return msgspec.structs.replace(
         version,
         operation_overrides=version.operation_overrides + asked.operation_overrides,

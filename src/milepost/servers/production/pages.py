@@ -55,6 +55,7 @@ def extent_fields(record: Record) -> tuple[Field, ...]:
             required=True,
             help='{"x": 1.55, "y": 42.55} in degrees, or with a spatialReference',
         ),
+        Field("aoiLayer", "Layer with the areas", help="The area in which the point lies is taken"),
         Field("outSpatialReference", "Spatial reference", help="Such as 4326, which is taken if empty"),
     )
 

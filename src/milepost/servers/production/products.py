@@ -1,9 +1,11 @@
 """The products of a site: those that come with Milepost, and what people added and changed.
 
 Changes lie in an SQLite file that all processes share. A built-in product is read from the package; once
-somebody changes it, what they made of it is kept in the file and goes before it, until that is removed.
+somebody changes it, what they made of it is kept in the file and goes before it, until that is removed. What a
+product was before a change is kept too, under a number that no later state of a product of that name gets.
 """
 
+import sqlite3
 import time
 from collections.abc import Callable
 from functools import lru_cache
@@ -23,7 +25,15 @@ DEFINITION_TYPE: Final = "Milepost"
 
 _MIGRATIONS: Final = (
     "CREATE TABLE products (name TEXT PRIMARY KEY COLLATE NOCASE, record BLOB NOT NULL) WITHOUT ROWID",
+    (
+        "CREATE TABLE revisions (name TEXT COLLATE NOCASE, revision INTEGER, record BLOB NOT NULL,"
+        " PRIMARY KEY (name, revision)) WITHOUT ROWID"
+    ),
 )
+
+
+_MOST_TOLD: Final = 1000
+"""Revisions that the history of a product lists."""
 
 
 class Override(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,6 +82,10 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ancillary_layers: tuple[AncillaryLayer, ...] = ()
     modified: int = 0
     """UTC milliseconds since 1970."""
+    changed_by: str = ""
+    """Who made it what it is; empty for one that is as it came."""
+    revision: int = 1
+    """Grows with every change."""
 
     def product(self) -> Product:
         """What a sheet of it is made by.
@@ -116,8 +130,10 @@ class Products(Records):
         if record.name.lower() in _built_in():
             return False
         with self._database.change() as connection:
+            # There may have been one of that name before.
             added = connection.execute(
-                "INSERT INTO products VALUES (?, ?) ON CONFLICT (name) DO NOTHING", _row(record)
+                "INSERT INTO products VALUES (?, ?) ON CONFLICT (name) DO NOTHING",
+                _row(msgspec.structs.replace(record, revision=_last(connection, record.name) + 1)),
             )
             return added.rowcount > 0
 
@@ -129,20 +145,65 @@ class Products(Records):
             found = _decoded(row[0]) if row else _built_in().get(key)
             if found is None:
                 return None
-            changed = msgspec.structs.replace(change(found), modified=_now())
+            _keep(connection, found)
+            last = max(found.revision, _last(connection, found.name))
+            changed = msgspec.structs.replace(change(found), modified=_now(), revision=last + 1)
             connection.execute("INSERT OR REPLACE INTO products VALUES (?, ?)", _row(changed))
         return changed
 
     def remove(self, name: str) -> bool:
         """Let a product be gone, or a built-in one be as it came; whether there was something to remove."""
         with self._database.change() as connection:
-            removed = connection.execute("DELETE FROM products WHERE name = ?", (name.strip(),))
-            return removed.rowcount > 0
+            row = connection.execute("SELECT record FROM products WHERE name = ?", (name.strip(),)).fetchone()
+            if row is None:
+                return False
+            _keep(connection, _decoded(row[0]))
+            connection.execute("DELETE FROM products WHERE name = ?", (name.strip(),))
+        return True
+
+    def revision(self, name: str, number: int) -> Record | None:
+        """What a product was, by the number of its revision; None when there is no such one."""
+        now = self.get(name)
+        if now is None or now.revision == number:
+            return now
+        rows = self._database.read(
+            "SELECT record FROM revisions WHERE name = ? AND revision = ?", now.name, number
+        )
+        return _decoded(rows[0][0]) if rows else None
+
+    def history(self, name: str) -> list[Record]:
+        """What a product is and was, the newest first; nothing when there is none."""
+        now = self.get(name)
+        if now is None:
+            return []
+        rows = self._database.read(
+            "SELECT record FROM revisions WHERE name = ? ORDER BY revision DESC LIMIT ?", now.name, _MOST_TOLD
+        )
+        return [now, *(each for each in (_decoded(row[0]) for row in rows) if each.revision != now.revision)]
 
 
 def is_built_in(name: str) -> bool:
     """Whether a product of that name comes with Milepost."""
     return name.strip().lower() in _built_in()
+
+
+def _keep(connection: sqlite3.Connection, record: Record) -> None:
+    """Keep what a product was before it is changed or removed."""
+    name, body = _row(record)
+    kept = connection.execute(
+        "SELECT record FROM revisions WHERE name = ? AND revision = ?", (name, record.revision)
+    ).fetchone()
+    if kept is not None and kept[0] == body:
+        return
+    if kept is not None:  # a built-in one came otherwise with an earlier release
+        record = msgspec.structs.replace(record, revision=_last(connection, name) + 1)
+    connection.execute("INSERT INTO revisions VALUES (?, ?, ?)", (name, record.revision, _row(record)[1]))
+
+
+def _last(connection: sqlite3.Connection, name: str) -> int:
+    """The last number of a revision that a product of that name had; 0 if none was kept."""
+    row = connection.execute("SELECT max(revision) FROM revisions WHERE name = ?", (name,)).fetchone()
+    return int(row[0] or 0)
 
 
 def _row(record: Record) -> tuple[str, bytes]:

@@ -1,8 +1,12 @@
 """JSON in parameters, read with errors that name the parameter, and the small objects that several of them hold."""
 
-from typing import Any, Final
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from typing import Any, Final, ParamSpec, TypeVar
 
 import msgspec
+import structlog
 
 from milepost.http import Parameters, ServiceError
 from milepost.servers.production.products import AncillaryLayer, Override, Version
@@ -10,6 +14,11 @@ from milepost.servers.production.products import AncillaryLayer, Override, Versi
 LONGEST_NAME: Final = 64
 MOST: Final = 100
 """Members of a list that a client sends."""
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+log = structlog.get_logger("milepost.production")
 
 BASE_MAP: Final = "BaseMap"
 
@@ -29,6 +38,19 @@ def required(given: Parameters, name: str, cure: str) -> str:
     if not text:
         raise ServiceError(400, f"Parameter '{name}' is required: {cure}")
     return text
+
+
+async def reading(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """What a function reads of the features, in a thread.
+
+    Raises:
+        ServiceError: 500, the server cannot read them now.
+    """
+    try:
+        return await asyncio.to_thread(function, *args, **kwargs)
+    except (sqlite3.Error, OSError) as error:
+        log.error("features cannot be read", reason=str(error))
+        raise ServiceError(500, "The server cannot read features now; nothing was begun") from None
 
 
 def json_of(name: str, text: str) -> Any:

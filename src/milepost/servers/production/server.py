@@ -19,7 +19,7 @@ from milepost.servers.production.extent import Extents
 from milepost.servers.production.finding import MAKER, TYPE, Finder
 from milepost.servers.production.generating import Generating
 from milepost.servers.production.products import Products
-from milepost.servers.production.sources import Sources, problems
+from milepost.servers.production.sources import SAMPLE, Sources, problems
 
 VERSION: Final = 11.5
 """Release of the Topographic Production Server that these answers follow."""
@@ -64,7 +64,7 @@ class Production:
         self._finder = Finder(manager, products)
         self._products = ProductResources(products, self._finder, resources)
         self._generating = Generating(manager, features, self._finder, resources)
-        self._extents = Extents(self._finder, resources)
+        self._extents = Extents(features, self._finder, resources)
 
     def routes(self) -> list[BaseRoute]:
         """The routes, below the context."""
@@ -115,7 +115,7 @@ class Production:
         if about.name == MAKER:
             wrong = await asyncio.to_thread(problems, self._sources)
             said["resources"] = ["jobs", "products"]
-            said["sources"] = [each.credit for each in self._sources.credits()]
+            said["sources"] = [each.credit for each in self._sources.credits()] or [SAMPLE]
             said["problems"] = wrong
             links["Products"] = f"{call.path}/products"
         return Answer(

@@ -28,6 +28,12 @@ from milepost.servers.production.sheet.order import Source
 
 FILE: Final = "sources.json"
 
+SAMPLE: Final = (
+    "The sample of an installed package, for the country around Jacksboro, Tennessee; for any other place name sources"
+    " with --sheet-sources"
+)
+"""What sheets are made from where no settings name anything."""
+
 _VECTORS: Final = (".pbf", ".osm", ".gpkg")
 _ELEVATION: Final = (".hgt", ".zip", ".tif", ".tiff")
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from milepost.operations import Run
+from milepost.operations import run as runs
 from milepost.servers.production.sheet.make import make_sheet
 from tests.servers.production.sheet import ground
 
@@ -24,7 +25,9 @@ def country(tmp_path_factory):
 def made(country, tmp_path_factory):
     """A sheet of the small country: its run, its order, its folder and its file."""
     run, folder, order = Run(), tmp_path_factory.mktemp("made"), ground.order(country)
-    return run, order, folder, make_sheet(run, order, folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runs, "PROGRESS_EVERY", 0.0)  # however fast it comes
+        return run, order, folder, make_sheet(run, order, folder)
 
 
 @pytest.fixture(scope="session")

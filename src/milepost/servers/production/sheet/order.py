@@ -16,7 +16,7 @@ LONGEST_STEM: Final = 200
 """Bytes of the name of a file without its suffix: systems take 255, and files on the way have longer suffixes."""
 
 
-class Source(Struct, frozen=True, kw_only=True):
+class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A file of the site that sheets are made from."""
 
     path: str
@@ -25,6 +25,8 @@ class Source(Struct, frozen=True, kw_only=True):
     """Whom the sheet names for it, such as ``© OpenStreetMap contributors``."""
     licence: str = ""
     """Under what terms, such as ``ODbL 1.0``."""
+    vertical_datum: str = ""
+    """Above what heights are, such as ``EGM96 geoid``."""
 
 
 class Stamp(Struct, frozen=True, kw_only=True):

@@ -1,6 +1,7 @@
 """Themes drawn by Mapnik, each in a process of its own that ends with the job."""
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -10,10 +11,15 @@ from typing import Final
 from milepost.operations import Run
 from milepost.servers.production.sheet.drawing import Drawn, style_of
 from milepost.servers.production.sheet.geometry import SheetGeometry
+from milepost.servers.production.sheet.memory import kills
 
 PROGRAM: Final = Path(__file__).with_name("mapnik_process.py")
 LOOK_EVERY: Final = 0.2
 """Seconds between two looks whether the work must stop."""
+
+
+_NO_MEMORY: Final = (b"MemoryError", b"bad_alloc", b"out of memory")
+"""What a process says that got no more memory."""
 
 
 class RenderError(RuntimeError):
@@ -31,7 +37,9 @@ def render(run: Run, drawn: Iterable[Drawn], geometry: SheetGeometry, path: Path
 
     Raises:
         RenderError: Mapnik failed or died.
+        MemoryError: it had not enough memory.
     """
+    killed_before = kills()
     request = {
         "style": style_of(drawn),
         "output": str(path),
@@ -58,6 +66,9 @@ def render(run: Run, drawn: Iterable[Drawn], geometry: SheetGeometry, path: Path
             raise
     asked.unlink()
     if process.returncode != 0:
+        killed = process.returncode == -signal.SIGKILL and kills() > killed_before
+        if killed or any(each in said for each in _NO_MEMORY):
+            raise MemoryError(f"drawing {path.stem}")
         lines = said.decode(errors="replace").strip().splitlines()
         cause = lines[-1] if lines else f"its process ended with {process.returncode}"
         raise RenderError(f"drawing {path.stem} failed: {cause}")

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Final
 
 import geopandas as gpd
 import pyogrio
@@ -11,6 +12,15 @@ from milepost.servers.production.sheet.definition import Layer
 from milepost.servers.production.sheet.drawing import SUFFIX, file_name, write_features
 from milepost.servers.production.sheet.geometry import SheetGeometry
 from milepost.servers.production.sheet.order import Order
+from milepost.servers.production.sheet.terrain import Heights
+
+RAW: Final = "extracted"
+DRAWN: Final = "generalised"
+FINAL: Final = "final"
+"""Stages after which the features of layers are kept."""
+
+HEIGHTS: Final = "heights.npz"
+"""The file with the heights of the sheet, if something of it needs them."""
 
 
 class Workshop:
@@ -56,3 +66,8 @@ class Workshop:
     def all_features(self, stage: str, layers: Sequence[Layer]) -> list[tuple[Layer, gpd.GeoDataFrame]]:
         """The features of layers as a stage left them."""
         return [(layer, self.features(stage, layer)) for layer in layers]
+
+    def heights(self) -> Heights | None:
+        """Of the ground; None when nothing of the sheet needs them."""
+        path = self.path(HEIGHTS)
+        return Heights.load(path) if path.exists() else None

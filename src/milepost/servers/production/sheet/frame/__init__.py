@@ -98,7 +98,10 @@ class Frame:
         known = lowest is not None and highest is not None
         height = (lowest + highest) / 2 if lowest is not None and highest is not None else 0.0
         legend = LegendBlock(contents.legend) if contents.legend else None
-        last: list[Block] = [DatumBlock(sheet, product), DeclinationBlock(North.at(sheet, height, made))]
+        last: list[Block] = [
+            DatumBlock(sheet, product, order.elevation),
+            DeclinationBlock(North.at(sheet, height, made)),
+        ]
         if product.frame.adjoining and order.adjoining:
             last.append(AdjoiningBlock(sheet, order.number or order.name, order.adjoining))
         last.append(self._reference())

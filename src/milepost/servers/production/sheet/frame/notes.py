@@ -30,6 +30,7 @@ class DatumBlock:
 
     sheet: SheetGeometry
     product: Product
+    elevation: Sequence[Source] = ()
 
     def rows(self) -> list[tuple[str, str]]:
         """What is told, as pairs of a name and a value."""
@@ -43,6 +44,7 @@ class DatumBlock:
             projection = "Polar stereographic"
         rows = [
             ("Horizontal datum", "World Geodetic System 1984"),
+            *([("Vertical datum", self._vertical())] if self.elevation else []),
             ("Projection", projection),
             ("Grid", f"{thousands(self.product.grid.interval)} m {grid.title} (EPSG:{grid.epsg})"),
             ("Scale factor", f"{factors.meridional_scale:.5f} in the middle of the sheet"),
@@ -54,6 +56,19 @@ class DatumBlock:
                 ("Zone edge", f"The sheet reaches into zone {other}; its grid is that of zone {grid.zone}")
             )
         return rows
+
+    def _vertical(self) -> str:
+        """What heights are above, by source if they differ."""
+        found: dict[str, list[str]] = {}
+        for source in self.elevation:
+            found.setdefault(source.vertical_datum or "not told by the source", []).append(source.credit)
+        if len(found) == 1:
+            [datum] = found
+            return datum[:1].upper() + datum[1:]
+        return "; ".join(
+            f"{datum} ({', '.join(dict.fromkeys(named))})" if any(named) else datum
+            for datum, named in found.items()
+        )
 
     def height(self, width: float) -> float:
         """Points that it needs at a width."""

@@ -1,0 +1,60 @@
+"""What the margin of a sheet tells of its map: the signs that are on it, and a place for the worked example."""
+
+from collections.abc import Sequence
+
+from milepost.servers.production.sheet.contents import Entry, Place
+from milepost.servers.production.sheet.definition import Layer
+from milepost.servers.production.sheet.labels import Placed
+from milepost.servers.production.sheet.symbols import Marker
+from milepost.servers.production.sheet.workshop import FINAL, Workshop
+
+
+def legend(shop: Workshop, layers: Sequence[Layer], relief: Sequence[Layer]) -> tuple[Entry, ...]:
+    """The signs that are on the map within the neatline, in the order of the product.
+
+    Args:
+        shop: where the sheet is made.
+        layers: of the product, as they are drawn.
+        relief: the layers made from the elevation.
+    """
+    entries: dict[str, Entry] = {}
+    neatline = shop.geometry.neatline
+    order = list(reversed(shop.order.product.themes))
+    for layer in sorted([*reversed(layers), *relief], key=lambda each: order.index(each.theme)):
+        frame = shop.features(FINAL, layer)
+        there = set(frame["rule"][frame.intersects(neatline)]) if len(frame) else set()
+        for number, rule in enumerate(layer.rules):
+            if rule.legend and number in there:
+                entry = Entry(
+                    text=rule.legend,
+                    geometry=layer.geometry,
+                    symbols=rule.sample or rule.symbols,
+                    theme=layer.theme,
+                )
+                entries.setdefault(rule.legend, entry)
+    return tuple(entries.values())
+
+
+def sample(shop: Workshop, layers: Sequence[Layer], placed: Sequence[Placed]) -> Place | None:
+    """A place for the worked example: named, at a marker if possible, near the middle.
+
+    Args:
+        shop: where the sheet is made.
+        layers: of the product.
+        placed: the labels on the sheet.
+    """
+    rules = {layer.name: layer.rules for layer in layers}
+    best: tuple[tuple[bool, float], Place] | None = None
+    for each in placed:
+        if each.label.placement != "point" or each.layer not in rules:
+            continue
+        name = each.text.split("\n")[0]
+        if not name[:1].isalpha():
+            continue
+        x, y = each.at
+        marked = any(isinstance(symbol, Marker) for rule in rules[each.layer] for symbol in rule.symbols)
+        key = (not marked, x * x + y * y)
+        if best is None or key < best[0]:
+            longitude, latitude = shop.geometry.lonlat_of_sheet(x, y)
+            best = key, Place(name=name, longitude=float(longitude), latitude=float(latitude))
+    return best[1] if best else None
