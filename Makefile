@@ -13,6 +13,9 @@ CLIENT_MODULES := tests/clients/node_modules
 # What else the tests speak with: a container registry, a browser, and other readers of videos and maps.
 PEERS := apache2-utils chromium docker-registry ffmpeg gdal-bin poppler-utils qpdf
 
+# One worker for each core, each with whole files of tests; one that dies ends the run, since its file would be lost.
+WORKERS := --numprocesses logical --maxprocesses 4 --dist loadfile --max-worker-restart 0
+
 .PHONY: help demo test check bench format clean
 
 help:
@@ -26,7 +29,7 @@ demo: $(VENV)/demo.done
 
 test: check $(if $(filter no,$(CLIENTS)),,$(CLIENT_VENV)/python.done $(CLIENT_VENV)/node.done)
 	@sh scripts/install-packages $(PEERS)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(WORKERS) $(ARGS)
 
 check: $(VENV)/dev.done
 	@$(BIN)/ruff format --check .

@@ -24,9 +24,27 @@ def anyio_backend() -> tuple[str, dict[str, Any]]:
     return "asyncio", {"use_uvloop": True}  # as the server does
 
 
+_strangers: set[psutil.Process] = set()
+"""What other tests have running, such as a server that they share."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def strangers() -> None:
+    _strangers.clear()
+    _strangers.update(psutil.Process().children())
+
+
 def children(*, recursive: bool = False) -> list[psutil.Process]:
-    """Processes below this one, without the helper that Python's own multiprocessing starts once."""
-    return [each for each in psutil.Process().children(recursive=recursive) if not _is_helper(each)]
+    """Processes that this module started, without the helper that Python's own multiprocessing starts once."""
+    own = [each for each in psutil.Process().children() if each not in _strangers and not _is_helper(each)]
+    return [*own, *(below for each in own for below in _below(each))] if recursive else own
+
+
+def _below(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return process.children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
 
 
 def _is_helper(process: psutil.Process) -> bool:

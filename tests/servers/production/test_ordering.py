@@ -125,7 +125,7 @@ async def wanted(house: House, answer: httpx.Response) -> tuple[Job, Wanted]:
         (
             {
                 "productName": "MTM25",
-                "customAoi": [{"geometry": {"xmin": -84.3, "ymin": 36, "xmax": -83.8, "ymax": 36.4}}],
+                "customAoi": [{"geometry": {"xmin": -84.3, "ymin": 36, "xmax": -83.8, "ymax": 36.35}}],
                 "outputType": "tiff",
                 "outputSettings": {"resolution": 600},
             },

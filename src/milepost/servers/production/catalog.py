@@ -6,14 +6,13 @@ from urllib.parse import quote
 import msgspec
 from starlette.routing import BaseRoute
 
-from milepost.http import Answer, Call, Form, Resources
+from milepost.http import Answer, Call, Form, Resources, required, wrong
 from milepost.operations import Service
 from milepost.servers.crumbs import service_path
 from milepost.servers.production import describing, pages, product_changes
 from milepost.servers.production.finding import Finder, no_product
 from milepost.servers.production.generating import generate_fields
 from milepost.servers.production.products import Products, Record, is_built_in
-from milepost.servers.production.reading import required, wrong
 
 
 class ProductResources:

@@ -7,14 +7,14 @@ import shapely
 from starlette.routing import BaseRoute
 
 from milepost.features import FeatureError, FeatureServices, form_of, number_of, read_reference, transform
-from milepost.http import Answer, Call, Resources
+from milepost.http import Answer, Call, Resources, json_of, required, wrong
 from milepost.operations.geometries import from_esri, to_esri
 from milepost.servers.crumbs import service_path
 from milepost.servers.jobs_of_type import sees_all
 from milepost.servers.production import areas, orders, pages
 from milepost.servers.production.areas import Area, array_of
 from milepost.servers.production.finding import Finder, require_libraries
-from milepost.servers.production.reading import json_of, reading, required, wrong
+from milepost.servers.production.reading import reading
 from milepost.servers.production.sheet.definition import Product
 
 CALCULATE: Final = ("productName", "productVersion", "aoiLayer", "inputGeometry", "outSpatialReference")

@@ -3,12 +3,11 @@
 import asyncio
 from typing import Final
 
-from milepost.http import Call, ServiceError, not_found
+from milepost.http import Call, ServiceError, not_found, wrong
 from milepost.manager import JobManager
 from milepost.operations import Service
 from milepost.servers.production.needs import missing
 from milepost.servers.production.products import Products, Record
-from milepost.servers.production.reading import wrong
 
 TYPE: Final = "TopographicProductionServer"
 

@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute
 
 from milepost.features import FeatureError, FeatureServices
-from milepost.http import Answer, Call, Field, Resources, ServiceError
+from milepost.http import Answer, Call, Field, Resources, ServiceError, required, wrong
 from milepost.jobs import Job
 from milepost.manager import JobManager
 from milepost.operations import InputError, Operation, Service
@@ -20,7 +20,7 @@ from milepost.servers.production.areas import Area, LayerName
 from milepost.servers.production.finding import Finder, require_libraries
 from milepost.servers.production.orders import Wanted
 from milepost.servers.production.products import Record
-from milepost.servers.production.reading import reading, required, wrong
+from milepost.servers.production.reading import reading
 from milepost.servers.production.sheet.definition import Product
 
 log = structlog.get_logger("milepost.production")

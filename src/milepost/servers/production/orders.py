@@ -6,18 +6,10 @@ from typing import Any, Final
 
 import msgspec
 
-from milepost.http import Parameters
+from milepost.http import Parameters, json_of, required, wrong
 from milepost.servers.production.areas import Area, LayerName
 from milepost.servers.production.products import AncillaryLayer, Record, Version
-from milepost.servers.production.reading import (
-    json_of,
-    members,
-    read_ancillary,
-    read_version,
-    required,
-    texts,
-    wrong,
-)
+from milepost.servers.production.reading import members, read_ancillary, read_version, texts
 from milepost.servers.production.sheet.definition import Product
 from milepost.servers.production.sheet.order import LONGEST_STEM, Output
 from milepost.servers.production.versions import made_of, without

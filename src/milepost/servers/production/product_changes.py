@@ -4,18 +4,9 @@ from typing import Any, Final
 
 import msgspec
 
-from milepost.http import Field, Parameters, ServiceError
+from milepost.http import Field, Parameters, ServiceError, json_of, required, wrong
 from milepost.servers.production.products import DEFINITION_TYPE, AncillaryLayer, Record, Version
-from milepost.servers.production.reading import (
-    json_of,
-    member,
-    members,
-    read_ancillary,
-    read_version,
-    required,
-    texts,
-    wrong,
-)
+from milepost.servers.production.reading import member, members, read_ancillary, read_version, texts
 from milepost.servers.production.sheet.reading import read_product
 from milepost.servers.production.versions import made_of, without
 

@@ -3,9 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-import msgspec
-
-from milepost.http import Call, ServiceError
+from milepost.http import Call, json_of, missing, wrong
 from milepost.jobs import JobFilter, Status
 from milepost.servers.production import dates, wire
 
@@ -49,9 +47,7 @@ def message_level(call: Call) -> wire.MessageLevel:
     """
     text = call.parameters.get("msgLevel", "error").strip().lower()
     if text not in wire.SHOWN:
-        raise ServiceError(
-            400, f"Parameter 'msgLevel': {text[:40]!r} is no level; use {', '.join(wire.SHOWN)}"
-        )
+        raise wrong("msgLevel", f"{text[:40]!r} is no level; use {', '.join(wire.SHOWN)}")
     return text
 
 
@@ -64,17 +60,14 @@ def job_ids(call: Call) -> list[str]:
     text = call.parameters.get("jobId").strip()
     found: list[Any] = [each.strip() for each in text.split(",") if each.strip()]
     if text[:1] in ("[", '"'):
-        try:
-            decoded = msgspec.json.decode(text)
-        except (msgspec.DecodeError, RecursionError) as error:
-            raise ServiceError(400, f"Parameter 'jobId': it is not valid JSON: {error}") from None
+        decoded = json_of("jobId", text)
         found = decoded if isinstance(decoded, list) else [decoded]
     if not found:
-        raise ServiceError(400, "Parameter 'jobId' is missing: send the id of a job, or a JSON array of ids")
+        raise missing("jobId", "send the id of a job, or a JSON array of ids")
     if len(found) > MOST_IDS:
-        raise ServiceError(400, f"Parameter 'jobId': it names more than {MOST_IDS} jobs")
+        raise wrong("jobId", f"it names more than {MOST_IDS} jobs")
     if not all(isinstance(each, str) for each in found):
-        raise ServiceError(400, "Parameter 'jobId': every id in the array must be a text")
+        raise wrong("jobId", "every id in the array must be a text")
     return list(dict.fromkeys(found))
 
 
@@ -86,9 +79,7 @@ def _status(call: Call) -> Status | None:
         return Status(int(text))
     except ValueError:
         known = ", ".join(str(each.value) for each in Status)
-        raise ServiceError(
-            400, f"Parameter 'status': {text[:40]!r} is no status; use one of {known}"
-        ) from None
+        raise wrong("status", f"{text[:40]!r} is no status; use one of {known}") from None
 
 
 def _time(call: Call, name: str, read: Callable[[str], int]) -> int | None:
@@ -98,4 +89,4 @@ def _time(call: Call, name: str, read: Callable[[str], int]) -> int | None:
     try:
         return read(text)
     except ValueError as error:
-        raise ServiceError(400, f"Parameter '{name}': {error}") from None
+        raise wrong(name, str(error)) from None

@@ -5,10 +5,9 @@ import sqlite3
 from collections.abc import Callable
 from typing import Any, Final, ParamSpec, TypeVar
 
-import msgspec
 import structlog
 
-from milepost.http import Parameters, ServiceError
+from milepost.http import ServiceError, wrong
 from milepost.servers.production.products import AncillaryLayer, Override, Version
 
 LONGEST_NAME: Final = 64
@@ -23,23 +22,6 @@ log = structlog.get_logger("milepost.production")
 BASE_MAP: Final = "BaseMap"
 
 
-def wrong(name: str, why: str) -> ServiceError:
-    """The error of a parameter that does not do."""
-    return ServiceError(400, f"Parameter '{name}': {why}")
-
-
-def required(given: Parameters, name: str, cure: str) -> str:
-    """The text of a parameter that must be there.
-
-    Raises:
-        ServiceError: 400, it is not; the message says what to send.
-    """
-    text = given.get(name).strip()
-    if not text:
-        raise ServiceError(400, f"Parameter '{name}' is required: {cure}")
-    return text
-
-
 async def reading(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """What a function reads of the features, in a thread.
 
@@ -51,18 +33,6 @@ async def reading(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -
     except (sqlite3.Error, OSError) as error:
         log.error("features cannot be read", reason=str(error))
         raise ServiceError(500, "The server cannot read features now; nothing was begun") from None
-
-
-def json_of(name: str, text: str) -> Any:
-    """The JSON value of a parameter.
-
-    Raises:
-        ServiceError: 400, it is none.
-    """
-    try:
-        return msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise wrong(name, f"it is not valid JSON: {error}") from None
 
 
 def member(name: str, value: dict[str, Any], key: str) -> str:

@@ -358,7 +358,8 @@ def test_features_that_end_before_the_sheet_are_told_of(country, tmp_path):
         ({"elevation": (Source(path="/nowhere/a.tif"),)}, r"there is no file a\.tif; see to the sources"),
         ({"vectors": (Source(path=__file__),)}, r"test_make\.py holds no features that can be read; use a GeoPackage"),
         ({"ancillary": (Ancillary(path="a", layer="Camps"),)}, "drawn as 'Camps', which product MTM50 does not have; it has"),
-        ({"area": ground.square(10, 46, 1), "output": Output(type="tiff", dpi=600)}, "pixels, too many: choose fewer dpi"),
+        ({"area": ground.square(10, 46, 1.1)}, r"\d\.\d square metres and more than 3: choose a smaller area"),
+        ({"area": ground.square(10, 46, 0.9), "output": Output(type="tiff", dpi=600)}, "pixels, too many: choose fewer dpi"),
         ({"area": ground.square(10, 46, 5)}, "choose a smaller area or a product of a smaller scale"),
     ],
 )  # fmt: skip

@@ -7,7 +7,7 @@ from milepost.operations import Run
 from milepost.operations import run as runs
 from milepost.servers.production.sheet import costs, memory, staging
 from milepost.servers.production.sheet.make import stage_costs
-from milepost.servers.production.sheet.memory import SheetTooLargeError, kills
+from milepost.servers.production.sheet.memory import kills
 from milepost.servers.production.sheet.order import Output
 from milepost.servers.production.sheet.staging import Stages
 from milepost.servers.production.sheet.workshop import Workshop
@@ -94,8 +94,6 @@ def test_a_stage_that_ended_for_want_of_memory_is_not_tried_again(tmp_path, monk
     attempt()  # the instance is killed before the last stage is kept
     attempt({"read": None})  # by somebody: it is tried again
     counted(4)  # by the system
-    with pytest.raises(
-        SheetTooLargeError, match=r"draw: the sheet needs more memory .* choose a smaller area"
-    ):
+    with pytest.raises(ValueError, match=r"draw: the sheet needs more memory .* choose a smaller area"):
         attempt({"read": None})
     attempt()  # of a stage before it nothing is said

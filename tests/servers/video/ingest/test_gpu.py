@@ -22,6 +22,10 @@ os.execv({ffmpeg!r}, [{ffmpeg!r}, *line])
 """
 
 
+# It goes on without a word, and loses frames.
+LOSES = "if not trial: sys.argv[1:] = [each.replace('start_time=0', 'start_time=0,trim={}') for each in sys.argv[1:]]"
+
+
 @pytest.fixture
 def machine(tmp_path, monkeypatch):
     """Makes a machine with a graphics processor whose encoder behaves in some way; its device files."""
@@ -67,7 +71,10 @@ def test_one_that_cannot_be_opened_is_not(machine, tmp_path, clip):
             "if not trial: print('frame=3', 'progress=continue', sep='\\n', flush=True); time.sleep(600)",
             "get on",
         ),
+        (LOSES.format("duration=1"), "it made 1.0 of 3.0 seconds"),
+        (LOSES.format("start=9"), "is empty"),
     ],
+    ids=["leaves", "hangs", "loses some", "loses all"],
 )
 def test_the_cpu_does_what_a_graphics_processor_fails_to_do(machine, tmp_path, clip, behaviour, reason):
     run = Run()

@@ -172,11 +172,12 @@ def test_pictures_that_are_missing_from_a_whole_file_fail_the_transcoding(tmp_pa
     assert "damaged" in text
 
 
-def test_a_picture_beyond_all_bounds_is_refused(tmp_path):
+def test_a_picture_beyond_all_bounds_is_refused(tmp_path, clip):
     wide = film(tmp_path / "wide.mp4", *H264, size="9000x64", seconds=0.2, sound=False)
     code, text = refused(tmp_path, wide)
     assert code == 9154
-    assert "9000 x 64 pixels; send one of at most 8192 x 8192" in text
+    assert "9000 x 64 pixels; send one of at most 8192 a side, and 36 million in all" in text
+    assert "320 x 180 pixels" in refused(tmp_path, clip, limits=Limits(pixels=57_599))[1]
     tiny = film(tmp_path / "tiny.mp4", *H264, size="8x8", seconds=0.2, sound=False)
     assert "8 x 8 pixels; send one of at least 16 x 16" in refused(tmp_path, tiny)[1]
 
@@ -199,12 +200,39 @@ def test_a_video_that_says_that_it_is_too_long_is_refused(tmp_path, clip):
     assert "send it in parts" in text
 
 
-def test_a_video_that_does_not_end_when_it_says_is_cut_short_and_fails(tmp_path, clip):
+def test_a_video_that_goes_on_after_it_says_that_it_ends_is_measured_to_its_end(tmp_path, clip):
     endless = tmp_path / "endless.ts"
     endless.write_bytes(clip.read_bytes() * 10)
     code, text = refused(tmp_path, endless, limits=Limits(longest=9))
-    assert code == 9159
-    assert text.startswith("Transcoding failed: the video goes on for more than")
+    assert code == 9154
+    assert "send it in parts" in text
+
+
+def standing_still(folder, seconds):
+    """A small file in which the next picture is long in coming."""
+    path = folder / "still.mp4"
+    late = f"setpts=PTS+gt(N\\,12)*{seconds}/TB"
+    return film(path, "-vf", late, "-fps_mode", "passthrough", *H264, seconds=1, sound=False)
+
+
+def test_pictures_that_stand_still_for_hours_are_refused(tmp_path):
+    code, text = refused(tmp_path, standing_still(tmp_path, 3 * 3600))
+    assert code == 9154
+    assert "stand still for 3.0 hours in all" in text
+
+
+def test_a_picture_stands_still_until_the_next_one_comes(tmp_path):
+    still = standing_still(tmp_path, 15)
+    assert ingest(still, tmp_path / "layer").frame_count == 25 + 15 * 25
+    assert "stand still" in refused(tmp_path, still, limits=Limits(still=10))[1]
+
+
+def test_a_single_wrong_time_makes_no_hours_of_pictures(tmp_path, clip):
+    # One picture says that it is shown twenty hours later; it is decoded in its turn.
+    source = tmp_path / "late.ts"
+    late = "setts=pts=if(eq(N\\,30)\\,PTS+6480000000\\,PTS):dts=DTS"
+    encode("-i", str(clip), "-map", "0:v", "-c", "copy", "-bsf:v", late, str(source))
+    assert ingest(source, tmp_path / "layer").frame_count == 75
 
 
 def test_there_is_one_video_and_it_is_named_what_else_was_sent(tmp_path, clip):

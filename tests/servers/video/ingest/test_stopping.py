@@ -90,9 +90,9 @@ def test_an_ffmpeg_that_hangs_is_killed_with_all_that_it_started(tmp_path, clip,
     )
     run = Run()
     with pytest.raises(RuntimeError) as caught:
-        ingest(clip, tmp_path / "layer", run=run, limits=Limits(patience=1))
+        ingest(clip, tmp_path / "layer", run=run, limits=Limits(patience=4))
     assert str(caught.value) == (
-        "Transcoding failed: FFmpeg was stopped, since it did not get on for 1 seconds; "
+        "Transcoding failed: FFmpeg was stopped, since it did not get on for 4 seconds; "
         "try again, or send the file in another format"
     )
     assert said(run)[-1] == (9159, str(caught.value))
@@ -104,7 +104,7 @@ def test_an_ffmpeg_that_repeats_itself_does_not_get_on(tmp_path, clip, monkeypat
         command(tmp_path / "bin", "while :; do echo frame=7; echo progress=continue; sleep 0.1; done"),
     )
     with pytest.raises(RuntimeError, match="did not get on"):
-        ingest(clip, tmp_path / "layer", limits=Limits(patience=1))
+        ingest(clip, tmp_path / "layer", limits=Limits(patience=4))
 
 
 def test_what_ffmpeg_complained_of_is_told_without_places_on_the_server(tmp_path, clip, monkeypatch):

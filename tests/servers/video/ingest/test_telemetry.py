@@ -1,6 +1,7 @@
 """Videos with telemetry, in the stream or beside it."""
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import m3u8
 import pytest
@@ -8,7 +9,8 @@ import pytest
 from milepost.operations import Run
 from milepost.servers.video.flight import make_clip
 from milepost.servers.video.ingest import make_files
-from tests.servers.video.ingest.filming import film, ingest, said
+from tests.servers.video.ingest.filming import encode, film, ingest, said
+from tests.servers.video.telemetry.webvtt import cues_of
 
 STEPS = [154, 155, 156, 157, 158, 159, 160, 161, 174, 182, 162, 163, 205]
 
@@ -56,6 +58,27 @@ def test_the_files_of_telemetry_are_there_and_those_on_the_way_are_gone(flown):
         assert json.loads((folder / name).read_text())
     assert (folder / "telemetry.csv").is_file()
     assert sorted(each.name for each in run.workspace.iterdir()) == ["flight.ts", "layer"]
+
+
+def test_where_the_clock_of_a_recording_jumps_its_telemetry_stays_beside_its_pictures(tmp_path):
+    whole = tmp_path / "twice.ts"
+    start = datetime(2026, 6, 1, tzinfo=UTC)
+    with whole.open("wb") as file:
+        # The recorder was off for five minutes, and its clock went on.
+        for part, later in enumerate((0, 300)):
+            plain, moved = tmp_path / f"part{part}.ts", tmp_path / f"moved{part}.ts"
+            make_clip(plain, seconds=2, klv="hybrid", start=start + timedelta(seconds=later))
+            encode("-i", str(plain), "-map", "0", "-c", "copy", "-output_ts_offset", str(later), str(moved))
+            file.write(moved.read_bytes())
+    run = Run()
+    facts = ingest(whole, tmp_path / "layer", run=run)
+    assert (facts.frame_count, facts.duration) == (100, 4.0)
+    (warning,) = [text for code, text in said(run) if code == 9007]
+    assert warning.startswith("The clock of the source jumps: by +298.0 s after 2.0 s. ")
+    cues = {each.start: each for each in cues_of(tmp_path / "layer/telemetry/segment_00000.vtt")}
+    assert sorted(cues) == pytest.approx([each / 5 for each in range(20)], abs=0.1)
+    after = cues[min(cues, key=lambda each: abs(each - 2))]
+    assert after.values()[10002] == (start.timestamp() + 300) * 1_000_000
 
 
 def test_what_is_wrong_with_the_telemetry_is_told(tmp_path):

@@ -70,13 +70,21 @@ def late(film, tmp_path):
     return late
 
 
-def test_telemetry_may_begin_late(late, monkeypatch):
-    assert ingest.find(late("unregistered")) is not None
+@pytest.mark.parametrize("carriage", ["synchronous", "private", "unregistered"])
+def test_telemetry_may_begin_late(late, monkeypatch, carriage):
+    # However much comes before it in a transport stream, and whether its stream says what it is or not.
     monkeypatch.setattr(demuxing, "_LOOK", 2000)
-    # A stream that says what it is, is looked through; any other is not for ever.
-    assert ingest.find(late("synchronous")) is not None
-    assert ingest.find(late("private")) is not None
-    assert ingest.find(late("unregistered")) is None
+    assert ingest.find(late(carriage)) is not None
+
+
+def test_a_long_search_can_be_stopped(late, monkeypatch):
+    monkeypatch.setattr(demuxing, "_CHECK", 2000)
+
+    def stop():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ingest.find(late("unregistered"), stop)
 
 
 def test_a_single_packet_of_data_is_not_looked_for_in_the_whole_file(tmp_path, monkeypatch):

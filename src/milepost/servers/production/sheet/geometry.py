@@ -43,6 +43,9 @@ SMALLEST_SIDE: Final = 0.02
 LARGEST_SIDE: Final = 2.5
 """Metres of paper beyond which a side of the map is refused: no printer takes it, and readers of PDF end at 5 m."""
 
+LARGEST_AREA: Final = 3.0
+"""Square metres of paper beyond which a map is refused, three times A0: what a sheet needs of memory grows with it."""
+
 MOST_PIXELS: Final = 1_500_000_000
 """Of a map as a raster, beyond which it is refused; the margin of the paper comes on top."""
 
@@ -126,6 +129,11 @@ class SheetGeometry:
             raise ValueError(
                 f"at 1:{self.scale} the map would be {width:.1f} m wide and {height:.1f} m high, more than "
                 f"{LARGEST_SIDE} m: choose a smaller area or a product of a smaller scale"
+            )
+        if width * height > LARGEST_AREA:
+            raise ValueError(
+                f"at 1:{self.scale} the map would be {width:.2f} m wide and {height:.2f} m high, {width * height:.1f} square "
+                f"metres and more than {LARGEST_AREA:g}: choose a smaller area or a product of a smaller scale"
             )
         if min(width, height) < SMALLEST_SIDE:
             raise ValueError(

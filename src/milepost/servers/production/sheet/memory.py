@@ -11,10 +11,6 @@ TOO_LARGE: Final = (
 )
 
 
-class SheetTooLargeError(ValueError):
-    """The sheet needs more memory than there is; to try again would be in vain."""
-
-
 def kills(counters: Path = COUNTERS) -> int:
     """How many processes the system has ended for want of memory since it started; 0 where it does not tell."""
     try:

@@ -1,5 +1,7 @@
 """The stages of a sheet: each told with its start, kept when it is done, and counted for what it costs."""
 
+import functools
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -9,7 +11,8 @@ from typing import Final, ParamSpec, TypeVar
 import msgspec
 
 from milepost.operations import Run
-from milepost.servers.production.sheet.memory import TOO_LARGE, SheetTooLargeError, kills
+from milepost.servers.production.sheet.memory import TOO_LARGE, kills
+from milepost.servers.production.sheet.room import DISK_FULL, check_room, is_want_of_room
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -60,7 +63,8 @@ class Stages:
         """Do a stage, or take over what an earlier attempt has kept of it.
 
         Raises:
-            SheetTooLargeError: an earlier attempt at it was ended because the memory of the machine was full.
+            ValueError: an earlier attempt at it was ended because the memory of the machine was full, or there is no
+            room on the disk for its files; those that there were are gone.
         """
         total = sum(self._left.values())
         self._span = (1.0 - self._done) * self._left.pop(title) / total
@@ -69,9 +73,27 @@ class Stages:
                 return self._run.step(title, function, *args, **kwargs)
             self._begin(title)
             with self._run.stage(title):
-                return self._run.step(title, function, *args, **kwargs)
+                return self._run.step(title, self._with_room(function), *args, **kwargs)
         finally:
             self._done, self._span = self._done + self._span, 0.0
+
+    def _with_room(self, function: Callable[P, T]) -> Callable[P, T]:
+        """The work of a stage, which gives up and clears away where the disk has no room, before that is recorded."""
+
+        @functools.wraps(function)
+        def work(*args: P.args, **kwargs: P.kwargs) -> T:
+            try:
+                check_room(self._folder)
+                result = function(*args, **kwargs)
+                check_room(self._folder)
+            except Exception as error:
+                if not is_want_of_room(error, self._folder):
+                    raise
+                shutil.rmtree(self._folder, ignore_errors=True)
+                raise ValueError(DISK_FULL) from error
+            return result
+
+        return work
 
     def within(self, share: float) -> None:
         """Tell how much of the stage is done that is going on, from 0 to 1."""
@@ -80,7 +102,7 @@ class Stages:
     def _begin(self, title: str) -> None:
         now = Begun(title, kills())
         if self._previous and self._previous.stage == title and now.kills > self._previous.kills:
-            raise SheetTooLargeError(f"{title}: {TOO_LARGE}")
+            raise ValueError(f"{title}: {TOO_LARGE}")
         self._previous = None
         (self._folder / BEGUN).write_bytes(msgspec.json.encode(now))
         self._run.message(f"Executing {title}")

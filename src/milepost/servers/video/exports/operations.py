@@ -2,7 +2,7 @@
 
 import time
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -13,6 +13,9 @@ from milepost.servers.video.library import storage_at
 from milepost.servers.video.telemetry import corners_at, load
 from milepost.servers.video.videos import Videos
 from milepost.storage import Storage
+
+if TYPE_CHECKING:
+    from milepost.servers.video.ingest.probing import Source
 
 EXPORTS: Final = Service(
     name="VideoExports.VideoServer",
@@ -43,7 +46,6 @@ def export_clip(run: Run, plan: str) -> Clip:
     """
     from milepost.servers.video.exports.cutting import Cutter
     from milepost.servers.video.ingest import Limits, find_ffmpeg
-    from milepost.servers.video.ingest.probing import probe
     from milepost.servers.video.telemetry.ingest import find
 
     wanted = msgspec.json.decode(plan, type=Plan)
@@ -51,7 +53,7 @@ def export_clip(run: Run, plan: str) -> Clip:
     path = _fetched(run, wanted)
     folder = _empty(run.workspace / "export")
     target = folder / f"{wanted.name}.{wanted.cut.format}"
-    source = probe(path, check=run.check, limits=Limits())
+    source = _probed(run, path, wanted.cut.end)
     klv = find(path) if wanted.cut.format == "ts" else None
     cutter = Cutter(
         source,
@@ -79,14 +81,13 @@ def export_frameset(run: Run, plan: str) -> Frameset:
     """
     from milepost.servers.video.exports.frames import take_frames
     from milepost.servers.video.ingest import Limits, find_ffmpeg
-    from milepost.servers.video.ingest.probing import probe
 
     wanted = msgspec.json.decode(plan, type=Plan)
     path = _fetched(run, wanted)
     folder = _empty(run.workspace / "export")
     run.message(f"Taking {len(wanted.times)} frames", code=FRAMES_TAKEN)
     names = take_frames(
-        probe(path, check=run.check, limits=Limits()),
+        _probed(run, path, max(wanted.times)),
         wanted.times,
         folder,
         ffmpeg=find_ffmpeg(),
@@ -107,6 +108,24 @@ def export_frameset(run: Run, plan: str) -> Frameset:
 def discard_export(data: str, name: str) -> None:
     """Let an export be gone; there need not be one."""
     Exports(Path(data)).discard(name)
+
+
+def _probed(run: Run, path: Path, end: float) -> "Source":
+    """What is in the file that the layer was made of.
+
+    Raises:
+        ValueError: its clock jumps before ``end`` seconds, so that nobody can find by its times what comes then.
+    """
+    from milepost.servers.video.ingest import Limits
+    from milepost.servers.video.ingest.probing import probe
+
+    source = probe(path, check=run.check, limits=Limits())
+    if source.jumps and end > source.jumps[0][0]:
+        raise ValueError(
+            f"the clock of the original file jumps after {source.jumps[0][0]:g} s, and what comes then cannot be found in "
+            "it by its time; ask for what ends before"
+        )
+    return source
 
 
 def _fetched(run: Run, wanted: Plan) -> Path:

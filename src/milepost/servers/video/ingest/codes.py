@@ -33,3 +33,5 @@ SOURCE_DAMAGED: Final = 9004
 TELEMETRY_DOUBTFUL: Final = 9005
 """What is wrong with the telemetry, though it can be read."""
 FRAME_RATE_CHANGED: Final = 9006
+CLOCK_JUMPS: Final = 9007
+"""The clock of the source jumps: what was not recorded in between is left out."""

@@ -17,7 +17,7 @@ from milepost.servers.video.ingest.ffmpeg import CPU, Encoder, find_ffmpeg, gpu_
 from milepost.servers.video.ingest.fragments import INIT, Rendition, measure
 from milepost.servers.video.ingest.limits import Limits
 from milepost.servers.video.ingest.pictures import SPRITE, make_poster, make_previews
-from milepost.servers.video.ingest.planning import Plan, describe, plan
+from milepost.servers.video.ingest.planning import Plan, describe, jumps_of, plan
 from milepost.servers.video.ingest.probing import Source, probe
 from milepost.servers.video.ingest.steps import TRANSCODING, Steps, cause
 from milepost.servers.video.ingest.transcoding import AUDIO, transcode
@@ -79,7 +79,7 @@ def make_files(
     steps = Steps(run)
     source = steps.do("Probing Video Codec", _find_video, run, sources, limits)
     audio = steps.do("Probing Audio", _has_sound, steps, source)
-    klv = steps.do("Probing Video Klv", _has_klv, source)
+    klv = steps.do("Probing Video Klv", _has_klv, source, run.check)
     planned = steps.do("Generating Video Stream Info", _plan, steps, source, resolutions)
     about = steps.do("Generating Video Info", describe, source)
     encoder = _Transcoding(run, steps, ffmpeg, source, planned, audio, folder, limits).work(devices)
@@ -140,11 +140,11 @@ def _has_sound(steps: Steps, source: Source) -> bool:
     return audio is not None and audio.decoded
 
 
-def _has_klv(source: Source) -> bool:
+def _has_klv(source: Source, check: Callable[[], None]) -> bool:
     """Whether there is telemetry in the video."""
     from milepost.servers.video.telemetry.ingest import find
 
-    return find(Path(source.path)) is not None
+    return find(Path(source.path), check) is not None
 
 
 def _plan(steps: Steps, source: Source, resolutions: Sequence[str]) -> Plan:
@@ -153,6 +153,8 @@ def _plan(steps: Steps, source: Source, resolutions: Sequence[str]) -> Plan:
         steps.warn(each, codes.RESOLUTION_LEFT_OUT)
     if made.changed_rate:
         steps.warn(made.changed_rate, codes.FRAME_RATE_CHANGED)
+    if source.jumped:
+        steps.warn(jumps_of(source), codes.CLOCK_JUMPS)
     return made
 
 

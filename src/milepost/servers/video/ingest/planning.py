@@ -70,6 +70,18 @@ def describe(source: Source) -> Facts:
     )
 
 
+def jumps_of(source: Source) -> str:
+    """What is to be known of a source whose clock jumps, in words."""
+    told = ", ".join(f"by {ahead:+,.1f} s after {after:,.1f} s" for after, ahead in source.jumps)
+    more = (
+        f", and {source.jumped - len(source.jumps)} times more" if source.jumped > len(source.jumps) else ""
+    )
+    return (
+        f"The clock of the source jumps: {told}{more}. Pictures, sound and telemetry follow each other without a gap "
+        "there: where the recorder was off, the time in between is left out"
+    )
+
+
 def decimal(rate: Fraction) -> str:
     """A frame rate as people write it, such as ``29.97``."""
     return f"{float(rate):.3f}".rstrip("0").rstrip(".")

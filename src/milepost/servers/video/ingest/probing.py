@@ -80,7 +80,15 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     container: Container
     duration: float
-    """Seconds, as the file tells."""
+    """Seconds, as the file tells; those of its pictures where its clock jumps."""
+    lasts: float
+    """Seconds from its first picture to where its last one ends, without the jumps of its clock."""
+    still: float
+    """Seconds of them during which a picture stands still."""
+    jumps: tuple[tuple[float, float], ...]
+    """Seconds since the first picture at which its clock jumps, and by how many: the first few."""
+    jumped: int
+    """How many times it jumps."""
     bit_rate: int
     origin: float
     """Seconds on the clock of the file at which the first of its streams begins."""
@@ -106,7 +114,7 @@ def probe(path: Path, *, check: Callable[[], None], limits: Limits) -> Source:
     container = video_in(path)
     # -P: the folder of the program holds modules that may be named like those of the language.
     command = [sys.executable, "-P", str(_PROGRAM), str(path.resolve()), DEMUXERS[container]]
-    command += [str(limits.side), str(limits.streams)]
+    command += [str(limits.side), str(limits.pixels), str(limits.streams)]
     printed: list[bytes] = []
 
     def keep(line: bytes) -> bool:
@@ -126,9 +134,15 @@ def probe(path: Path, *, check: Callable[[], None], limits: Limits) -> Source:
         source = msgspec.convert({"path": str(path), "container": container, **fields}, Source)
     else:
         raise ValueError(f"{path.name}: {refusal.error}")
-    if source.duration > limits.longest:
+    lasts = max(source.duration, source.lasts)
+    if lasts > limits.longest:
         raise ValueError(
-            f"{path.name} lasts {source.duration / 3600:,.0f} hours as it says itself, and a layer may last "
+            f"{path.name} lasts {lasts / 3600:,.0f} hours as it says itself, and a layer may last "
             f"{limits.longest / 3600:g}; send it in parts"
+        )
+    if source.still > limits.still:
+        raise ValueError(
+            f"the pictures of {path.name} stand still for {source.still / 3600:,.1f} hours in all, because so long none "
+            f"follows, and may do so for {limits.still / 3600:g}; cut out what has no pictures, and send the rest"
         )
     return source

@@ -6,6 +6,8 @@ may write no file, and opens none but the one it is given.
 
 import itertools
 import json
+import math
+import os
 import resource
 import sys
 from fractions import Fraction
@@ -18,9 +20,27 @@ SMALLEST: Final = 16
 
 MEMORY: Final = 4 << 30
 CPU_SECONDS: Final = 90
+BYTES_A_CPU_SECOND: Final = 8 << 20
+"""Of a large file, for which it may take longer; any machine reads several times as many."""
+
+JUMP: Final = 10.0
+"""Seconds by which the clock of a transport or program stream jumps when it was reset or the recorder was off. FFmpeg
+is told the same: it goes on as if nothing had been between."""
+
+STILL: Final = 10.0
+"""Seconds after which a picture that is not followed by another one counts as standing still."""
+
+_DISCONTINUOUS: Final = 0x200
+"""FFmpeg's flag of formats whose clocks may jump (AVFMT_TS_DISCONT)."""
+
+_TELL_EVERY: Final = 16 << 20
+"""Bytes from one sign of life to the next."""
 
 FRAMES: Final = 12
 """Decoded to see whether and how the picture can be read."""
+
+_MOST_JUMPS: Final = 8
+"""Jumps of the clock that are told with their times."""
 
 BYTES: Final = 64 << 20
 """Read at most to find a picture and a sound that can be decoded."""
@@ -32,11 +52,11 @@ class UnreadableError(Exception):
 
 def main() -> None:
     """Print what is in the file that is named, or ``{"error": ...}``."""
-    path, demuxer, side, streams = sys.argv[1:5]
-    _confine()
+    path, demuxer, side, pixels, streams = sys.argv[1:6]
+    _confine(os.stat(path).st_size)
     av.logging.set_level(av.logging.PANIC)
     try:
-        found = read(path, demuxer, side=int(side), streams=int(streams))
+        found = read(path, demuxer, side=int(side), pixels=int(pixels), streams=int(streams))
     except UnreadableError as error:
         found = {"error": str(error)}
     except (av.error.FFmpegError, ValueError, MemoryError) as error:
@@ -44,11 +64,11 @@ def main() -> None:
     print(json.dumps(found))  # noqa: T201 - this is how it answers
 
 
-def _confine() -> None:
-    """Have the kernel end this process when it takes too much, or writes anything but its answer."""
+def _confine(size: int) -> None:
+    """Have the kernel end this process when it takes too much for a file of a size, or writes anything but its answer."""
     for kind, most in (
         (resource.RLIMIT_AS, MEMORY),
-        (resource.RLIMIT_CPU, CPU_SECONDS),
+        (resource.RLIMIT_CPU, CPU_SECONDS + size // BYTES_A_CPU_SECOND),
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_CORE, 0),
     ):
@@ -57,7 +77,7 @@ def _confine() -> None:
         resource.setrlimit(kind, (most, most))
 
 
-def read(path: str, demuxer: str, *, side: int, streams: int) -> dict[str, Any]:
+def read(path: str, demuxer: str, *, side: int, pixels: int, streams: int) -> dict[str, Any]:
     """What is in a file, as the fields of ``probing.Source``.
 
     Raises:
@@ -73,22 +93,18 @@ def read(path: str, demuxer: str, *, side: int, streams: int) -> dict[str, Any]:
             raise UnreadableError(
                 "it has no video stream that can be read; send a file that has a moving picture"
             )
-        _check_size(video.codec_context.width, video.codec_context.height, side)
-        video.codec_context.options = {"max_pixels": str(side**2)}
+        _check_size(video.codec_context.width, video.codec_context.height, side, pixels)
+        video.codec_context.options = {"max_pixels": str(pixels)}
         audio = next((each for each in container.streams.audio if each.codec_context), None)
-        pictures, sound = _decode(container, video, audio, side)
+        course = Course(container, video)
+        pictures, sound = _read_through(container, video, audio, course, side, pixels)
         if not pictures:
             raise UnreadableError(
                 f"no picture of its {video.codec_context.name} video can be decoded: it is damaged; "
                 "send it again, or in another format"
             )
-        duration = video.duration * video.time_base if video.duration and video.time_base else None
-        if duration is None and container.duration:
-            duration = Fraction(container.duration, av.time_base)
-        if duration is None:
-            duration = _measured(container, video)
         return {
-            "duration": float(duration),
+            **_told(course, container, video),
             "bit_rate": container.bit_rate or 0,
             "origin": float((container.start_time or 0) / Fraction(av.time_base)),
             "video": _about_video(video, pictures),
@@ -117,10 +133,11 @@ def main_video(container: av.container.InputContainer) -> av.VideoStream | None:
     return max(found, key=lambda each: each.codec_context.width * each.codec_context.height, default=None)
 
 
-def _check_size(width: int, height: int, side: int) -> None:
-    if max(width, height) > side:
+def _check_size(width: int, height: int, side: int, pixels: int) -> None:
+    if max(width, height) > side or width * height > pixels:
         raise UnreadableError(
-            f"its picture has {width} x {height} pixels; send one of at most {side} x {side}"
+            f"its picture has {width} x {height} pixels; send one of at most {side} a side, "
+            f"and {pixels / 1e6:.0f} million in all"
         )
     if min(width, height) < SMALLEST:
         raise UnreadableError(
@@ -128,34 +145,117 @@ def _check_size(width: int, height: int, side: int) -> None:
         )
 
 
-def _decode(
-    container: av.container.InputContainer, video: av.VideoStream, audio: av.AudioStream | None, side: int
+def _read_through(
+    container: av.container.InputContainer,
+    video: av.VideoStream,
+    audio: av.AudioStream | None,
+    course: "Course",
+    side: int,
+    most: int,
 ) -> tuple[list[av.VideoFrame], bool]:
-    """The first pictures, and whether any sound can be decoded."""
+    """The first pictures, and whether any sound can be decoded; what comes later is only noted in the course."""
     pictures: list[av.VideoFrame] = []
-    sound, passed = False, 0
+    sound, passed, told = False, 0, 0
     for packet in container.demux([video, audio] if audio else [video]):
+        if packet.size and packet.stream is video:
+            course.note(packet)
         passed += packet.size
-        try:
-            for frame in packet.decode():
-                if isinstance(frame, av.VideoFrame):
-                    _check_size(frame.width, frame.height, side)
-                    pictures.append(frame)
-                else:
-                    sound = True
-        except av.error.FFmpegError:
-            pass  # what comes later may be sound
-        if passed > BYTES or (len(pictures) >= FRAMES and (sound or not audio)):
-            break
-    return pictures[:FRAMES], sound
+        if passed < BYTES and (len(pictures) < FRAMES or (audio and not sound)):
+            try:
+                for frame in packet.decode():
+                    if isinstance(frame, av.VideoFrame):
+                        _check_size(frame.width, frame.height, side, most)
+                        pictures.append(frame)
+                    else:
+                        sound = True
+            except av.error.FFmpegError:
+                pass  # what comes later may be sound
+            del pictures[FRAMES:]
+        if passed - told > _TELL_EVERY:
+            told = passed
+            print(flush=True)  # noqa: T201 - an empty line says that it gets on
+    return pictures, sound
 
 
-def _measured(container: av.container.InputContainer, video: av.VideoStream) -> Fraction:
-    """The duration in seconds of a file that does not tell it."""
-    times = [packet.pts for packet in container.demux(video) if packet.pts is not None]
-    if not times or not video.time_base:
+class Course:
+    """How the pictures of a video follow each other: the times that its packets tell, without the jumps of its clock.
+
+    Packets are noted in the order in which they come. A jump is told as FFmpeg finds it, which goes on with the
+    time that would have been next.
+    """
+
+    def __init__(self, container: av.container.InputContainer, video: av.VideoStream):
+        """Of a stream, before its packets are read."""
+        self._base = float(video.time_base or 0)
+        self._frame = float(1 / (video.guessed_rate or video.average_rate or 25))
+        self._jumps = bool(int(container.format.flags) & _DISCONTINUOUS)
+        self._next: float | None = None
+        self._latest: float | None = None
+        self.shift = 0.0
+        """Seconds by which the times of the file are moved now, so that they go on."""
+        self.first: float | None = None
+        """Seconds on the clock of the file of the earliest picture, and"""
+        self.end = -math.inf
+        """where the last one ends, without the jumps."""
+        self.jumps: list[tuple[float, float]] = []
+        """Seconds since the first picture, and seconds by which the clock jumps there: the first few jumps."""
+        self.jumped = 0
+        """How many jumps there are in all."""
+        self.still = 0.0
+        """Seconds during which a picture stands still."""
+
+    def note(self, packet: Any) -> float | None:
+        """The time at which the picture of a packet is shown, in seconds on the clock of the file as if it never jumped."""
+        decoded: float | None = None
+        if packet.dts is not None:
+            decoded = self._follow(packet.dts * self._base + self.shift)
+            self._next = decoded + ((packet.duration or 0) * self._base or self._frame)
+            self._latest = decoded if self._latest is None else max(self._latest, decoded)
+        stamp = packet.pts if packet.pts is not None else packet.dts
+        if stamp is None or packet.is_discard:  # it is read for others, and never shown
+            return None
+        shown: float = stamp * self._base + self.shift
+        if decoded is not None and abs(shown - decoded) > JUMP:
+            return None  # no picture waits so long to be shown: its time is wrong
+        self.first = shown if self.first is None else min(self.first, shown)
+        self.end = max(self.end, shown + self._frame)
+        return shown
+
+    def _follow(self, decoded: float) -> float:
+        """The time of a packet after those before it, with what it jumps noted."""
+        if self._latest is None or self._next is None:
+            return decoded
+        ahead = decoded - self._next
+        if self._jumps and (abs(ahead) > JUMP or decoded + 0.1 < self._latest):
+            self.shift -= ahead
+            self.jumped += 1
+            if len(self.jumps) < _MOST_JUMPS:
+                self.jumps.append((round(self._next - (self.first or 0.0), 3), round(ahead, 3)))
+            return self._next
+        if decoded - self._latest > STILL:
+            self.still += decoded - self._latest
+        return decoded
+
+
+def _told(course: Course, container: av.container.InputContainer, video: av.VideoStream) -> dict[str, Any]:
+    """What is known of the time that a video takes.
+
+    What the file says of its duration counts, as edits may leave pictures out; but where its clock jumps, the
+    difference of its first and last time means nothing.
+    """
+    if course.first is None:
         raise UnreadableError("it has no times, so its duration is unknown; convert it to MP4 or MPEG-TS")
-    return (max(times) - min(times)) * video.time_base
+    lasts = course.end - course.first
+    told = video.duration * video.time_base if video.duration and video.time_base else None
+    if told is None and container.duration:
+        told = Fraction(container.duration, av.time_base)
+    return {
+        "duration": lasts if told is None or course.jumped else float(told),
+        "lasts": lasts,
+        "still": course.still,
+        "jumps": course.jumps,
+        "jumped": course.jumped,
+    }
 
 
 def _about_video(video: av.VideoStream, pictures: list[av.VideoFrame]) -> dict[str, Any]:

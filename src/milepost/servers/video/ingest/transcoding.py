@@ -31,6 +31,12 @@ AUDIO_RATE: Final = 48000
 _TELLING: Final = 0.03
 """The share of the work after which it can be told how long the rest takes."""
 
+_SPARE: Final = 2.0
+"""Seconds by which FFmpeg may count otherwise than we do."""
+
+_LOST: Final = 0.5
+"""Seconds that may be missing from what a graphics processor made, before it is taken to have lost them."""
+
 _DAMAGE: Final = re.compile(r"error|corrupt|invalid|conceal|missing|non-existing", re.IGNORECASE)
 
 
@@ -55,7 +61,7 @@ def transcode(
         ffmpeg: the program.
         encoder: how they are encoded.
         audio: whether there is audio.
-        limits: how long the source may be, and FFmpeg go without getting on.
+        limits: what FFmpeg may take.
         check: called often; what it raises kills FFmpeg.
         progress: is told the share that is done, and how long the rest takes.
 
@@ -65,7 +71,7 @@ def transcode(
     Raises:
         Hung: FFmpeg did not get on, and was killed.
         Died: FFmpeg failed.
-        ValueError: the source ends too early, or not at all.
+        ValueError: the source ends too early.
     """
     for name in (*(each.name for each in rungs), AUDIO):
         shutil.rmtree(folder / name, ignore_errors=True)
@@ -80,6 +86,8 @@ def transcode(
             line=_Progress(max(1.0, source.duration * float(rate)), progress),
             check=check,
             patience=limits.patience,
+            most=10 * limits.patience + limits.pace * _end_of(source),
+            memory=limits.memory,
             folder=folder,
         )
     except Died as error:
@@ -87,8 +95,8 @@ def transcode(
     for rung in rungs:
         for init in (folder / rung.name).glob("init*.mp4"):  # FFmpeg numbers them when there are several
             init.rename(init.with_name(INIT))
-    made = [measure(folder / each.name) for each in rungs]
-    _check_whole(source, made, limits)
+    made = _measured([folder / each.name for each in rungs], encoder)
+    _check_whole(source, made, encoder)
     if audio:
         _end_with_pictures(folder / AUDIO, min(each.duration for each in made))
     return _last_word(said, source) if _DAMAGE.search(said) else ""
@@ -98,19 +106,26 @@ def command(
     source: Source, rungs: Sequence[Rung], *, ffmpeg: str, encoder: Encoder, audio: bool, limits: Limits
 ) -> list[str]:
     """The command line, to be run in the folder where the renditions are to be."""
+    from milepost.servers.video.ingest.reading import JUMP
+
     video = source.video
     rate = frame_rate(video.rate)
     gop = gop_of(rate)
     segment = _microseconds(SEGMENT_GOPS * gop / rate)
     demuxer = DEMUXERS[source.container]
+    # As many as FFmpeg likes, which is one and a half for each core, unless these are too many.
+    threads = str(limits.threads if (os.cpu_count() or 1) * 1.5 > limits.threads else 0)
     line = [
         *(ffmpeg, "-hide_banner", "-nostdin", "-y", "-loglevel", "error", "-nostats", "-progress", "pipe:1"),
         *encoder.before,
+        # A clock that jumps by more goes on as if nothing had been between, as was told of the source.
+        *("-dts_delta_threshold", f"{JUMP:g}", "-filter_complex_threads", threads),
         # Nothing but the one file is opened, whatever stands in it.
         *("-format_whitelist", demuxer, "-protocol_whitelist", "file", "-f", demuxer),
-        *("-max_streams", str(limits.streams), "-max_pixels", str(limits.side**2)),
+        *("-max_streams", str(limits.streams), "-max_pixels", str(limits.pixels)),
+        *("-threads", threads),
         # The first picture is shown at zero, whatever else of the file begins before it.
-        *("-itsoffset", f"{source.origin - video.start:.6f}", "-t", f"{limits.longest:.0f}"),
+        *("-itsoffset", f"{source.origin - video.start:.6f}"),
         *(
             "-i",
             f"file:{os.path.abspath(source.path)}",
@@ -123,12 +138,33 @@ def command(
         line += [f"-bufsize:v:{number}", f"{2 * rung.kilobits}k"]
         if not encoder.capped:
             line += [f"-b:v:{number}", f"{rung.kilobits * 3 // 4}k"]
-    line += ["-c:v", encoder.codec, *encoder.options, "-g", str(gop), "-keyint_min", str(gop)]
+    line += [
+        "-c:v",
+        encoder.codec,
+        *encoder.options,
+        "-threads:v",
+        threads,
+        "-g",
+        str(gop),
+        "-keyint_min",
+        str(gop),
+    ]
     line += [*_hls(segment), "-var_stream_map", " ".join(f"v:{n},name:{r.name}" for n, r in enumerate(rungs))]
     line += ["-hls_fmp4_init_filename", INIT, "-hls_segment_filename", "%v/%05d.m4s", f"%v/{PLAYLIST}"]
     if audio and source.audio:
         # An output of its own: video does not wait for audio that never comes.
-        line += ["-map", f"0:{source.audio.index}", "-c:a", "aac", "-b:a", f"{AUDIO_KILOBITS}k", "-ac", "2"]
+        line += [
+            "-map",
+            f"0:{source.audio.index}",
+            "-t",
+            f"{_end_of(source):.3f}",
+            "-c:a",
+            "aac",
+            "-b:a",
+            f"{AUDIO_KILOBITS}k",
+            "-ac",
+            "2",
+        ]
         line += ["-af", f"aresample={AUDIO_RATE}:async=1:first_pts=0", *_hls(segment)]
         line += [
             "-hls_fmp4_init_filename",
@@ -142,6 +178,8 @@ def command(
 
 def _filters(source: Source, rungs: Sequence[Rung], rate: Fraction, encoder: Encoder) -> str:
     first = ["bwdif=mode=send_frame:deint=interlaced"] if source.video.interlaced else []
+    # What tells a time after the end would have the picture before it stand still until then.
+    first.append(f"select=lt(t\\,{_end_of(source):.3f})")
     first.append(f"fps={rate.numerator}/{rate.denominator}:start_time=0")
     ends = "".join(f"[s{number}]" for number in range(len(rungs)))
     parts = [f"[0:{source.video.index}]{','.join(first)},split={len(rungs)}{ends}"]
@@ -150,6 +188,11 @@ def _filters(source: Source, rungs: Sequence[Rung], rate: Fraction, encoder: Enc
         scale = f"scale={rung.width}:{rung.height}:flags=bicubic"
         parts.append(f"[s{number}]{scale},setsar=1,{last}[v{number}]")
     return ";".join(parts)
+
+
+def _end_of(source: Source) -> float:
+    """Seconds after the first picture at which all is over, whatever is told later."""
+    return max(source.duration, source.lasts) + _SPARE
 
 
 def _hls(segment: str) -> list[str]:
@@ -168,12 +211,27 @@ def _microseconds(seconds: Fraction) -> str:
     return f"{whole // 1_000_000}.{whole % 1_000_000:06d}"
 
 
-def _check_whole(source: Source, made: Sequence[Rendition], limits: Limits) -> None:
+def _measured(folders: Sequence[Path], encoder: Encoder) -> list[Rendition]:
+    """What was made.
+
+    Raises:
+        Died: the graphics processor made something that is not whole, and said nothing.
+        ValueError: the CPU did.
+    """
+    try:
+        return [measure(each) for each in folders]
+    except ValueError as error:
+        if encoder.where == "CPU":
+            raise
+        raise Died(str(error)) from error
+
+
+def _check_whole(source: Source, made: Sequence[Rendition], encoder: Encoder) -> None:
     """See that all segments begin where they should, and the last one ends where the source does.
 
     Raises:
-        Died: the encoder did not put key frames where it was told to.
-        ValueError: the source ends before it says, or not at all.
+        Died: the encoder did not put key frames where it was told to, or the graphics processor lost frames.
+        ValueError: the source ends before it says.
     """
     # Only so do those of all rungs begin together, and a player may change between them.
     whole = SEGMENT_GOPS * gop_of(frame_rate(source.video.rate))
@@ -181,13 +239,14 @@ def _check_whole(source: Source, made: Sequence[Rendition], limits: Limits) -> N
     if len(lengths) > 1 or any(each != whole for each in lengths.pop()[:-1]):
         raise Died("it did not put its key frames where it was told to")
     lasted = min(each.duration for each in made)
+    if encoder.where == "GPU" and lasted < source.duration - _LOST:
+        # If it is the source that ends, the CPU comes no further, and that is told then.
+        raise Died(f"it made {lasted:.1f} of {source.duration:.1f} seconds")
     if lasted < source.duration - max(2.0, 0.02 * source.duration):
         raise ValueError(
             f"the video ends after {lasted:.1f} seconds and should last {source.duration:.1f}: "
             "the file is cut off or damaged; send it again"
         )
-    if lasted > limits.longest - 1:
-        raise ValueError(f"the video goes on for more than {limits.longest / 3600:g} hours; send it in parts")
 
 
 def _last_word(said: str, source: Source) -> str:

@@ -41,7 +41,7 @@ def cue_text(sample: Sample, utc: int | None) -> str:
         if tag == _HORIZON_TAG:
             entries.append(_entry(_HORIZON, NAMES[tag], value))
         else:
-            entries.append(_entry(_LOCAL_SET + tag, NAMES[tag], value))
+            entries.append(_entry(_LOCAL_SET + tag, NAMES.get(tag, f"Item {tag}"), value))
     for tag, value in sample.security.items():
         entries.append(_entry(_SECURITY + tag, SECURITY_NAMES[tag], value))
     entries += _computed(sample)

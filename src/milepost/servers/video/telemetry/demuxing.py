@@ -1,12 +1,12 @@
 """KLV out of a video file, whichever way it is carried there."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import av
 
-from milepost.servers.video.ingest.reading import main_video
+from milepost.servers.video.ingest.reading import JUMP, Course, main_video
 from milepost.servers.video.telemetry.klv import KEY
 from milepost.servers.video.telemetry.samples import KlvStream
 
@@ -17,30 +17,44 @@ _OPTIONS: Final = {
 }
 _OTHERS: Final = frozenset({"video", "audio", "subtitle"})
 _LOOK: Final = 64 * 1024 * 1024
-"""Bytes of all streams to look through for a first set, when no stream says that it has some."""
+"""Bytes of all streams to look through for a first set, when nothing says that there is some."""
+_CHECK: Final = 4 * 1024 * 1024
+"""Bytes that are looked through between two checks."""
+_STREAMED: Final = ("mpegts", "mpeg")
+"""Formats in which a stream may begin anywhere."""
 _DECLARED: Final = "klv"
 
 
-def find(source: Path) -> KlvStream | None:
+def find(source: Path, check: Callable[[], None] = lambda: None) -> KlvStream | None:
     """The stream of a video that has ST 0601 telemetry; None when there is none.
 
-    Found by what is in it, as its name proves little: players' own muxers call it ``bin_data``. A stream that is
-    called KLV is looked through to its end, any other one only in the first 64 MiB of the video.
+    Found by what is in it, as its name proves little: players' own muxers call it ``bin_data``. All of a transport
+    or program stream is looked through, as is any stream that is called KLV; other files have what they have of it from
+    their beginning, so that the first 64 MiB tell.
+
+    Args:
+        source: the video.
+        check: called now and then; what it raises ends the work.
 
     Raises:
         av.FFmpegError: the file is no video that can be opened.
     """
     with _open(source) as container:
         streams = {each.index for each in container.streams if each.type not in _OTHERS}
-        declared = any(container.streams[each].name == _DECLARED for each in streams)
-        passed = 0
+        whole = container.format.name in _STREAMED or any(
+            container.streams[each].name == _DECLARED for each in streams
+        )
+        passed = looked = 0
         # Packets of all streams, since one with a single packet of data would be read to its end for another.
         for packet in container.demux() if streams else ():
             passed += packet.size
             if packet.stream.index in streams and packet.size and KEY in bytes(packet):
                 return KlvStream(packet.stream.index, "asynchronous" if packet.pts is None else "synchronous")
-            if passed > _LOOK and not declared:
+            if passed > _LOOK and not whole:
                 break
+            if passed - looked > _CHECK:
+                looked = passed
+                check()
     return None
 
 
@@ -64,25 +78,32 @@ class Picture:
 def payloads(source: Path, stream: KlvStream, start: float) -> Iterator[tuple[float | None, float, bytes]]:
     """Every packet of a stream, and of the pictures beside it: its time, the time of the picture, its bytes.
 
+    Where the clock of the file jumps, times go on as those of the layer's pictures do.
+
     Args:
         source: the video.
         stream: what ``find`` found.
         start: the time of the first picture, which times are counted from.
 
     Yields:
-        Seconds (None for a packet without a time stamp), seconds of the last picture, payload (empty for a picture).
+        Seconds (None for a packet without a time stamp, or with one of another time than the picture beside it),
+        seconds of the last picture, payload (empty for a picture).
     """
     with _open(source) as container:
         data, video = container.streams[stream.index], main_video(container)
-        shown = 0.0
+        if video is None:
+            raise ValueError(f"{source.name} has no picture; give a file with a video stream")
+        course, shown = Course(container, video), 0.0
         for packet in container.demux(data, video):
-            seconds = _seconds(packet.pts, packet.time_base)
-            time = None if seconds is None else seconds - start
             if packet.stream.index != data.index:
-                shown = shown if time is None else time
-                yield time, shown, b""
+                seconds = course.note(packet) if packet.size else None
+                shown = shown if seconds is None else seconds - start
+                yield shown, shown, b""
             elif packet.size:
-                yield time, shown, bytes(packet)
+                told = _seconds(packet.pts, packet.time_base)
+                time = None if told is None else told + course.shift - start
+                # A set of what comes after a jump may come before the picture that tells of it, and one from before after it.
+                yield (None if time is None or abs(time - shown) > JUMP else time), shown, bytes(packet)
 
 
 def _seconds(count: int | None, base: Any) -> float | None:

@@ -3,11 +3,7 @@
 Only ``decode`` knows the library that decodes; everything else sees tags and plain values.
 """
 
-import math
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from enum import Enum
-from fractions import Fraction
 from typing import Any, Final
 
 import msgspec
@@ -16,16 +12,23 @@ from stanag4609.klv.local_set import parse_local_set
 from stanag4609.st0601 import (
     FIELD_DEFINITIONS,
     FieldDecodingMode,
-    ImageHorizonPixelPack,
-    SpecialValue,
     decode_uas_local_set,
 )
+
+from milepost.servers.video.telemetry.nested import hexadecimal, plain
 
 KEY: Final = bytes.fromhex("060E2B34020B01010E01030101000000")
 """How every ST 0601 set begins."""
 
 NAMES: Final[dict[int, str]] = {tag: each.name for tag, each in FIELD_DEFINITIONS.items()}
 """What the tags of ST 0601 are called."""
+
+STRUCTURED: Final = frozenset(
+    tag
+    for tag, each in FIELD_DEFINITIONS.items()
+    if each.kind not in ("uint", "sint", "mapped", "imap", "text", "timestamp", "security", "horizon")
+)
+"""Tags whose values are sets or packs of their own."""
 
 SECURITY_NAMES: Final[dict[int, str]] = {
     1: "Security Classification",
@@ -55,7 +58,6 @@ _LARGEST: Final = 64 * 1024
 """Bytes that a set may have. Real ones have hundreds."""
 _LATEST: Final = 253_402_300_800_000_000
 """Microseconds up to the year 10000: later times are noise."""
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class BrokenSetError(Exception):
@@ -72,7 +74,8 @@ class Decoded(msgspec.Struct, frozen=True):
     stamp: int | None
     """Tag 2: microseconds since the epoch of MISP time."""
     values: dict[int, Any]
-    """Numbers and text by tag, without the security set; None for what is said to be unknown."""
+    """Numbers, text, and objects of more than one value, by tag, without the security set; None for what is said to be
+    unknown."""
     security: dict[int, Any]
     unreadable: int
     """How many items could not be read."""
@@ -81,7 +84,8 @@ class Decoded(msgspec.Struct, frozen=True):
 def decode(packet: bytes) -> Decoded:
     """What a set tells.
 
-    Items that break their rules are left out and counted; recorded telemetry is full of them.
+    Items that break their rules are left out and counted; recorded telemetry is full of them. Of those that have a
+    structure of their own, and those that the standard does not know, the bytes are kept as hexadecimal text.
 
     Raises:
         BrokenSetError: the set is no set, or its checksum is wrong.
@@ -97,8 +101,21 @@ def decode(packet: bytes) -> Decoded:
         raise BrokenSetError(str(error), checksum=True) from error
     except (Stanag4609Error, ArithmeticError, LookupError, TypeError, ValueError) as error:
         raise BrokenSetError(str(error), checksum=False) from error
-    values = {each.definition.tag: _plain(each.value) for each in found.fields}
-    unreadable = sum(1 for each in found.issues if each.tag != _SECURITY)
+    values: dict[int, Any] = {}
+    for each in found.fields:
+        if each.definition.multiple:
+            values.setdefault(each.definition.tag, []).append(plain(each.value))
+        else:
+            values[each.definition.tag] = plain(each.value)
+    unreadable = 0
+    for issue in found.issues:
+        if issue.tag in STRUCTURED:
+            values.setdefault(issue.tag, hexadecimal(issue.raw))
+        elif issue.tag != _SECURITY:
+            unreadable += 1
+    for item in found.local_set.items:
+        if item.tag not in NAMES:
+            values[item.tag] = hexadecimal(item.value)
     security: dict[int, Any] = {}
     for item in found.local_set.getall(_SECURITY):
         try:
@@ -109,24 +126,6 @@ def decode(packet: bytes) -> Decoded:
         values.pop(hidden, None)
     stamp = found.misp_timestamp_microseconds
     return Decoded(stamp if stamp and stamp < _LATEST else None, values, security, unreadable)
-
-
-def _plain(value: Any) -> Any:
-    """A number or text; None for what is unknown, or more than a value."""
-    if isinstance(value, SpecialValue):
-        return None
-    if isinstance(value, datetime):
-        return round((value - _EPOCH).total_seconds() * 1e6)
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, (float, Fraction)):
-        number = float(value)
-        return round(number, 8) if math.isfinite(number) else None
-    if isinstance(value, (bool, int)):
-        return int(value)
-    if isinstance(value, ImageHorizonPixelPack):
-        return [value.start_x, value.start_y, value.end_x, value.end_y]
-    return value.strip("\0 ") if isinstance(value, str) else None
 
 
 def _security(raw: bytes) -> dict[int, Any]:

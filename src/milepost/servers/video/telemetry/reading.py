@@ -17,8 +17,10 @@ from milepost.servers.video.telemetry.sides import SideFileError, rows
 _KEPT: Final = 30.0
 """Seconds for which a value holds that is not told again: items are sent when they change, and at least this often."""
 _KEPT_PLACES: Final = 2.0
-_PLACES: Final = frozenset({13, 14, 15, *range(18, 34), 40, 41, 42, 75, 78, *range(82, 90), 104})
-"""Tags of places and angles: what a camera saw long ago is not what it sees."""
+_PLACES: Final = frozenset(
+    {13, 14, 15, *range(18, 34), 40, 41, 42, 73, 74, 75, 78, *range(82, 90), 95, *range(97, 103), 104}
+)
+"""Tags of places, angles and what was found in a picture: what a camera saw long ago is not what it sees."""
 _LEAP_SECONDS: Final = 136
 _CORRECTION: Final = 137
 _CLOSEST: Final = 0.004

@@ -15,7 +15,7 @@ from milepost.servers.video.telemetry.klv import NAMES, SECURITY_NAMES
 from milepost.servers.video.telemetry.samples import Sample, Telemetry
 from milepost.servers.video.telemetry.track import Numbers, Track, numbers_of
 
-_ABOUT: Final = (3, 4, 10, 11, 12, 59, 70)
+_ABOUT: Final = (3, 4, 10, 11, 12, 59, 70, 94)
 _COLUMNS: Final = {
     "Sensor Latitude": 13,
     "Sensor Longitude": 14,
