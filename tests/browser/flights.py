@@ -25,6 +25,8 @@ class Site:
     layer: str
     """URL of the layer."""
     flight: Flight
+    clip: Path
+    """The video of it."""
     _signed_in: Any = field(default=None, init=False)
 
     def signed_in(self, browser: Browser, **options: Any) -> Page:
@@ -48,4 +50,4 @@ def open_site(folder: Path) -> Iterator[Site]:
     flight = make_clip(clip, seconds=SECONDS, width=960, height=540, fps=FRAMES)
     with RunningServer(folder / "data") as server, server.client() as client:
         layer = publish(client, clip, "Flight", "native,sd")
-        yield Site(server, server.address + layer, flight)
+        yield Site(server, server.address + layer, flight, clip)
