@@ -247,7 +247,7 @@ class JobManager:
         return job
 
     async def resume(self, job_id: str, by: str) -> Job:
-        """Ask a paused job to go on; it is RESUME_PENDING then, until its service has a place for it.
+        """Ask a paused job to go on; it is RESUME_PENDING then, until its service has a slot for it.
 
         Raises:
             UnknownJob: there is no such job.

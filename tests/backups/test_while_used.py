@@ -21,6 +21,9 @@ from tests.backups.site_server import (
 )
 from tests.running import plain_client, wait_for_job
 
+PRODUCTION = "/rest/services/Topography/TopographicProductionServer"
+VIDEOS = "/video/rest/services"
+
 
 class Users:
     """People who submit jobs, and one who deletes ended ones, until told to stop."""
@@ -143,9 +146,12 @@ def test_a_job_at_work_goes_on_from_its_last_step_beside_the_server_it_came_from
             assert [each.json()["jobs"][0]["attempt"] for each in attempts] == [1, 2]
 
 
-def test_a_restored_server_knows_people_and_their_tokens(tmp_path: Path) -> None:
+def test_a_restored_server_knows_people_with_their_tokens_products_and_videos(tmp_path: Path) -> None:
     with server_of(tmp_path / "data") as server, server.client() as client:
         token = server.token
+        made = {"productDefinition": '{"name": "Walks", "basedOn": "MTM50"}', **JSON}
+        assert client.post(f"{PRODUCTION}/addProduct", data=made).json()["success"]
+        assert client.post(f"{VIDEOS}/create", data={"serviceName": "Flights", **JSON}).json()["success"]
         with_keys = ended(client, create(client))["result"]["backup"]
         without = ended(client, create(client, keys="false"))["result"]["backup"]
     folder = tmp_path / "data/backups"
@@ -160,5 +166,10 @@ def test_a_restored_server_knows_people_and_their_tokens(tmp_path: Path) -> None
                 f"{server.address}/admin", params=JSON, headers=headers, trust_env=False
             ).json()
             assert ("error" not in answer) is kept
+            with server.client() as client:
+                product = client.get(f"{PRODUCTION}/products/Walks", params=JSON).json()
+                assert product["name"] == "Walks"
+                [service] = client.get(VIDEOS, params=JSON).json()["services"]
+                assert service["serviceName"] == "Flights"
             with suppress(KeyError):
                 assert answer["error"]["code"] == 498

@@ -1,4 +1,4 @@
-"""A server with a published flight, and a browser."""
+"""A server with a published flight, and a browser, both shared by all tests of this folder."""
 
 from collections.abc import Iterator
 
@@ -10,13 +10,14 @@ from tests.browser.flights import Site, open_site
 
 
 @pytest.fixture(scope="package")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    # Asks for the browser first: without one, nothing needs to be published.
     with open_site(tmp_path_factory.mktemp("site")) as site:
         yield site
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
-    # Closed with each module: as long as it is open, no other test can run an event loop.
+    # Closed with this folder: as long as it is open, no other test can run an event loop.
     with open_chromium() as browser:
         yield browser

@@ -1,4 +1,4 @@
-"""The player on the page of a layer, in a real browser: it plays to the end and tells what the camera tells."""
+"""The pages of a job that makes a video and of its layer, in a real browser: it plays and tells what the camera tells."""
 
 from collections.abc import Iterator
 
@@ -7,6 +7,7 @@ from playwright.sync_api import Browser, Page
 
 from tests.browser.chromium import until, watched
 from tests.browser.flights import SECONDS, Site
+from tests.videos import REST, add_layer, create_service, upload
 
 pytestmark = pytest.mark.timeout(280)
 
@@ -104,4 +105,21 @@ def test_without_scripts_the_browser_plays_it(site: Site, chromium: Browser) -> 
     assert page.is_visible("video[controls]")
     assert page.get_attribute("video", "src").endswith("/content/ABR.m3u8")
     assert page.is_visible("a[href$='/content/telemetry.csv']")
+    page.context.close()
+
+
+def test_a_job_is_watched_until_its_layer_is_there(site: Site, chromium: Browser) -> None:
+    page = site.signed_in(chromium)
+    trouble = watched(page)
+    with site.server.client() as client:
+        create_service(client, "Watched")
+        job = add_layer(client, "Watched", upload(client, site.clip))
+    page.goto(f"{site.server.address}{REST}/jobs/job/{job}")
+    until(page, "document.querySelector('.going progress')?.value > 0")
+    assert page.inner_text(".going [role=status]")
+    layer = "a[href$='/services/Watched/VideoServer/0']"
+    page.wait_for_selector(layer, timeout=200_000)  # the page has loaded itself anew
+    assert trouble == []
+    page.click(layer)
+    page.wait_for_selector("button.play")
     page.context.close()

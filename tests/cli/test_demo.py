@@ -56,6 +56,7 @@ def test_it_shows_everything_and_serves_on(tmp_path: Path) -> None:
         said = read_until(process, "Serving until Ctrl-C")
         assert "177 polygon features" in said
         assert re.search(r"Stopped \d+\.\d\d s after it was asked to; no process of it is left\.", said)
+        assert "a computed camera flew over the map sheet above" in said
         assert "Everything was as promised." in said
 
         (address,) = re.findall(r"address +(\S+)/rest/services", said)

@@ -1,4 +1,4 @@
-"""Pausing: everything of the job stands still, gives its place to others, and goes on where it was."""
+"""Pausing: everything of the job stands still, gives its slot to others, and goes on where it was."""
 
 import asyncio
 import random
@@ -154,7 +154,7 @@ async def test_a_paused_job_gives_its_place_to_others_and_waits_for_one_to_go_on
     await pause(house, first)
     second = await house.submit("take_place", place=str(place), name="second")
     await house.until(second.id, lambda job: job.status is Status.EXECUTING)
-    for _ in range(2):  # also one that waits for a place can be paused
+    for _ in range(2):  # also one that waits for a slot can be paused
         await house.manager.resume(first.id, "ann")
         await house.run("add", a=1)
         assert (await house.manager.get(first.id)).status is Status.RESUME_PENDING

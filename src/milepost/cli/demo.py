@@ -41,6 +41,7 @@ class Demonstration:
         self._server: Final = server
         self._session: Final = session
         self._shown = 0
+        self._made_sheet: bytes | None = None
         self.broken: Final[list[str]] = []
         """Promises that were not kept."""
 
@@ -74,8 +75,11 @@ class Demonstration:
             self._break(f"the sheet {view.state.replace('_', ' ')} instead of succeeding")
             return
         found = view.results[0].url
-        if problem := demo_sheet.wrong_sheet(found, self._session.sign_in().token):
+        content = demo_sheet.fetched(found, self._session.sign_in().token)
+        if problem := demo_sheet.wrong_sheet(content):
             self._break(problem)
+        else:
+            self._made_sheet = content
         self._say(f"  {demo_sheet.SHOWS}")
         self._say(f"  {found}")
 
@@ -88,7 +92,8 @@ class Demonstration:
         root = f"{self._server.address}/video/rest"
         self._say(f"   POST {root}/uploads/upload, then addLayer", "dim")
         with self._console.status("Computing the flight"):
-            address = Address(demo_video.publish(self._session, root))
+            ground, shows = demo_video.ground_of(self._made_sheet)
+            address = Address(demo_video.publish(self._session, root, ground))
         display = display_for(address, "addLayer", as_json=False, submitted=True)
         view = follow(self._session, address, display, PACE)
         if view.state != "succeeded":
@@ -97,7 +102,7 @@ class Demonstration:
         layer = demo_video.layer_of(self._session, root, address.url)
         if problem := demo_video.wrong_layer(self._session, layer):
             self._break(problem)
-        self._say(f"  {demo_video.SHOWS}")
+        self._say(f"  {shows}")
         self._say(f"  {layer}")
 
     def cancel(self, errand: Errand) -> None:

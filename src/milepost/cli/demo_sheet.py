@@ -1,9 +1,11 @@
 """What the demonstration has made of the one place whose heights an installed package ships: a map sheet."""
 
-from typing import Any, Final
+from typing import Final
 
 import httpx
 import msgspec
+
+from milepost.client import BadAnswerError
 
 SERVICE: Final = "Topography/TopographicProductionServer"
 TITLE: Final = (
@@ -14,13 +16,13 @@ SHOWS: Final = (
     " since no map was given: see docs/how-to/map-sheets.md."
 )
 
-_AREA: Final = {"xmin": -84.25, "ymin": 36.28, "xmax": -84.11, "ymax": 36.39}
+AREA: Final = {"xmin": -84.25, "ymin": 36.28, "xmax": -84.11, "ymax": 36.39}
 """In degrees."""
 
 
 def form() -> dict[str, str]:
     """What generateProduct is sent."""
-    feature = {"geometry": _AREA, "attributes": {"name": "JACKSBORO"}}
+    feature = {"geometry": AREA, "attributes": {"name": "JACKSBORO"}}
     return {
         "productName": "MTM50",
         "productVersion": "1.0",
@@ -29,16 +31,22 @@ def form() -> dict[str, str]:
     }
 
 
-def wrong_sheet(url: str, token: str) -> str:
-    """What is wrong with the sheet at an address; empty when nothing is."""
+def fetched(url: str, token: str) -> bytes:
+    """The sheet at an address.
+
+    Raises:
+        BadAnswerError: it cannot be fetched.
+    """
     try:
         answer = httpx.get(url, headers={"X-Esri-Authorization": f"Bearer {token}"}, trust_env=False)
+        answer.raise_for_status()
     except httpx.HTTPError as error:
-        return f"the sheet cannot be fetched: {error}"
-    return _wrong_pdf(answer.content)
+        raise BadAnswerError(f"the sheet cannot be fetched: {error}") from error
+    return answer.content
 
 
-def _wrong_pdf(content: Any) -> str:
+def wrong_sheet(content: bytes) -> str:
+    """What is wrong with a sheet; empty when nothing is."""
     from io import BytesIO
 
     import pikepdf

@@ -2,25 +2,31 @@
 
 import tempfile
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from milepost.cli import demo_ground
 from milepost.client import BadAnswerError, ServerError, Session
 from milepost.servers.video.ingest import problems
+
+if TYPE_CHECKING:
+    from milepost.servers.video.flight import Ground
 
 TITLE: Final = (
     "Video: the flight of a camera becomes a layer that can be played, with a map of what the camera sees"
 )
-SHOWS: Final = (
-    "Nobody filmed this: ground that is drawn was flown over by a computed camera, and the telemetry in the file"
-    " describes that very camera; its mission is named Synthetic. The page of the layer plays it:"
+_SHOWS: Final = (
+    "Nobody filmed this: a computed camera flew over {ground}, and the telemetry in the file describes that"
+    " very camera; its mission is named Synthetic. The page of the layer plays it, with a map beside it:"
 )
 
 _SERVICE: Final = "Demo"
 _SECONDS: Final = 8
 _PICTURE: Final = (640, 360, 15)
 """Width and height in pixels, and frames a second."""
+_BEGINS: Final = 170.0
+"""Degrees: from the south the names on a map can be read."""
 
 
 def missing() -> list[str]:
@@ -28,12 +34,24 @@ def missing() -> list[str]:
     return problems()
 
 
-def publish(session: Session, root: str) -> str:
+def ground_of(sheet: bytes | None) -> tuple["Ground", str]:
+    """What is flown over, and what to tell people about the video.
+
+    Args:
+        sheet: a map sheet as a PDF; None when none was made.
+    """
+    if sheet is None:
+        return demo_ground.terrain_ground(), _SHOWS.format(ground=demo_ground.TERRAIN)
+    return demo_ground.sheet_ground(sheet), _SHOWS.format(ground=demo_ground.SHEET)
+
+
+def publish(session: Session, root: str, ground: "Ground") -> str:
     """Make the flight, send it, and start the job that publishes it; the URL of the job.
 
     Args:
         session: with the server.
         root: URL of the Video Server.
+        ground: what is flown over.
 
     Raises:
         BadAnswerError: there is no job.
@@ -43,7 +61,7 @@ def publish(session: Session, root: str) -> str:
     width, height, rate = _PICTURE
     with tempfile.TemporaryDirectory() as folder:
         clip = Path(folder, "flight.ts")
-        make_clip(clip, seconds=_SECONDS, width=width, height=height, fps=rate)
+        make_clip(clip, seconds=_SECONDS, width=width, height=height, fps=rate, ground=ground, begins=_BEGINS)
         with clip.open("rb") as file:
             sent = session.post(f"{root}/uploads/upload", {}, {"file": (clip.name, file)})
     service = f"{root}/services/{_SERVICE}"

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from milepost.engine import messages as m
 from milepost.engine.instances import Instance
-from milepost.engine.pool import Place
+from milepost.engine.pool import Slot
 from milepost.jobs import IllegalMove, Job, JobError, Outcome, Status
 from milepost.jobs import events as ev
 from milepost.store import JobStore, Recorded, keep_encoded
@@ -82,16 +82,16 @@ class Attempt:
         self,
         job: Job,
         instance: Instance,
-        place: Place,
+        slot: Slot,
         store: JobStore,
         orders: Orders,
         reconfigure: Reconfigure,
     ):
-        """For an instance that was told what to perform, at a place of its service."""
+        """For an instance that was told what to perform, in a slot of its service."""
         self._job_id = job.id
         self._number = job.attempt
         self._instance = instance
-        self._place = place
+        self._slot = slot
         self._store = store
         self._orders = orders
         self._reconfigure = reconfigure
@@ -185,7 +185,7 @@ class Attempt:
         Returns:
             Seconds that it was at work until now.
         """
-        orders, limit = self._orders, self._place.service.max_usage_time
+        orders, limit = self._orders, self._slot.service.max_usage_time
         begun = time.monotonic()
         try:
             async with asyncio.timeout(limit - spent if limit else None):
@@ -203,12 +203,12 @@ class Attempt:
         outcome, reason = self._orders.stop
         await self._instance.send(m.StopWork(reason or outcome))
         self._instance.go_on()  # one that stands still cannot hear
-        await asyncio.sleep(self._place.service.grace_time)
+        await asyncio.sleep(self._slot.service.grace_time)
         self._instance.kill()
 
     async def _hold(self) -> None:
         """Hold the work still until it may go on, or must end."""
-        orders, place = self._orders, self._place
+        orders, slot = self._orders, self._slot
         try:
             while not orders.ending:
                 seen = orders.version
@@ -220,13 +220,13 @@ class Attempt:
                     if status is Status.PAUSE_PENDING:
                         if await self._stand_still():
                             await self._store.append(self._job_id, ev.Paused(at=_now(), attempt=self._number))
-                            place.give()
-                    elif status is Status.RESUME_PENDING and place.taken:
+                            slot.give()
+                    elif status is Status.RESUME_PENDING and slot.taken:
                         await self._go_on()
                     else:
                         await orders.after(seen)
         finally:
-            place.take()
+            slot.take()
 
     async def _stand_still(self) -> bool:
         """Stop all processes; False when that is no longer wanted before it is done."""

@@ -201,8 +201,8 @@ class Pool:
         self._ready.clear()
 
 
-class Place:
-    """A job's place among those at work in its service. While the job holds still others may have it."""
+class Slot:
+    """A job's slot among those at work in its service. While the job holds still others may have it."""
 
     def __init__(self, pool: Pool, on_given: Callable[[], None]):
         """Taken; ``on_given`` is called whenever it is given to others."""

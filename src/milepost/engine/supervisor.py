@@ -13,7 +13,7 @@ from milepost.engine import messages as m
 from milepost.engine.accounts import ending, how_it_ended, interruption
 from milepost.engine.attempt import Attempt, Orders, Reconfigure, time_spent
 from milepost.engine.instances import Instance, StartError
-from milepost.engine.pool import Place, Pool
+from milepost.engine.pool import Pool, Slot
 from milepost.engine.processes import kill_leftovers
 from milepost.jobs import IllegalMove, Job, Outcome, Status
 from milepost.jobs import events as ev
@@ -44,7 +44,7 @@ class Supervisor:
         store: JobStore,
         files: FileStore,
         catalog: Catalog,
-        place_given: Callable[[], None],
+        slot_given: Callable[[], None],
         reconfigure: Reconfigure,
     ):
         """For one job of the pool's service.
@@ -55,12 +55,12 @@ class Supervisor:
             store: where events go.
             files: of the jobs.
             catalog: the operations.
-            place_given: called when others may have its place.
+            slot_given: called when others may have its slot.
             reconfigure: called when its operation asks for it.
         """
         self.job_id: Final = job_id
         self.pool: Final = pool
-        self.place: Final = Place(pool, place_given)
+        self.slot: Final = Slot(pool, slot_given)
         self._store = store
         self._files = files
         self._catalog = catalog
@@ -78,18 +78,18 @@ class Supervisor:
         self._orders.changed()
 
     def resume(self) -> None:
-        """Ask the work to go on; if others have its place, once it is given one."""
+        """Ask the work to go on; if others have its slot, once it is given one."""
         self._orders.hold = False
         self._orders.changed()
 
     @property
-    def waits_for_place(self) -> bool:
-        """Whether the work holds still only because others have its place."""
-        return not (self.place.taken or self._orders.hold)
+    def waits_for_slot(self) -> bool:
+        """Whether the work holds still only because others have its slot."""
+        return not (self.slot.taken or self._orders.hold)
 
-    def take_place(self) -> None:
-        """Give the work a place again."""
-        self.place.take()
+    def take_slot(self) -> None:
+        """Give the work a slot again."""
+        self.slot.take()
         self._orders.changed()
 
     def shut_down(self) -> None:
@@ -144,7 +144,7 @@ class Supervisor:
         if not self._orders.ending:
             await self._perform(instance, job)
             spent = time_spent(await self._store.history(job.id)) if job.attempt > 1 else 0.0
-            attempt = Attempt(job, instance, self.place, self._store, self._orders, self._reconfigure)
+            attempt = Attempt(job, instance, self.slot, self._store, self._orders, self._reconfigure)
             answer = await attempt.run(spent)
         await self._conclude(answer, operation)
 
@@ -260,7 +260,7 @@ class Supervisor:
 
     async def _undo_one(self, task: m.Undo) -> str:
         """Why a rollback could not be run; empty when it was."""
-        limit = self.place.service.rollback_time
+        limit = self.slot.service.rollback_time
         error = ""
         # One whose process died did not fail: something else may have killed it, and it may run twice.
         for _ in range(_UNDO_TRIES):

@@ -38,6 +38,8 @@ async def test_a_layer_that_was_published(house: House, ann: httpx.AsyncClient) 
     assert listed["asyncJobs"][0] == wire.job_id(job)
     page = (await ann.get(url)).text
     assert f'href="/arcgis{JOBS}"' in page
+    assert 'href="/arcgis/video/rest/services/Cheyenne_TS/VideoServer/0"' in page
+    assert "<progress" not in page
     assert "Cheyenne_TS" in page
     assert f'href="/arcgis{url}"' in (await ann.get(JOBS)).text
 
@@ -56,6 +58,7 @@ async def test_cancelled_once_and_for_all(house: House, ann: httpx.AsyncClient, 
     url = f"{path}/{wire.job_id(job)}"
     at_work = json_of(await ann.get(url, params={"f": "json"}))
     assert (at_work["status"], at_work["results"]) == ("EXECUTING", {})
+    assert "<progress" in (await ann.get(url)).text
     assert json_of(await ann.post(f"{url}/cancel", data={"f": "json"})) == {"success": True}
     assert (await house.manager.finished(job.id)).status is Status.CANCELLED
     assert json_of(await ann.get(url, params={"f": "json"}))["status"] == "CANCELLED"

@@ -216,6 +216,8 @@ async def test_a_source_that_fails_leaves_nothing(house: House, pat: httpx.Async
     assert job["results"] == {}
     assert "Probing Video Codec" in job["messages"][-1]
     assert job["customAttributes"]["messageCodes"] == [117, 154, 9154]
+    page = (await pat.get(f"{REST}/jobs/job/{started['jobId']}")).text
+    assert "This job failed: " in page
     assert json_of(await pat.get(f"{SERVICES}/Broken/VideoServer", params=JSON))["layers"] == []
     assert kept(house) == before
     listed = json_of(await pat.get(SERVICES, params=JSON))["services"]

@@ -186,12 +186,12 @@ class Production:
         return self._done(call, answer, "Delete")
 
     async def pause(self, call: Call) -> Answer:
-        """Have jobs hold still; they give their places to others."""
+        """Have jobs hold still; they give their slots to others."""
         items = await self._each(call, self._pause)
         return self._done(call, {"count": len(items), "items": items, "success": _all(items)}, "Pause")
 
     async def resume(self, call: Call) -> Answer:
-        """Have paused jobs go on, as soon as their service has places for them."""
+        """Have paused jobs go on, as soon as their service has slots for them."""
         items = await self._each(call, self._resume)
         return self._done(call, {"count": len(items), "items": items, "success": _all(items)}, "Resume")
 

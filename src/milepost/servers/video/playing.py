@@ -1,4 +1,4 @@
-"""The player on the page of a layer: its files, which this server sends itself, and its markup."""
+"""What the pages of videos show: the player of a layer, and the progress of a job; files that this server sends itself."""
 
 import hashlib
 from collections.abc import Mapping
@@ -80,11 +80,30 @@ def exhibit(home: str, layer: Playable) -> Exhibit:
         home: path of the context as clients know it.
         layer: what it plays.
     """
-    markup = _environment.get_template("player.html").render(
-        **msgspec.structs.asdict(layer) | {"extent": layer.extent or (), "length": _clock(layer.duration)}
-    )
+    told = msgspec.structs.asdict(layer) | {
+        "extent": layer.extent or (),
+        "length": _clock(round(layer.duration)),
+    }
+    return _exhibit(home, "player", told)
+
+
+def progress_exhibit(home: str, url: str, fraction: float, text: str) -> Exhibit:
+    """How far a job is, live, for its page.
+
+    Args:
+        home: path of the context as clients know it.
+        url: of the job.
+        fraction: the share of the work that is done.
+        text: what it does now.
+    """
+    told = {"url": url, "fraction": round(fraction, 3), "percent": int(100 * fraction), "text": text}
+    return _exhibit(home, "job", told)
+
+
+def _exhibit(home: str, name: str, told: Mapping[str, object]) -> Exhibit:
+    markup = _environment.get_template(f"{name}.html").render(told)
     folder = f"{home}{PATH}".format(version=version(), file="")
-    return Exhibit(Markup(markup), f"{folder}player.css", f"{folder}player.js")  # noqa: S704 - escaped by the template
+    return Exhibit(Markup(markup), f"{folder}{name}.css", f"{folder}{name}.js")  # noqa: S704 - escaped by the template
 
 
 @cache

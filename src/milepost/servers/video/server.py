@@ -1,9 +1,11 @@
 """The URLs of a Video Server: its front page and its jobs; services, layers, uploads and administration join in."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
+from urllib.parse import quote
 
+import msgspec
 from starlette.routing import BaseRoute
 
 from milepost.http import Answer, Call, Form, not_found
@@ -18,12 +20,20 @@ from milepost.servers.video.ingest import problems
 from milepost.servers.video.layers import LayerResources
 from milepost.servers.video.library import ROOT, Library
 from milepost.servers.video.media import Media
-from milepost.servers.video.playing import Player
+from milepost.servers.video.playing import Player, progress_exhibit
 from milepost.servers.video.processing import Processing
 from milepost.servers.video.services import ServiceResources
 from milepost.servers.video.uploads import Uploads
 
 TYPE: Final = "VideoServer"
+
+_WORDS: Final = {
+    "SUBMITTED": "Waiting for its turn",
+    "EXECUTING": "Starting",
+    "CANCELLING": "Being cancelled",
+    "UNAVAILABLE": "Being deleted",
+}
+"""What a job does of which there is nothing more to tell."""
 
 
 def job_path(job: Job) -> str:
@@ -139,12 +149,16 @@ class Video:
             results = await self._jobs.results(call, job)
         except LookupError:
             raise not_found(f"Job {call.part('job')[:60]}") from None
-        return Answer(
-            wire.job(job, inputs=inputs, results=results, progress=progress),
-            title=wire.job_id(job),
-            crumbs=_above_job(call),
-            forms=[] if job.status.ended else [Form(action=f"{call.path}/cancel", title="Cancel")],
-        )
+        said = wire.job(job, inputs=inputs, results=results, progress=progress)
+        page = Answer(said, title=wire.job_id(job), crumbs=_above_job(call))
+        if not job.status.ended:
+            text = said["customAttributes"].get(wire.PROGRESS, {}).get("text") or _WORDS[said["status"]]
+            return msgspec.structs.replace(
+                page,
+                forms=[Form(action=f"{call.path}/cancel", title="Cancel")],
+                exhibit=progress_exhibit(call.home, call.path, job.fraction or 0.0, text),
+            )
+        return msgspec.structs.replace(page, links=_made(call, said), notice=_reason(said))
 
     async def cancel(self, call: Call) -> Answer:
         """Ask for the end of a job: an addition of this server."""
@@ -154,6 +168,22 @@ class Video:
             answer = {"success": False, "message": "The job has ended and cannot be cancelled"}
         above = (wire.job_id(job), call.path.rpartition("/")[0])
         return Answer(answer, title="Cancel", crumbs=[*_above_job(call), above])
+
+
+def _made(call: Call, said: Mapping[str, Any]) -> dict[str, str]:
+    """The layer that a job made, and its service."""
+    made = msgspec.json.decode(msgspec.json.encode(said["results"]))  # some may be JSON as it was kept
+    if "layerId" not in made:
+        return {}
+    service = f"{call.home}{ROOT}/services/{quote(made['serviceName'])}/{TYPE}"
+    return {f"Layer {made['layerName']}": f"{service}/{made['layerId']}", "Its service": service}
+
+
+def _reason(said: Mapping[str, Any]) -> str:
+    """Why a job failed; empty when it did not."""
+    if said["status"] != "FAILED":
+        return ""
+    return f"This job failed: {said['messages'][-1]}" if said["messages"] else "This job failed."
 
 
 def _notice(missing: list[str]) -> str:

@@ -26,14 +26,14 @@ MPEG2 = ("-c:v", "mpeg2video", "-c:a", "mp2")
     ],
 )
 def test_every_kind_of_file_becomes_a_layer(tmp_path, name, options, container):
-    facts = ingest(film(tmp_path / name, *options), tmp_path / "layer")
+    facts = ingest(film(tmp_path / name, *options, seconds=1), tmp_path / "layer")
     assert (facts.container, facts.width, facts.height, facts.qualities) == (container, 320, 180, ("native",))
-    assert facts.duration == pytest.approx(3, abs=0.09)
+    assert facts.duration == pytest.approx(1, abs=0.09)
     assert facts.audio_codec == "mp4a.40.2"
 
 
 def test_a_source_without_sound_has_no_audio_rendition(tmp_path):
-    facts = ingest(film(tmp_path / "mute.mp4", sound=False), tmp_path / "layer")
+    facts = ingest(film(tmp_path / "mute.mp4", seconds=1, sound=False), tmp_path / "layer")
     assert facts.audio_codec == ""
     assert not (tmp_path / "layer/audio").exists()
     assert "AUDIO" not in (tmp_path / "layer/ABR.m3u8").read_text()
@@ -212,7 +212,7 @@ def standing_still(folder, seconds):
     """A small file in which the next picture is long in coming."""
     path = folder / "still.mp4"
     late = f"setpts=PTS+gt(N\\,12)*{seconds}/TB"
-    return film(path, "-vf", late, "-fps_mode", "passthrough", *H264, seconds=1, sound=False)
+    return film(path, "-vf", late, "-fps_mode", "passthrough", *H264, size="64x36", seconds=1, sound=False)
 
 
 def test_pictures_that_stand_still_for_hours_are_refused(tmp_path):

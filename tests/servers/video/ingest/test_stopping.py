@@ -126,9 +126,7 @@ def test_a_program_that_ends_without_a_word_fails_too(tmp_path, clip, monkeypatc
     [
         "Generating Video Stream Info",
         "Generating HLS Service Files",
-        "Generating Poster Image",
         "Generating ABR Info Files",
-        "Removing Temporary Files",
         "Video Files Created",
     ],
 )

@@ -12,6 +12,7 @@ from milepost.servers.video.flight.ground import Floats, Ground
 
 LAP: Final = 120.0
 """Seconds for a circle."""
+BEGINS: Final = 35.0
 FIELD_OF_VIEW: Final = 36.0
 """Degrees across the picture."""
 
@@ -61,11 +62,13 @@ class Flight:
     horizontal_view: float
     vertical_view: float
     """Degrees across and down the picture."""
+    begins: float = BEGINS
+    """Degrees from north, clockwise: where on the circle the camera is at the beginning."""
     moments: tuple[Moment, ...] = ()
 
     def at(self, seconds: float) -> Moment:
         """The truth at a time since the beginning of the video."""
-        along = math.radians(360 * seconds / LAP + 35)
+        along = math.radians(360 * seconds / LAP + self.begins)
         side = self.ground.side
         position = np.array([math.sin(along), math.cos(along), 0.0]) * _RADIUS * side
         position[2] = _HEIGHT * side

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from milepost.servers.video.flight.camera import FIELD_OF_VIEW, Flight, Moment
+from milepost.servers.video.flight.camera import BEGINS, FIELD_OF_VIEW, Flight, Moment
 from milepost.servers.video.flight.ground import Ground, draw_ground
 from milepost.servers.video.flight.sets import Corners, break_checksum, encode_set
 from milepost.servers.video.flight.transport import insert_klv
@@ -44,6 +44,7 @@ def make_clip(
     audio: bool = True,
     ground: Ground | None = None,
     start: datetime = START,
+    begins: float = BEGINS,
 ) -> Flight:
     """Fly over ground and film it: an MPEG transport stream with H.264, AAC and KLV.
 
@@ -63,12 +64,13 @@ def make_clip(
         audio: whether there is the sound of an engine.
         ground: what is filmed; ground drawn by ``draw_ground`` when None.
         start: UTC at the beginning.
+        begins: where on its circle the camera is at the beginning, in degrees from north, clockwise.
 
     Returns:
         The truth: the flight, with a moment for every set.
     """
     vertical = math.degrees(2 * math.atan(math.tan(math.radians(FIELD_OF_VIEW / 2)) * height / width))
-    flight = Flight(ground or draw_ground(), start, FIELD_OF_VIEW, vertical)
+    flight = Flight(ground or draw_ground(), start, FIELD_OF_VIEW, vertical, begins)
     count = 0 if klv == "none" else math.ceil(seconds * klv_rate - 1e-9)
     flight = dataclasses.replace(flight, moments=tuple(flight.at(each / klv_rate) for each in range(count)))
     sets = [

@@ -74,7 +74,7 @@ def make_files(
     """
     folder.mkdir(parents=True, exist_ok=True)
     ffmpeg = find_ffmpeg()
-    # While another process looks into the source, this one has nothing else to do.
+    # While other processes look into the source and encode it, this one has nothing else to do.
     threading.Thread(target=importlib.import_module, args=[_TELEMETRY], daemon=True).start()
     steps = Steps(run)
     source = steps.do("Probing Video Codec", _find_video, run, sources, limits)
@@ -142,7 +142,7 @@ def _has_sound(steps: Steps, source: Source) -> bool:
 
 def _has_klv(source: Source, check: Callable[[], None]) -> bool:
     """Whether there is telemetry in the video."""
-    from milepost.servers.video.telemetry.ingest import find
+    from milepost.servers.video.telemetry.demuxing import find
 
     return find(Path(source.path), check) is not None
 

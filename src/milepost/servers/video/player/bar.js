@@ -57,7 +57,8 @@ export class Bar {
     this.video.addEventListener("timeupdate", show);
     this.video.addEventListener("durationchange", () => {
       this.seek.max = this.length;
-      this.bar.querySelector(".length").textContent = clock(this.length);
+      // As the page says it: the last picture of a video of 8 seconds begins a little before them.
+      this.bar.querySelector(".length").textContent = clock(Math.round(this.length));
     });
     this.seek.addEventListener("input", () => {
       this.video.currentTime = Number(this.seek.value);
@@ -112,7 +113,10 @@ export class Bar {
       automatic.textContent = hls.autoLevelEnabled ? `automatic (${hls.levels[level].height}p)` : "automatic";
     });
     choice.addEventListener("change", () => {
-      hls.nextLevel = Number(choice.value);
+      const number = Number(choice.value);
+      // Who chooses a quality wants to see it now, not after what is loaded already.
+      if (number >= 0) hls.currentLevel = number;
+      else hls.nextLevel = number;
     });
   }
 

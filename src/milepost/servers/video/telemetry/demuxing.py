@@ -1,4 +1,7 @@
-"""KLV out of a video file, whichever way it is carried there."""
+"""KLV out of a video file, whichever way it is carried there.
+
+The library that decodes it is not needed for that, and takes longer to import than most videos to be looked through.
+"""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,9 +10,10 @@ from typing import Any, Final
 import av
 
 from milepost.servers.video.ingest.reading import JUMP, Course, main_video
-from milepost.servers.video.telemetry.klv import KEY
 from milepost.servers.video.telemetry.samples import KlvStream
 
+KEY: Final = bytes.fromhex("060E2B34020B01010E01030101000000")
+"""How every ST 0601 set begins."""
 _OPTIONS: Final = {
     # A playlist, or a file that names others, must not make us read what the client does not own.
     "format_whitelist": "mpegts,mpeg,mov,mp4,m4a,3gp,3g2,mj2,avi",

@@ -1,6 +1,6 @@
 """ST 0601 sets out of bytes: where they begin and end, and what they tell.
 
-Only ``decode`` knows the library that decodes; everything else sees tags and plain values.
+Only ``decode`` and ``nested`` know the library that decodes; everything else sees tags and plain values.
 """
 
 from collections.abc import Iterator
@@ -15,10 +15,8 @@ from stanag4609.st0601 import (
     decode_uas_local_set,
 )
 
+from milepost.servers.video.telemetry.demuxing import KEY
 from milepost.servers.video.telemetry.nested import hexadecimal, plain
-
-KEY: Final = bytes.fromhex("060E2B34020B01010E01030101000000")
-"""How every ST 0601 set begins."""
 
 NAMES: Final[dict[int, str]] = {tag: each.name for tag, each in FIELD_DEFINITIONS.items()}
 """What the tags of ST 0601 are called."""
