@@ -26,7 +26,7 @@ SHEETS: Final = Service(
     min_instances=0,
     max_instances=2,
     max_usage_time=3600.0,
-    # For each process; a sheet of the largest size takes about half of it.
+    # For each process; a sheet of the largest size takes less than two thirds of it.
     memory_limit=3 << 30,
 )
 

@@ -3,8 +3,10 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import geopandas as gpd
@@ -16,16 +18,20 @@ import pypdfium2
 import pytest
 import shapely
 from msgspec.structs import replace
+from PIL import Image
 
 from milepost.jobs import events
 from milepost.operations import Run
 from milepost.operations.run import Notebook, Stop
+from milepost.servers.production.sheet.drawing import draw_layer
 from milepost.servers.production.sheet.make import MODELLED, make_sheet
 from milepost.servers.production.sheet.order import Ancillary, Output, Source
 from milepost.servers.production.sheet.reading import built_in, read_product
+from milepost.servers.production.sheet.render import render
 from milepost.servers.production.sheet.stamps import stamps
 from milepost.servers.production.sheet.workshop import Workshop
 from tests.servers.production.sheet import ground
+from tests.servers.production.sheet.witnesses import tool
 
 TIME = r"Start Time: (Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day, [A-Z][a-z]+ \d\d, \d{4} \d\d:\d\d:\d\d [AP]M"
 
@@ -207,25 +213,67 @@ def test_a_cancel_ends_the_process_that_draws(country, tmp_path):
     assert not list(tmp_path.glob("*.pdf"))
 
 
-@pytest.mark.parametrize(
-    ("output", "called", "file"),
-    [
-        ("tiff", {"output_name": "a b/c"}, "a_b_c.tif"),
-        # As a field of an area may have it: longer than a file can be called.
-        ("zip", {"number": "", "name": "道" * 150}, "道" * 66 + ".zip"),
-    ],
-)
-def test_other_outputs(country, tmp_path, output, called, file):
-    order = ground.order(
-        country,
-        product="OVR250",
-        area=ground.square(size=0.08),
-        output=Output(type=output, dpi=72),
-        **called,
-    )
-    path = make_sheet(Run(), order, tmp_path)
-    assert path.name == file
-    assert path.stat().st_size > 10_000
+def exported(made, folder, **change):
+    """Another output of the sheet that was made: only its last stage is done again."""
+    run, order, before, _ = made
+    kept = {
+        each.name: each.result.value for each in run.notebook.events if isinstance(each, events.StepFinished)
+    }
+    del kept["Export Product"]
+    shutil.copytree(before / "sheet", folder / "sheet")
+    return make_sheet(Run(steps=kept), replace(order, **change), folder)
+
+
+def test_the_geotiff_is_the_sheet_where_it_lies(made, tmp_path):
+    path = exported(made, tmp_path, output=Output(type="tiff", dpi=100), output_name="a b/c")
+    assert path.name == "a_b_c.tif"
+    about = json.loads(tool("gdalinfo", "-json", path))
+    assert re.search(r'ID\["EPSG",32632\]\]$', about["coordinateSystem"]["wkt"])
+    left, pixel, _, top, _, down = about["geoTransform"]
+    assert (pixel, -down) == pytest.approx((0.0254 / 100 * 50_000,) * 2)
+    with Image.open(path) as picture:
+        pixels = np.asarray(picture.convert("RGB"), dtype=int)
+    # The lake is blue where it is on the Earth, and the paper around the map white.
+    geometry = Workshop(made[1], tmp_path).geometry
+    east, north = geometry.grid_of_lonlat(ground.WEST + 0.030, ground.SOUTH + 0.0315)
+    red, _, blue = pixels[int((top - float(north)) / pixel), int((float(east) - left) / pixel)]
+    assert blue > red + 10
+    # It is the same picture as the PDF, but for the turn of the grid.
+    page = drawn(made[3], 100 / 72)[:, :, :3]
+    assert pixels.mean() == pytest.approx(page.mean(), abs=6)
+
+
+def test_the_package_makes_the_same_sheet_again(made, tmp_path):
+    # Longer than a file can be called, as a field of an area may have it.
+    name = {"number": "", "name": "道" * 150}
+    path = exported(made, tmp_path, output=Output(type="zip"), **name)
+    assert path.name == "道" * 66 + ".zip"
+    with zipfile.ZipFile(path) as package:
+        package.extractall(tmp_path / "out")
+    [data], [pdf] = (tmp_path / "out").glob("*.gpkg"), (tmp_path / "out").glob("*.pdf")
+    assert pdf.read_bytes() == made[3].read_bytes()
+    product = read_product((tmp_path / "out" / "product.json").read_bytes())
+    assert product == made[1].product
+    shop = Workshop(made[1], tmp_path)
+    tables = {name for name, _ in pyogrio.list_layers(data)}
+    kept = {layer.name: shop.features("final", layer) for layer in product.layers}
+    assert {name for name, frame in kept.items() if len(frame)} <= tables
+    # Drawn by the style in the package, the features in there are those of the sheet.
+    for layer in product.layers:
+        if layer.name not in tables or layer.theme != "Hydrography":
+            continue
+        frame = pyogrio.read_dataframe(data, layer=layer.name)
+        assert frame.crs.to_epsg() == shop.geometry.grid.epsg
+        placed = shapely.transform(frame.geometry.to_numpy(), shop.geometry.sheet_of_grid, interleaved=False)
+        (tmp_path / layer.name).mkdir()
+        again = draw_layer(layer, frame.set_geometry(placed, crs=None), tmp_path / layer.name, product.scale)
+        render(Run(), again, shop.geometry, tmp_path / "again.pdf")
+        (tmp_path / f"{layer.name} before").mkdir()
+        before = draw_layer(layer, kept[layer.name], tmp_path / f"{layer.name} before", product.scale)
+        render(Run(), before, shop.geometry, tmp_path / "before.pdf")
+        one, other = drawn(tmp_path / "again.pdf"), drawn(tmp_path / "before.pdf")
+        assert one.min() < 200
+        assert np.abs(one.astype(int) - other).mean() < 0.1
 
 
 def test_layers_in_any_script_keep_their_features_apart(tmp_path):

@@ -38,6 +38,7 @@ export class Chart {
     this.footprint = element("path", { class: "footprint" }, this.svg);
     this.sight = element("path", { class: "sight" }, this.svg);
     this.sensor = element("path", { class: "sensor", d: "M 0 -9 L 6 7 L 0 3 L -6 7 Z" }, this.svg);
+    this.sensor.style.display = "none"; // until it is known where it is
   }
 
   point([longitude, latitude]) {
