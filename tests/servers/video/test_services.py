@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from milepost.servers.video.exports.keeping import Exports, new_id
 from milepost.servers.video.operations import discard_layer
-from milepost.servers.video.records import Layer, RecordError, Service
+from milepost.servers.video.records import LAST_ID, Layer, RecordError, Service
 from milepost.servers.video.videos import Videos
 from milepost.storage import LocalStorage, StorageError
 from tests.running import PASSWORD
@@ -399,6 +399,20 @@ async def test_the_id_of_a_deleted_layer_is_not_asked_for(house: House) -> None:
         form = {"name": "x", "fileIds": upload.id, "layerId": "0", **JSON}
         error = error_of(await pat.post(f"{SERVICES}/Spent/addLayer", data=form))
         assert "0 is taken" in error["message"]
+
+
+async def test_after_the_last_id_there_is_none_by_itself(house: House) -> None:
+    async with house.client("pat") as pat:
+        service = make_service(house.server, "Ended", "pat")
+        layer = make_layer(house.server, service)
+        videos, upload = house.server.videos, make_upload(house.server, "pat")
+        assert videos.reserve(service.item, "e" * 32, LAST_ID) == LAST_ID
+        with pytest.raises(RecordError, match="was the last one"):
+            videos.reserve(service.item, "f" * 32, None)
+        form = {"name": "x", "fileIds": upload.id, **JSON}
+        for path in ("addLayer", f"VideoServer/{layer.id}/process"):
+            error = error_of(await pat.post(f"{SERVICES}/Ended/{path}", data=form))
+            assert (error["code"], "was the last one" in error["message"]) == (400, True), error
 
 
 @pytest.mark.parametrize("path", ["0/delete", "delete"])

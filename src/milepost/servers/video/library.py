@@ -133,7 +133,9 @@ class Library:
                 remove_files(self.videos, self._data, key, place)
             except StorageError as error:
                 silent.add(place)
-                log.warning("files of deleted layers are still there", layer=key, reason=str(error))
+                log.warning(
+                    "files of deleted layers are still there", layer=key, reason=str(error), place=error.place
+                )
 
 
 def storage_at(place: str, data: Path) -> Storage:
@@ -164,7 +166,7 @@ def remove_files(videos: Videos, data: Path, key: str, place: str) -> None:
 
 def unreadable(error: StorageError) -> ServiceError:
     """The error of a storage that cannot be used now: its log tells why."""
-    log.error("a video cannot be read or written", reason=str(error))
+    log.error("a video cannot be read or written", reason=str(error), place=error.place)
     return ServiceError(500, "The storage of the videos cannot be used now; try again later")
 
 
