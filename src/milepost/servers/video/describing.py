@@ -6,6 +6,7 @@ from uuid import UUID
 
 from milepost.servers.video.facts import MASTER
 from milepost.servers.video.records import Layer, Service, Upload
+from milepost.servers.video.wire import PROGRESS
 
 VERSION: Final = 12.1
 """Release of the Video Server that these answers follow."""
@@ -234,14 +235,22 @@ def upload(about: Upload) -> dict[str, Any]:
     }
 
 
-def upload_listed(about: Upload) -> dict[str, Any]:
-    """An upload as lists have it."""
-    return {
+def upload_listed(about: Upload, progress: tuple[int, int | None] | None = None) -> dict[str, Any]:
+    """An upload as lists have it.
+
+    Args:
+        about: the upload.
+        progress: bytes that have come, and of how many; None when it is complete.
+    """
+    said = {
         **upload(about),
         "owner": about.owner,
         "description": about.description,
         "contentType": about.content_type or "application/octet-stream",
     }
+    if progress is not None:
+        said[PROGRESS] = {"received": progress[0], "total": progress[1]}
+    return said
 
 
 def upload_id(plain: str) -> str:

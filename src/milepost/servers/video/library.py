@@ -11,6 +11,7 @@ from milepost.http import Call, Resources, ServiceError, not_found
 from milepost.manager import JobManager
 from milepost.security import Person, Role, SecurityError
 from milepost.servers.video import describing
+from milepost.servers.video.arrivals import Arrivals
 from milepost.servers.video.exports.keeping import Exports
 from milepost.servers.video.records import LAST_ID, Layer, Service
 from milepost.servers.video.videos import Videos
@@ -33,6 +34,7 @@ class Library:
         manager: JobManager,
         resources: Resources,
         data: Path,
+        arrivals: Arrivals,
         *,
         place: str = "",
         max_upload: int,
@@ -44,6 +46,7 @@ class Library:
             manager: of the jobs.
             resources: what all dialects share.
             data: the data folder.
+            arrivals: the uploads, and those that are on their way.
             place: the storage of new layers, as it is configured; empty for the data folder.
             max_upload: bytes that an uploaded file may have.
 
@@ -53,6 +56,7 @@ class Library:
         self.videos: Final = videos
         self.manager: Final = manager
         self.resources: Final = resources
+        self.arrivals: Final = arrivals
         self.place: Final = read_place(place)
         self.max_upload: Final = max_upload
         self._data = data

@@ -10,13 +10,11 @@ from milepost.http import Call, ServiceError
 from milepost.jobs import Job
 from milepost.operations import Operation
 from milepost.servers.video import describing
+from milepost.servers.video.facts import OPERATIONS
 from milepost.servers.video.ingest import problems
 from milepost.servers.video.library import SERVICE, Library
 from milepost.servers.video.parameters import WantedLayer
 from milepost.servers.video.records import LAST_ID, Service, Source
-
-OPERATIONS: Final = "Video.VideoServer"
-"""The service whose operations do the work."""
 
 TYPE: Final = "Publish Streaming Service"
 
@@ -86,6 +84,8 @@ async def start_publishing(library: Library, call: Call, service: Service, wante
         request=call.request_id,
         attributes={"type": TYPE, "inputs": inputs},
     )
+    for each in wanted.files:
+        await asyncio.to_thread(library.arrivals.inbox.use, each)
     return submission.job
 
 
