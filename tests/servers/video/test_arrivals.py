@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import msgspec
 import pytest
 
 from milepost.servers.video.inbox import Inbox
+from milepost.servers.video.records import Upload
+from milepost.servers.video.videos import Videos
+from milepost.store.files import FileStore
+from milepost.store.files import Upload as SentFile
 from tests.servers.house import House, opened
 from tests.servers.talking import error_of, json_of
 from tests.servers.video.made import make_upload
@@ -162,14 +165,19 @@ async def test_what_nobody_uses_expires(house: House) -> None:
 
 async def test_what_was_on_its_way_when_a_server_was_killed_is_removed_at_the_start(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    async with opened(data) as house:
-        kept, begun = make_upload(house.server, "ann"), make_upload(house.server, "ann", committed=False)
-        sent = make_upload(house.server, "ann", committed=False)
-        house.server.videos.uploads.put(msgspec.structs.replace(sent, whole=True))
-        house.manager.start_upload("nobody-knows.ts")
-    (data / "arriving").mkdir(exist_ok=True)
+    files = FileStore(data)
+    (data / "arriving").mkdir(parents=True)
     (data / "arriving" / "half").write_bytes(b"half")
+    announced, broken, _ = (files.new_upload()[0] for _ in range(3))
+    lost = "i" + "0" * 32
+    with Videos(data) as videos:
+        for each in (announced, broken, lost):
+            about = Upload(id=each, owner="ann", name="a.ts", file="a.ts", date=1, whole=each == broken)
+            videos.uploads.put(about)
+    # As one that was sent to another system, which has no record of it beside its file.
+    sent = files.new_upload()[0]
+    files.finish_upload(SentFile(sent, "a.tif", "ann", "", 0, 1))
     async with opened(data) as house:
-        assert {*lies_in(house, "uploads")} == {kept.id, begun.id}
-        assert {each.id for each in house.server.videos.uploads.of()} == {kept.id, begun.id}
+        assert {*lies_in(house, "uploads")} == {announced, sent}
+        assert [each.id for each in house.server.videos.uploads.of()] == [announced]
         assert lies_in(house, "arriving") == []

@@ -85,6 +85,10 @@ async def test_a_service_is_an_item_of_the_portal(
     assert (item["owner"], item["access"]) == ("ann", "private")
     assert json_of(await ann.get(item["url"], params=JSON))["serviceItemId"] == service.item
     assert json_of(await ann.get(f"{path}/data", params=JSON)) == {}
+    assert item["extent"] == []
+    make_layer(house.server, service)
+    item = json_of(await ann.get(path, params=JSON))
+    assert (item["extent"], item["spatialReference"]) == ([[1.0, 42.0], [2.0, 43.0]], "GCS_WGS_1984")
     for client, one in (
         (bob, path),
         (ann, f"{path[:-32]}{'0' * 32}"),
@@ -483,7 +487,7 @@ async def test_what_is_missing_is_said(
         monkeypatch.setenv("PATH", "/nowhere")
         monkeypatch.setattr("importlib.util.find_spec", lambda name, *_: None)
         about = json_of(await ann.get(f"{REST}/self", params=JSON))
-        assert about["supportsPublishing"] is False
+        assert (about["supportsPublishing"], about["supportsH264"]) == (False, False)
         assert any("pip install 'milepost[video]'" in each for each in about["missing"])
         assert "No videos can be published here" in (await ann.get(REST)).text
         form = {"name": "x", "fileIds": upload.id, **JSON}

@@ -196,13 +196,21 @@ def administered(about: Service) -> dict[str, Any]:
     }
 
 
-def item(about: Service, url: str) -> dict[str, Any]:
-    """The portal item of a service, whose URL is given."""
+def item(about: Service, layers: Sequence[Layer], url: str) -> dict[str, Any]:
+    """The portal item of a service, with what clients show and zoom to.
+
+    Args:
+        about: the service.
+        layers: those that can be played.
+        url: of the service.
+    """
+    extents = [each.facts.extent for each in layers if each.facts.extent]
+    west, south, east, north = _union(extents) if extents else (0.0, 0.0, 0.0, 0.0)
     return {
         "id": about.item,
         "owner": about.owner,
         "created": about.created,
-        "modified": about.created,
+        "modified": max([about.created, *(each.created for each in layers)]),
         "name": about.name,
         "title": about.name,
         "type": "Video Service",
@@ -211,17 +219,22 @@ def item(about: Service, url: str) -> dict[str, Any]:
         "snippet": None,
         "tags": [],
         "thumbnail": None,
-        "extent": [],
-        "spatialReference": None,
+        "extent": [[west, south], [east, north]] if extents else [],
+        "spatialReference": "GCS_WGS_1984" if extents else None,
         "accessInformation": None,
         "licenseInfo": None,
         "culture": "en",
+        "properties": None,
         "url": url,
         "access": about.access,
         "numComments": 0,
         "numRatings": 0,
         "avgRating": 0,
         "numViews": 0,
+        "size": -1,
+        "ownerFolder": None,
+        "groupDesignations": None,
+        "scoreCompleteness": 0,
     }
 
 

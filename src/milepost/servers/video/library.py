@@ -78,7 +78,8 @@ class Library:
         found = await asyncio.to_thread(self.videos.service_of_item, item)
         if found is None or not may_see(call.person, found):
             return None
-        return describing.item(found, call.base + SERVICE.format(service=found.name))
+        layers = await asyncio.to_thread(self.videos.layers, found.item)
+        return describing.item(found, layers, call.base + SERVICE.format(service=found.name))
 
     async def layer(self, call: Call) -> tuple[Service, Layer]:
         """The layer that the path names, and its service.
