@@ -27,10 +27,6 @@ class ClientGone(Exception):  # noqa: N818 - says what happened
     """The client hung up before its request was answered; nobody waits for an answer."""
 
 
-class BodyTooLargeError(ServiceError):
-    """A body has more bytes than are accepted."""
-
-
 class BodyStream:
     """The body of a request, counted against the limit while it arrives."""
 
@@ -48,7 +44,7 @@ class BodyStream:
         """Take note of the length that the client announced.
 
         Raises:
-            BodyTooLargeError: it is more than is accepted.
+            ServiceError: it is more than is accepted.
         """
         if length > self._limit:
             if length > self._limit * DRAIN_FACTOR:
@@ -94,8 +90,8 @@ class BodyStream:
         self.size += len(chunk)
         return chunk
 
-    def _too_large(self) -> BodyTooLargeError:
-        return BodyTooLargeError(
+    def _too_large(self) -> ServiceError:
+        return ServiceError(
             400,
             f"The request is larger than the {self._limit / 2**20:g} MiB this server accepts;"
             " send less, or send files ahead with uploads/upload and a token in a header",

@@ -42,7 +42,8 @@ class Arrivals:
         """Bytes of an upload that have come, and of how many where that is known; None when all are there."""
         if upload.committed:
             return None
-        coming = [each for each in self._here if each.upload and each.upload.id == upload.id]
+        # All at once, since others come and go meanwhile.
+        coming = [each for each in list(self._here) if each.upload and each.upload.id == upload.id]
         if upload.whole:
             return (coming[0].received, coming[0].expected or None) if coming else (0, None)
         return self.inbox.size(upload) + sum(each.received for each in coming), upload.size or None
