@@ -21,10 +21,11 @@ STEPS = (117, 154, 155, 156, 157, 158, 159, 160, 161, 174, 182, 162, 163, 205, 2
 """The codes of the sixteen steps, in their order."""
 
 KEPT = (
-    *("before-step-reserved", "after-reserve", "before-step-started", "after-step-files"),
-    *("before-step-saved", "before-put", "after-put", "after-finish"),
+    *("before-step-reserved-instance", "after-reserve-instance", "before-step-started-instance"),
+    *("after-step-files-instance", "before-step-saved-instance", "before-put-instance"),
 )
-"""Around what a job keeps and records."""
+RECORDED = ("after-put-instance", "after-put-server", "after-finish-instance", "after-finish-server")
+"""Around what a job keeps and records. It is given up when it was tried too often."""
 
 World = tuple[frozenset[str], list[int], int]
 
@@ -123,9 +124,11 @@ def test_killed_in_every_step_it_goes_on_where_it_was(
     studio.check_whole(job, before)
 
 
-def test_killed_around_what_it_keeps_and_records_it_keeps_it_once(studio: Studio) -> None:
+@pytest.mark.parametrize("places", [KEPT, RECORDED])
+def test_killed_around_what_it_keeps_and_records_it_keeps_it_once(
+    studio: Studio, places: tuple[str, ...]
+) -> None:
     before = studio.world()
-    places = *(f"{each}-instance" for each in KEPT), "after-put-server", "after-finish-server"
     studio.check_whole(studio.ended(studio.publish(*places)), before)
 
 
