@@ -17,7 +17,15 @@ from starlette.types import ASGIApp
 from milepost import __version__
 from milepost.engine import Engine
 from milepost.features import FeatureServices
-from milepost.http import Gate, Guard, PublicAddress, Resources, ServiceError, own_fault
+from milepost.http import (
+    Gate,
+    Guard,
+    PublicAddress,
+    Resources,
+    ServiceError,
+    discard_arrived,
+    own_fault,
+)
 from milepost.manager import JobManager
 from milepost.operations import Catalog
 from milepost.security import People, Seals, Tokens
@@ -78,6 +86,10 @@ _ROOTS: Final = {
 """Systems with a front page of their own."""
 
 
+_ARRIVING: Final = "arriving"
+"""The folder of files that are being sent."""
+
+
 class Server:
     """A running server: store, engine, manager and what they are made of."""
 
@@ -102,6 +114,11 @@ class Server:
         self.videos: Final = video.Videos(settings.data)
         self._exports: Final = video.Exports(settings.data)
         self._expiry: Final = video.Expiry(self._exports)
+        inbox = video.Inbox(self.videos.uploads, self.manager, keep=settings.video_keep_uploads)
+        self._upkeep: Final = video.Upkeep(inbox)
+        self._arrivals: Final = video.Arrivals(
+            inbox, settings.data, per_person=settings.video_uploads_per_person
+        )
         self.seals: Final = Seals(settings.data / "token.key")
         self.settings: Final = settings
         self._registry: Final = RegistryEdits(settings.data, self.manager, settings.registry_networks)
@@ -116,7 +133,9 @@ class Server:
         await self.engine.start()
         await self.manager.finish_deletions()
         await self._registry.start()
+        await asyncio.to_thread(discard_arrived, self.settings.data / _ARRIVING)
         await self._expiry.start()
+        await self._upkeep.start()
         # A storage that does not answer must not keep the server from starting.
         self._sweeping = asyncio.create_task(self._library(self._resources()).sweep())
 
@@ -125,6 +144,7 @@ class Server:
         if self._sweeping is not None:
             await self._sweeping
         await self._expiry.stop()
+        await self._upkeep.stop()
         await self._registry.stop()
         await self.engine.stop()
         await self.store.close()
@@ -174,6 +194,7 @@ class Server:
             Gate(self.tokens, self.seals, trusted),
             address,
             access_table(settings.gp_admin),
+            settings.data / _ARRIVING,
             settings.max_body,
             strict_post_token=settings.strict_post_token,
         )
@@ -242,6 +263,7 @@ class Server:
             self.manager,
             resources,
             self.settings.data,
+            self._arrivals,
             place=self.settings.video_storage,
             max_upload=self.settings.video_max_upload,
         )

@@ -3,7 +3,7 @@
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Sequence, Set
 from pathlib import Path
 from typing import Any, Final
 
@@ -335,6 +335,10 @@ class JobManager:
     def remove_upload(self, upload_id: str) -> None:
         """Remove an upload, finished or not."""
         self._files.remove_upload(upload_id)
+
+    def discard_uploads(self, known: Set[str]) -> None:
+        """Remove what was being uploaded when an earlier server was killed, but what has one of these ids."""
+        self._files.discard_uploads(known)
 
     def _committed(self, job: Job, recorded: Sequence[Recorded]) -> None:
         for each in recorded:

@@ -50,6 +50,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Where new video layers lie: a folder, or ``s3://bucket/prefix``; the data folder when empty."""
     video_max_upload: int = 8 * 2**30
     """Bytes that a file for a video layer may have."""
+    video_uploads_per_person: int = 64 * 2**30
+    """Bytes that all such files of one person may have; 0 for any number."""
+    video_keep_uploads: float = 7 * 86400.0
+    """Seconds for which such a file is kept since it was sent or last used."""
     log_format: str = "text"
     """``text`` for people or ``json`` for programs."""
     administrator: str = "admin"

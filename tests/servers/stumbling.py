@@ -50,14 +50,19 @@ def stumble(place: str) -> None:
         threading.Event().wait()  # until the end of the server is noticed
 
 
-def around(function: Callable[..., Any], place: Callable[[], str]) -> Callable[..., Any]:
-    """A function that stumbles before and after it does its work."""
+def always(name: str) -> Callable[..., str]:
+    """The same place, whatever a function is called with."""
+    return lambda *_, **__: name
+
+
+def around(function: Callable[..., Any], place: Callable[..., str]) -> Callable[..., Any]:
+    """A function that stumbles before and after it does its work; ``place`` gets what it is called with."""
     if FOLDER not in os.environ:
         return function
 
     @functools.wraps(function)
     def stumbling(*args: Any, **named: Any) -> Any:
-        here = place()
+        here = place(*args, **named)
         stumble(f"before-{here}")
         result = function(*args, **named)
         stumble(f"after-{here}")

@@ -1,10 +1,8 @@
 """Operations loaded with this file stumble before and after each check of the site's health; see ``stumbling``."""
 
-from functools import partial
-
 from milepost import Run, operation
 from milepost.servers.enterprise import checks, stored
-from tests.servers.stumbling import around
+from tests.servers.stumbling import always, around
 
 CHECKS = (
     *("database", "disk", "instances", "extras", "programs"),
@@ -13,7 +11,7 @@ CHECKS = (
 
 for name in CHECKS:
     module = stored if name == "database" else checks
-    setattr(module, name, around(getattr(module, name), partial(str, name)))
+    setattr(module, name, around(getattr(module, name), always(name)))
 
 
 @operation(service="Stumbling.GPServer")

@@ -6,22 +6,23 @@ from 1, and ``before-undo`` and ``after-undo``. Each job leaves the number of it
 
 import itertools
 from collections.abc import Callable
+from typing import Any
 
 from milepost import Run, operation
 from milepost.engine import instance
-from tests.servers.stumbling import around, folder
+from tests.servers.stumbling import always, around, folder
 
 _numbers = itertools.count(1)
 
 
-def _message() -> str:
+def _message(*_: Any, **__: Any) -> str:
     number = next(_numbers)
     (folder() / "messages").write_text(str(number))
     return f"message-{number}"
 
 
 def _undoing(find: Callable[[str], Callable[..., object]]) -> Callable[[str], Callable[..., object]]:
-    return lambda name: around(find(name), lambda: "undo")
+    return lambda name: around(find(name), always("undo"))
 
 
 for each in ("tell", "record", "reconfigure"):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from milepost.storage import Storage, StorageError, open_storage, read_place
+from milepost.storage import LocalStorage, Storage, StorageError, open_storage, read_place
 from tests.storage.conftest import SECRET, keys, store_of
 
 pytestmark = pytest.mark.anyio
@@ -209,11 +209,29 @@ def test_what_names_no_storage_is_refused(place: str) -> None:
         read_place(place)
 
 
-async def test_errors_name_the_place_and_no_secret(
+def test_what_is_left_of_a_deletion_that_was_cut_off_is_removed(tmp_path: Path) -> None:
+    storage = LocalStorage(tmp_path / "videos")
+    storage.finish_deletions()
+    storage.put(folder(tmp_path), NAME, Count())
+    folder(tmp_path / "videos", ".gone-other")
+    storage.finish_deletions()
+    assert [each.name for each in storage.root.iterdir()] == [NAME]
+
+
+def test_a_folder_that_cannot_be_used_is_told_without_its_path(tmp_path: Path) -> None:
+    (tmp_path / "videos").write_text("no folder")
+    storage = open_storage("", tmp_path / "videos")
+    with pytest.raises(StorageError, match="the storage cannot be used: ") as caught:
+        storage.put(folder(tmp_path), NAME, Count())
+    assert str(tmp_path) not in str(caught.value)
+    assert caught.value.place == str(tmp_path / "videos")
+
+
+async def test_errors_name_no_secret_and_the_place_only_to_the_log(
     s3: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     missing = open_storage("s3://nobody-made-this", tmp_path)
-    with pytest.raises(StorageError, match="s3://nobody-made-this") as caught:
+    with pytest.raises(StorageError, match="the storage cannot be used") as caught:
         missing.put(folder(tmp_path), NAME, Count())
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     silent = open_storage("s3://nobody-answers", tmp_path)
@@ -222,6 +240,8 @@ async def test_errors_name_the_place_and_no_secret(
     for error in (caught, other):
         assert SECRET not in str(error.value)
         assert "AKIATEST" not in str(error.value)
+        assert "nobody" not in str(error.value)
+        assert error.value.place.startswith("s3://nobody")
 
 
 async def test_credentials_come_from_the_file_of_the_aws_tools(
@@ -242,3 +262,4 @@ async def test_credentials_come_from_the_file_of_the_aws_tools(
     with pytest.raises(StorageError, match="no INI file") as caught:
         open_storage(f"s3://{bucket}/broken", tmp_path)
     assert SECRET not in str(caught.value)
+    assert str(path) not in str(caught.value)

@@ -100,6 +100,20 @@ from milepost.cli.user import data_option
     help="The largest file for a video layer, in MiB.",
 )
 @option(
+    "--video-uploads-per-person",
+    type=click.IntRange(0),
+    default=65536,
+    metavar="MIB",
+    help="What all files of one person for video layers may have together, in MiB; 0 for no limit.",
+)
+@option(
+    "--video-keep-uploads",
+    type=click.IntRange(1),
+    default=7,
+    metavar="DAYS",
+    help="For how many days files for video layers are kept that nobody uses.",
+)
+@option(
     "--log-format",
     type=click.Choice(["text", "json"]),
     default="text",
@@ -126,6 +140,8 @@ def serve(
     sheet_sources: Path | None,
     video_storage: str,
     video_max_upload: int,
+    video_uploads_per_person: int,
+    video_keep_uploads: int,
     log_format: str,
     toolbox: bool,
 ) -> None:
@@ -162,6 +178,8 @@ def serve(
         sheet_sources=sheet_sources,
         video_storage=video_storage.strip(),
         video_max_upload=video_max_upload * 2**20,
+        video_uploads_per_person=video_uploads_per_person * 2**20,
+        video_keep_uploads=video_keep_uploads * 86400.0,
         log_format=log_format,
         administrator=os.environ.get("MILEPOST_ADMIN_USERNAME") or "admin",
         # Taken out, since operations and what they start inherit the environment.

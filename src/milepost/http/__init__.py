@@ -13,6 +13,7 @@ from milepost.http.answers import (
     render,
     render_error,
 )
+from milepost.http.arriving import Arrival, discard_arrived, told_when_full
 from milepost.http.body import ClientGone
 from milepost.http.errors import (
     ServiceError,
@@ -45,6 +46,7 @@ __all__ = [
     "MAX_BODY",
     "METHODS",
     "Answer",
+    "Arrival",
     "Call",
     "ClientGone",
     "Endpoint",
@@ -65,6 +67,7 @@ __all__ = [
     "bad_input",
     "chosen_format",
     "client_ip",
+    "discard_arrived",
     "encode",
     "envelope",
     "from_another_site",
@@ -87,5 +90,6 @@ __all__ = [
     "required",
     "save_upload",
     "token_required",
+    "told_when_full",
     "wrong",
 ]

@@ -10,7 +10,8 @@ import msgspec
 from starlette.datastructures import Headers, UploadFile
 from starlette.types import Receive, Scope
 
-from milepost.http.body import BodyStream, BodyTooLargeError, read_multipart
+from milepost.http.arriving import Arrival, ArrivingFile, told_when_full
+from milepost.http.body import BodyStream, read_multipart
 from milepost.http.errors import ServiceError
 from milepost.http.parameters import Parameters
 
@@ -26,7 +27,13 @@ _FORMS: Final = frozenset({"", "application/x-www-form-urlencoded", "text/plain"
 
 
 async def read_parameters(
-    scope: Scope, receive: Receive, query: list[tuple[str, str]], limit: int, file_limit: int = 0
+    scope: Scope,
+    receive: Receive,
+    query: list[tuple[str, str]],
+    limit: int,
+    folder: Path,
+    file_limit: int = 0,
+    arrival: Arrival | None = None,
 ) -> tuple[Parameters, int]:
     """The parameters of a request and the size of its body in bytes.
 
@@ -35,10 +42,12 @@ async def read_parameters(
         receive: gives its body.
         query: its query, as ``parse_query`` read it.
         limit: bytes the body may have; this much may be held in memory.
-        file_limit: bytes a body with files may have instead; they are written to disk as they come.
+        folder: where files lie from when they come until they are kept.
+        file_limit: bytes a body with files may have instead.
+        arrival: follows a body with files.
 
     Raises:
-        ServiceError: the body is too large, or is not what its type says.
+        ServiceError: the body is too large, is not what its type says, or finds no room.
         ClientGone: there is nobody to answer to.
     """
     kind = coding = ""
@@ -65,13 +74,14 @@ async def read_parameters(
             )
         stream.expect(length)
         if multipart:
-            fields, files = await read_multipart(
-                scope, stream, MAX_FIELDS, limit if limit >= file_limit else None
-            )
+            if arrival is not None:
+                await arrival.expect(length)
+            most = limit if limit >= file_limit else None
+            fields, files = await read_multipart(scope, stream, MAX_FIELDS, most, folder, arrival)
             return Parameters(query, fields, files), stream.size
         pairs = await _pairs(media, await stream.read())
         return Parameters(query, pairs), stream.size
-    except BodyTooLargeError as error:
+    except ServiceError as error:
         refusal = error.with_traceback(None)
     # Here nothing holds on to what was read any more.
     await stream.drain()
@@ -130,14 +140,15 @@ def _json_members(body: bytes) -> list[tuple[str, str]]:
 
 
 async def save_upload(upload: UploadFile, path: Path) -> None:
-    """Write an uploaded file to ``path``, without keeping others waiting."""
+    """Let an uploaded file be the one at ``path``, which should be on the same disk.
 
-    def copy() -> None:
-        with path.open("wb") as target:
-            while chunk := upload.file.read(1 << 20):
-                target.write(chunk)
-
-    await asyncio.to_thread(copy)
+    Raises:
+        ServiceError: the disk is full.
+    """
+    file: object = upload.file
+    assert isinstance(file, ArrivingFile)
+    with told_when_full():
+        await asyncio.to_thread(file.keep, path)
 
 
 class PublicAddress:

@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
+from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
@@ -21,6 +22,7 @@ from milepost.http.answers import (
     render_error,
     render_status,
 )
+from milepost.http.arriving import Arrival
 from milepost.http.errors import ServiceError, bad_input, envelope, not_permitted, token_required
 from milepost.http.forgery import FORM_FIELD
 from milepost.http.gate import Gate
@@ -51,8 +53,11 @@ class Call:
         size: int,
         person: Person | None,
         address: PublicAddress,
+        arrival: Arrival | None = None,
     ):
         """Made by ``Resources``."""
+        self.arrival: Final = arrival
+        """What followed the files of the body, where the resource has such."""
         self._receive = receive
         self.scope: Final = scope
         self.parameters: Final = parameters
@@ -105,6 +110,9 @@ class Call:
 
 Endpoint = Callable[[Call], Awaitable[Answer | Response]]
 
+Follow = Callable[[Person, Mapping[str, str]], Arrival]
+"""Gives what follows the files that somebody sends, for the parts of the path."""
+
 METHODS: Final = ("GET", "POST")
 """What clients of GIS servers use for everything; what changes something says itself what it needs."""
 
@@ -148,6 +156,7 @@ class Resources:
         gate: Gate,
         address: PublicAddress,
         access: Mapping[str, Access],
+        arriving: Path,
         max_body: int = MAX_BODY,
         write_error: Envelope = envelope,
         *,
@@ -159,6 +168,7 @@ class Resources:
             gate: tells who sends a request.
             address: tells where clients find the server.
             access: who may use a resource, by its path.
+            arriving: the folder where files lie that are being sent.
             max_body: bytes that the body of a request may have.
             write_error: gives the JSON of errors.
             strict_post_token: whether a POST to the admin API must hold its token in the body, as the
@@ -167,6 +177,7 @@ class Resources:
         self.gate: Final = gate
         self.address: Final = address
         self.access: Final = access
+        self._arriving = arriving
         self.max_body: Final = max_body
         self.strict_post_token: Final = strict_post_token
         self._write_error = write_error
@@ -177,6 +188,7 @@ class Resources:
             self.gate,
             self.address,
             self.access,
+            self._arriving,
             self.max_body,
             write_error,
             strict_post_token=self.strict_post_token,
@@ -190,6 +202,7 @@ class Resources:
         methods: Sequence[str] = METHODS,
         acts: bool = False,
         max_file: int = 0,
+        follow: Follow | None = None,
         formats: Sequence[str] = (),
         media: bool = False,
         parameters: Sequence[str] = (),
@@ -203,6 +216,7 @@ class Resources:
             methods: that it takes.
             acts: see ``endpoint``.
             max_file: see ``endpoint``.
+            follow: see ``endpoint``.
             formats: see ``endpoint``.
             media: see ``endpoint``.
             parameters: names of those it reads, beside ``f`` and ``token``.
@@ -212,7 +226,14 @@ class Resources:
             LookupError: the table of access does not name the path.
         """
         endpoint = self.endpoint(
-            path, function, methods=methods, acts=acts, max_file=max_file, formats=formats, media=media
+            path,
+            function,
+            methods=methods,
+            acts=acts,
+            max_file=max_file,
+            follow=follow,
+            formats=formats,
+            media=media,
         )
         before, bracket, rest = path.partition("[")
         optional, _, after = rest.partition("]")
@@ -243,6 +264,7 @@ class Resources:
         methods: Sequence[str] = METHODS,
         acts: bool = False,
         max_file: int = 0,
+        follow: Follow | None = None,
         formats: Sequence[str] = (),
         media: bool = False,
     ) -> ASGIApp:
@@ -254,6 +276,7 @@ class Resources:
             methods: that it takes; HEAD comes with GET.
             acts: whether a call changes something, so that HEAD is refused.
             max_file: bytes that files may have, instead of the limit of the server for all bodies.
+            follow: gives what follows such files while they come.
             formats: in which the function answers by itself, beside those of every resource. Errors are JSON there.
             media: whether players fetch it, which look at the status: who names no format gets errors by that.
 
@@ -271,7 +294,7 @@ class Resources:
                 return
             form = "json"  # what cannot be read at all comes from a program
             given: dict[str, str] = {}
-            parameters = None
+            parameters = arrival = None
             try:
                 query = parse_query(scope["query_string"])
                 given = dict(query)
@@ -279,17 +302,19 @@ class Resources:
                 if scope["method"] not in taken:
                     raise ServiceError(405, f"{scope['method']} is not allowed here, only {allowed}")
                 # Nobody may fill the disk before it is known who they are.
-                file_limit = (
-                    max_file if max_file and self._knows(access, scope, given.get("token", "")) else 0
+                sender = self._known(access, scope, given.get("token", "")) if max_file else None
+                if sender is not None and follow is not None:
+                    arrival = follow(sender, scope["path_params"])
+                parameters, size = await read_parameters(
+                    scope, receive, query, self.max_body, self._arriving, max_file if sender else 0, arrival
                 )
-                parameters, size = await read_parameters(scope, receive, query, self.max_body, file_limit)
                 form = chosen_format(parameters.get("f"), formats)
                 if acts:
                     self.gate.refuse_forged(scope, parameters.get("token"), parameters.get(FORM_FIELD))
                 if strict and scope["method"] == "POST" and not parameters.in_body("token", FORM_FIELD):
                     raise token_required()
                 person = self._admit(access, scope, parameters.get("token"))
-                call = Call(scope, receive, parameters, size, person, self.address)
+                call = Call(scope, receive, parameters, size, person, self.address, arrival)
                 answer = await function(call)
                 response = answer if isinstance(answer, Response) else self._page(scope, answer, form)
             except ServiceError as error:
@@ -312,6 +337,8 @@ class Resources:
             finally:
                 if parameters is not None:
                     parameters.close()
+                if arrival is not None:
+                    await arrival.end()
             await response(scope, receive, send)
 
         return _Endpoint(serve)
@@ -329,7 +356,7 @@ class Resources:
             query = parse_query(scope["query_string"])
             form = _early_format(scope, dict(query).get("f", ""))
             if receive is not None:
-                parameters, _ = await read_parameters(scope, receive, query, self.max_body)
+                parameters, _ = await read_parameters(scope, receive, query, self.max_body, self._arriving)
                 form = chosen_format(parameters.get("f"))
                 parameters.close()
         return self._refusal(scope, error, form)
@@ -360,11 +387,12 @@ class Resources:
             raise not_permitted(access)
         return person
 
-    def _knows(self, access: Access, scope: Scope, token: str) -> bool:
+    def _known(self, access: Access, scope: Scope, token: str) -> Person | None:
+        """Who calls, if they may, by what comes before the body."""
         try:
-            return self._admit(access, scope, token) is not None
+            return self._admit(access, scope, token)
         except ServiceError:
-            return False
+            return None
 
 
 def _shared(query: list[tuple[str, str]]) -> list[tuple[str, str]]:

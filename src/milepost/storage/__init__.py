@@ -12,7 +12,7 @@ only half there. Files are read in ranges, so that nobody needs the whole of a l
     async for piece in storage.read("5c1e...", "hd/0001.m4s", 0, about.size):
         ...
 
-What cannot be done is a ``StorageError``, whose text names the place and never what opens it.
+What cannot be done is a ``StorageError``, whose text names neither the place nor what opens it.
 """
 
 from milepost.storage.local import LocalStorage

@@ -119,6 +119,13 @@ class LocalStorage:
                 with suppress(FileNotFoundError):
                     shutil.rmtree(left)
 
+    def finish_deletions(self) -> None:
+        """Remove what is left of folders whose deletion was cut off, which nobody else would remove."""
+        with _explained(self.root):
+            for each in self.root.glob(f"{_GONE}*"):
+                with suppress(FileNotFoundError):  # another process removes it too
+                    shutil.rmtree(each)
+
     async def look(self, name: str, path: str) -> Entry | None:
         """See ``Storage``."""
         if not usable(name, path):
@@ -150,10 +157,15 @@ def _explained(root: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StorageError(
-            f"the storage {root} cannot be used: {error.strerror or error}; see that the disk has room and"
-            " that the server may write there"
-        ) from error
+        raise StorageError(_reason(error), str(root)) from error
+
+
+def _reason(error: OSError) -> str:
+    """Why a disk cannot be used, and what helps."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "the disk of the storage is full; try again once there is room"
+    why = os.strerror(error.errno) if error.errno else "it cannot be read or written"
+    return f"the storage cannot be used: {why}; see that the server may read and write there"
 
 
 def _about(path: Path) -> Entry | None:

@@ -39,7 +39,9 @@ class ObjectStorage:
         try:
             from obstore.store import S3Store
         except ImportError:
-            raise StorageError(f"{place} needs obstore: pip install 'milepost[video]'") from None
+            raise StorageError(
+                "an object storage needs obstore: pip install 'milepost[video]'", place
+            ) from None
         self.place = place
         endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL", "")
         options: dict[str, Any] = {"connect_timeout": "5s", "timeout": "120s"}
@@ -199,9 +201,11 @@ def _from_file() -> dict[str, str]:
     except (OSError, UnicodeDecodeError, configparser.Error) as error:
         # What the parser says may quote a line with a secret.
         reason = error.strerror if isinstance(error, OSError) else "it is no INI file"
-        raise StorageError(f"the credentials in {path} cannot be read: {reason}") from None
+        raise StorageError(f"the credentials of the storage cannot be read: {reason}", str(path)) from None
     if not parser.has_section(profile):
-        raise StorageError(f"{path} has no profile {profile!r}; name one that it has in AWS_PROFILE")
+        raise StorageError(
+            f"the credentials of the storage have no profile {profile!r}; name one in AWS_PROFILE", str(path)
+        )
     return {name: parser[profile][name] for name in _CREDENTIALS if parser.has_option(profile, name)}
 
 
@@ -216,7 +220,7 @@ def _explained(place: str) -> Iterator[None]:
         cause = _cause(error)
         if not cause:
             raise
-        raise StorageError(f"the storage {place} cannot be used: {cause}") from None
+        raise StorageError(f"the storage cannot be used: {cause}", place) from None
 
 
 def _cause(error: Exception) -> str:

@@ -15,7 +15,12 @@ _NAME: Final = re.compile(r"[0-9A-Za-z_-][0-9A-Za-z_.-]{0,254}")
 
 
 class StorageError(Exception):
-    """The storage cannot be used; the text names it, the cause and the cure."""
+    """The storage cannot be used. The text names the cause and the cure, and may be told to everybody."""
+
+    def __init__(self, text: str, place: str = ""):
+        """With the place, which is for the log of the server: where files lie is nobody else's business."""
+        super().__init__(text)
+        self.place: Final = place
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -99,5 +104,5 @@ def files_below(folder: Path) -> list[tuple[Path, str]]:
     odd = [each for each in found if each.is_symlink() or not each.is_file()]
     if odd or not found:
         what = f"it holds {odd[0].name}, which is no plain file" if odd else "it holds nothing"
-        raise StorageError(f"the folder {folder} cannot be stored: {what}")
+        raise StorageError(f"what was made cannot be stored: {what}", str(folder))
     return [(each, each.relative_to(folder).as_posix()) for each in found]

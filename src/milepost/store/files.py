@@ -4,6 +4,7 @@ import os
 import re
 import secrets
 import shutil
+from collections.abc import Set
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote
@@ -107,6 +108,13 @@ class FileStore:
         """Remove an upload and its file."""
         if _UPLOAD_ID.fullmatch(upload_id):
             shutil.rmtree(self.root / "uploads" / upload_id, ignore_errors=True)
+
+    def discard_uploads(self, known: Set[str]) -> None:
+        """Remove the folders of uploads that were never finished, but those of some ids. None may be under way."""
+        uploads = self.root / "uploads"
+        for each in uploads.iterdir() if uploads.is_dir() else ():
+            if each.name not in known and self.upload(each.name) is None:
+                self.remove_upload(each.name)
 
     def resolve(self, reference: dict[str, Any]) -> Path:
         """The file that ``{"itemID": ...}`` of an upload or ``{"url": ...}`` of a result means.

@@ -1,11 +1,9 @@
 """Makes the work on missions stumble inside of their steps; see ``tests.servers.stumbling``."""
 
-from functools import partial
-
 from milepost import Run, operation
 from milepost.features import Draft, FeatureServices
 from milepost.servers.mission import Missions
-from tests.servers.stumbling import around
+from tests.servers.stumbling import always, around
 
 PLACES = {
     "begin": Draft,
@@ -20,7 +18,7 @@ PLACES = {
 }
 
 for name, kind in PLACES.items():
-    setattr(kind, name, around(getattr(kind, name), partial(str, name)))
+    setattr(kind, name, around(getattr(kind, name), always(name)))
 
 
 @operation(service="Tests/Stumbling.GPServer")

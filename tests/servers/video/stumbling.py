@@ -1,63 +1,51 @@
-"""Makes the publishing of videos stumble: at a place that a file names, a process is killed or stands still.
+"""Makes the publishing of videos stumble; see ``tests.servers.stumbling``.
 
-The folder ``MILEPOST_TEST_STUMBLE`` holds files such as ``before-step-saved-server``. Whoever comes to such a
-place takes the file away first, so that it happens once. Every step of a job is a place, and so are
-the reservation, the storage and the record of a layer.
+Places are every message of a job by its code, every step that is kept by its name, what is recorded and stored,
+and ``encoding`` while FFmpeg is at work. A line in the file ``encodings`` beside the folder is one start of it.
 """
 
-import functools
-import os
-import signal
-import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import psutil
-
 from milepost import Run, operation
+from milepost.servers.video import operations
+from milepost.servers.video.ingest import making
 from milepost.servers.video.videos import Videos
 from milepost.storage import LocalStorage
+from tests.servers.stumbling import always, around, folder, stumble
 
 PLACES = {"reserve": Videos, "finish": Videos, "release": Videos, "put": LocalStorage, "delete": LocalStorage}
 
 
-def stumble(place: str) -> None:
-    for victim in ("instance", "server", "still"):
-        path = Path(os.environ["MILEPOST_TEST_STUMBLE"]) / f"{place}-{victim}"
-        try:
-            path.unlink()
-        except FileNotFoundError:
-            continue
-        if victim == "still":
-            (path.parent / "stands-still").touch()
-            threading.Event().wait()
-        template = psutil.Process().parent()
-        assert template is not None
-        server = template.parent()
-        assert server is not None
-        os.kill(server.pid if victim == "server" else os.getpid(), signal.SIGKILL)
-        threading.Event().wait()  # until the end of the server is noticed
-
-
-def around(method: Callable[..., Any], place: Callable[..., str]) -> Callable[..., Any]:
-    @functools.wraps(method)
-    def stumbling(*args: Any, **named: Any) -> Any:
-        stumble(f"before-{place(*args)}")
-        result = method(*args, **named)
-        stumble(f"after-{place(*args)}")
-        return result
-
-    return stumbling
-
-
-def step_of(_: Run, name: str, *__: Any) -> str:
+def _step(_: Run, name: str, *__: Any, **___: Any) -> str:
     return f"step-{name.replace(' ', '')}"
 
 
+def _message(_: Run, __: str, *, code: int = 0, **___: Any) -> str:
+    return str(code)
+
+
+def _counted(transcode: Callable[..., str]) -> Callable[..., str]:
+    def counting(*args: Any, progress: Callable[[float, str], None], **more: Any) -> str:
+        with folder().with_name("encodings").open("a") as file:
+            file.write("once\n")
+
+        def at_work(share: float, left: str) -> None:
+            progress(share, left)
+            stumble("encoding")
+
+        return transcode(*args, progress=at_work, **more)
+
+    return counting
+
+
 for name, kind in PLACES.items():
-    setattr(kind, name, around(getattr(kind, name), lambda *_, name=name: name))
-Run.step = around(Run.step, step_of)  # type: ignore[method-assign]
+    setattr(kind, name, around(getattr(kind, name), always(name)))
+Run.step = around(Run.step, _step)  # type: ignore[method-assign]
+Run.message = around(Run.message, _message)  # type: ignore[method-assign]
+making.transcode = _counted(making.transcode)
+# One job is killed as often as it has steps.
+vars(operations.publish_layer)["retries"] = 100
 
 
 @operation(service="Tests/Stumbling.GPServer")

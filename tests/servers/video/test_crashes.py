@@ -1,161 +1,158 @@
-"""Killed around what it keeps and records, publishing leaves a layer that can be played or nothing at all.
+"""Killed anywhere, publishing a video leaves a layer that can be played; cancelled anywhere, it leaves nothing."""
 
-How it fares when it is interrupted in any of its documented steps is in ``test_interrupted_steps``.
-"""
-
-import threading
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import m3u8
+import psutil
 import pytest
 
 from milepost.servers.video.flight import make_clip
-from tests.running import RunningServer
-from tests.servers.talking import json_of
+from tests.servers.field import Field
+from tests.videos import REST, SERVICES, add_layer, create_service, upload
 
 pytestmark = pytest.mark.timeout(280)
 
 STUMBLING = Path(__file__).with_name("stumbling.py")
-REST = "/video/rest"
-SERVICE = f"{REST}/services/Flights/VideoServer"
-LIMIT = 2400
-"""Polls of a job; each is a twentieth of a second."""
+SERVICE = f"{SERVICES}/Flight/VideoServer"
+STEPS = (117, 154, 155, 156, 157, 158, 159, 160, 161, 174, 182, 162, 163, 205, 206, 118)
+"""The codes of the sixteen steps, in their order."""
 
-PLACES = (
-    *("before-step-reserved", "after-reserve", "before-step-started", "after-step-files"),
-    *("before-step-saved", "before-put", "after-put", "after-finish"),
+KEPT = (
+    *("before-step-reserved-instance", "after-reserve-instance", "before-step-started-instance"),
+    *("after-step-files-instance", "before-step-saved-instance", "before-put-instance"),
 )
-"""Where an instance is killed, two in one job: it is tried again so often."""
+RECORDED = ("after-put-instance", "after-put-server", "after-finish-instance", "after-finish-server")
+"""Around what a job keeps and records. It is given up when it was tried too often."""
+
+World = tuple[frozenset[str], list[int], int]
 
 
-class Field:
-    """A server whose work stumbles where it is told to."""
+class Studio(Field):
+    """Where flights are published."""
 
     def __init__(self, folder: Path):
-        self.places = folder / "places"
-        self.places.mkdir()
-        self.server = RunningServer(
-            folder / "data", STUMBLING, environment={"MILEPOST_TEST_STUMBLE": str(self.places)}
-        ).start()
-        self.token = self.server.sign_in()
-        make_clip(folder / "flight.ts", seconds=2, width=160, height=90, fps=10, audio=False)
-        with (folder / "flight.ts").open("rb") as clip:
-            self.file = self.post("uploads/upload", files={"file": ("flight.ts", clip)})["fileId"]
-        assert self.post("services/create", serviceName="Flights")["success"] is True
-        self.layers = 0
+        super().__init__(folder, STUMBLING)
+        clip = folder / "flight.ts"
+        make_clip(clip, seconds=2.4, width=160, height=90)
+        self.file = upload(self.client, clip)
+        create_service(self.client, "Flight")
 
-    def post(self, path: str, *, files: Any = None, **form: str) -> dict[str, Any]:
-        said: dict[str, Any] = json_of(
-            self.fetch("POST", f"{REST}/{path}", files=files, data={**form, "f": "json"})
-        )
-        return said
+    def publish(self, *places: str) -> str:
+        """The path of a job that stumbles at some places."""
+        self.tell(*places)
+        (self.places.parent / "encodings").unlink(missing_ok=True)
+        return f"{REST}/jobs/job/{add_layer(self.client, 'Flight', self.file)}"
 
-    def fetch(self, method: str, path: str, **more: Any) -> httpx.Response:
-        headers = {"X-Esri-Authorization": f"Bearer {self.token}"}
-        return httpx.request(
-            method, f"{self.server.address}{path}", headers=headers, timeout=60, trust_env=False, **more
-        )
+    def encodings(self) -> int:
+        return len((self.places.parent / "encodings").read_text().splitlines())
 
-    def start(self, *places: str) -> str:
-        """The id of a job that stumbles at some places."""
-        for each in places:
-            (self.places / each).touch()
-        said = self.post("services/Flights/addLayer", name="Flight", fileIds=self.file)
-        return str(said["jobId"])
+    def encoders(self) -> list[int]:
+        """The processes of FFmpeg that the server has started, by themselves or through others."""
+        found = psutil.Process(self.server.process.pid).children(recursive=True)
+        return [each.pid for each in found if "ffmpeg" in each.name()]
 
-    def ended(self, job_id: str) -> dict[str, Any]:
-        """The job at its end; the server is started again when it was killed."""
-        pause = threading.Event()
-        for _ in range(LIMIT):
-            if self.server.process.poll() is not None:
-                self.server.start()
-            try:
-                job = self.post(f"jobs/job/{job_id}")
-            except httpx.HTTPError:
-                pause.wait(0.05)
-                continue
-            if job["status"] in ("COMPLETED", "FAILED", "CANCELLED"):
-                return job
-            pause.wait(0.05)
-        raise AssertionError(f"the job does not end: {job}")
-
-    def until_still(self) -> None:
-        pause = threading.Event()
-        for _ in range(LIMIT):
-            if (self.places / "stands-still").exists():
-                (self.places / "stands-still").unlink()
-                return
-            pause.wait(0.05)
-        raise AssertionError("the work did not come to its place")
-
-    def world(self) -> tuple[frozenset[str], list[int], int]:
+    def world(self) -> World:
         """What lies in the storage, the layers that are listed, and the last id that is reserved."""
         folder = self.server.data / "videos"
         stored = frozenset(each.name for each in folder.iterdir()) if folder.is_dir() else frozenset()
-        [service] = self.post("services")["services"]
+        [service] = self.post(SERVICES)["services"]
         about = service["frameworkProperties"]
         return stored, [each["id"] for each in about["layers"]], about["lastReservedId"]
 
-    def check_whole(self, job: dict[str, Any], before: tuple[frozenset[str], list[int], int]) -> None:
-        """The layer is there, all of it, and nothing else is new."""
+    def check_whole(self, job: dict[str, Any], before: World) -> None:
+        """The layer is there, all of it, and nothing else is new; then it is deleted."""
         assert job["status"] == "COMPLETED", job["messages"]
-        assert not list(self.places.iterdir()), "the work did not come to all its places"
+        self.require_all()
         stored, layers, last = self.world()
-        assert len(stored - before[0]) == 1
         number = before[2] + 1
-        assert (layers, last) == ([*before[1], number], number)
+        assert (len(stored - before[0]), layers, last) == (1, [*before[1], number], number)
         assert job["results"]["layerId"] == job["customAttributes"]["newLayerId"] == number
-        codes = [each for each in job["customAttributes"]["messageCodes"] if 0 < each < 9000]
-        assert (codes[0], codes[-1]) == (117, 118)
-        content = f"{SERVICE}/{number}/content"
-        master = m3u8.loads(self.fetch("GET", f"{content}/ABR.m3u8").text)
-        assert [each for each in master.media if each.type == "SUBTITLES"]
-        rung = master.playlists[0].uri
-        playlist = m3u8.loads(self.fetch("GET", f"{content}/{rung}").text)
-        for segment in playlist.segments:
-            answer = self.fetch("GET", f"{content}/{rung.rpartition('/')[0]}/{segment.uri}")
-            assert (answer.status_code, bool(answer.content)) == (200, True)
+        said = [each for each in job["customAttributes"]["messageCodes"] if each in STEPS]
+        assert list(dict.fromkeys(said)) == list(STEPS)
+        self.check_played(number)
         workspace = self.server.data / "scratch"
         assert not workspace.is_dir() or not list(workspace.iterdir())
+        assert not self.encoders()
+        assert self.post(f"{SERVICE}/{number}/delete") == {"success": True}
+        assert self.world()[:2] == before[:2]
+
+    def check_played(self, layer: int) -> None:
+        """All that the playlists of a layer name is there."""
+        content = f"{SERVICE}/{layer}/content"
+        text = self.client.get(f"{content}/ABR.m3u8").text
+        master = m3u8.loads(text)
+        uris = [each.uri for each in (*master.playlists, *master.media)]
+        assert len(uris) == 3  # the pictures, the sound, the telemetry
+        for uri in uris:
+            playlist = self.client.get(f"{content}/{uri}").text
+            segments = [*m3u8.loads(playlist).segments.uri, *re.findall(r'URI="([^"]+)"', playlist)]
+            assert segments
+            for each in segments:
+                answer = self.client.get(f"{content}/{uri.rpartition('/')[0]}/{each}")
+                assert (answer.status_code, bool(answer.content)) == (200, True)
+
+    def check_nothing(self, job: dict[str, Any], before: World) -> None:
+        """The job was cancelled, and all is as before."""
+        assert (job["status"], job["results"]) == ("CANCELLED", {})
+        assert not self.encoders()
+        self.require_all()
+        assert self.world() == before
+        plain = job["jobId"].removeprefix("j").replace("-", "")
+        assert not [each for each in self.server.data.rglob("*.m4s") if plain in str(each)]
 
 
 @pytest.fixture(scope="module")
-def field(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Field]:
-    field = Field(tmp_path_factory.mktemp("stumbling"))
-    yield field
-    field.server.stop()
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    studio = Studio(tmp_path_factory.mktemp("stumbling"))
+    yield studio
+    studio.close()
 
 
-@pytest.mark.parametrize("number", range(0, len(PLACES), 2))
-def test_the_instance_is_killed_twice(field: Field, number: int) -> None:
-    before = field.world()
-    job = field.ended(field.start(*(f"{each}-instance" for each in PLACES[number : number + 2])))
-    field.check_whole(job, before)
+@pytest.mark.parametrize(
+    ("victim", "steps"), [("instance", STEPS), ("server", STEPS[:8]), ("server", STEPS[8:])]
+)
+def test_killed_in_every_step_it_goes_on_where_it_was(
+    studio: Studio, victim: str, steps: tuple[int, ...]
+) -> None:
+    before = studio.world()
+    job = studio.ended(studio.publish(*(f"after-{step}-{victim}" for step in steps)))
+    # The rungs are encoded once: what is done stays done.
+    assert studio.encodings() == 1
+    studio.check_whole(job, before)
 
 
-@pytest.mark.parametrize("place", ["after-put", "after-finish"])
-def test_the_server_is_killed(field: Field, place: str) -> None:
-    before = field.world()
-    field.check_whole(field.ended(field.start(f"{place}-server")), before)
+@pytest.mark.parametrize("places", [KEPT, RECORDED])
+def test_killed_around_what_it_keeps_and_records_it_keeps_it_once(
+    studio: Studio, places: tuple[str, ...]
+) -> None:
+    before = studio.world()
+    studio.check_whole(studio.ended(studio.publish(*places)), before)
 
 
-@pytest.mark.parametrize("place", ["after-reserve", "after-finish"])
-def test_cancelled_in_the_middle_it_leaves_nothing(field: Field, place: str) -> None:
-    before = field.world()
-    job_id = field.start(f"{place}-still")
-    field.until_still()
-    assert field.post(f"jobs/job/{job_id}/cancel") == {"success": True}
-    assert field.ended(job_id)["status"] == "CANCELLED"
-    assert field.world() == before
+def test_an_encoding_that_is_cut_off_is_done_again(studio: Studio) -> None:
+    before = studio.world()
+    job = studio.ended(studio.publish("encoding-instance", "encoding-server"))
+    assert studio.encodings() == 3
+    studio.check_whole(job, before)
 
 
-def test_killed_while_it_rolls_back_it_still_leaves_nothing(field: Field) -> None:
-    before = field.world()
-    job_id = field.start("after-put-still", "after-release-instance", "before-delete-server")
-    field.until_still()
-    assert field.post(f"jobs/job/{job_id}/cancel") == {"success": True}
-    assert field.ended(job_id)["status"] == "CANCELLED"
-    assert field.world() == before
+@pytest.mark.parametrize(
+    "place", ["after-117", "after-reserve", "encoding", "after-160", "after-163", "after-206", "after-finish"]
+)
+def test_cancelled_it_leaves_nothing(studio: Studio, place: str) -> None:
+    before = studio.world()
+    job = studio.publish(f"{place}-still")
+    studio.until_still()
+    assert studio.post(f"{job}/cancel") == {"success": True}
+    studio.check_nothing(studio.ended(job), before)
+
+
+def test_killed_while_it_rolls_back_it_still_leaves_nothing(studio: Studio) -> None:
+    before = studio.world()
+    job = studio.publish("after-put-still", "after-release-instance", "before-delete-server")
+    studio.until_still()
+    assert studio.post(f"{job}/cancel") == {"success": True}
+    studio.check_nothing(studio.ended(job), before)

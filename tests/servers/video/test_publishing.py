@@ -270,7 +270,8 @@ async def test_a_storage_that_takes_nothing_fails_the_saving(clip: bytes, tmp_pa
         place.symlink_to("nowhere")  # can be no folder, though there is nothing to remove
         job = await ended(house, pat, (await add(pat, "Blocked", name="A", fileIds=sent["fileId"]))["jobId"])
         assert (job["status"], job["results"]) == ("FAILED", {})
-        assert job["messages"][-1].startswith("Saving To Storage failed: ")
+        assert job["messages"][-1].startswith("Saving To Storage failed: the storage cannot be used: ")
+        assert str(tmp_path) not in str(job)
         assert job["customAttributes"]["messageCodes"][-2:] == [206, 9206]
 
 

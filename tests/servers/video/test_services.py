@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from milepost.servers.video.exports.keeping import Exports, new_id
 from milepost.servers.video.operations import discard_layer
-from milepost.servers.video.records import Layer, RecordError, Service
+from milepost.servers.video.records import LAST_ID, Layer, RecordError, Service
 from milepost.servers.video.videos import Videos
 from milepost.storage import LocalStorage, StorageError
 from tests.running import PASSWORD
@@ -85,6 +85,10 @@ async def test_a_service_is_an_item_of_the_portal(
     assert (item["owner"], item["access"]) == ("ann", "private")
     assert json_of(await ann.get(item["url"], params=JSON))["serviceItemId"] == service.item
     assert json_of(await ann.get(f"{path}/data", params=JSON)) == {}
+    assert item["extent"] == []
+    make_layer(house.server, service)
+    item = json_of(await ann.get(path, params=JSON))
+    assert (item["extent"], item["spatialReference"]) == ([[1.0, 42.0], [2.0, 43.0]], "GCS_WGS_1984")
     for client, one in (
         (bob, path),
         (ann, f"{path[:-32]}{'0' * 32}"),
@@ -401,6 +405,20 @@ async def test_the_id_of_a_deleted_layer_is_not_asked_for(house: House) -> None:
         assert "0 is taken" in error["message"]
 
 
+async def test_after_the_last_id_there_is_none_by_itself(house: House) -> None:
+    async with house.client("pat") as pat:
+        service = make_service(house.server, "Ended", "pat")
+        layer = make_layer(house.server, service)
+        videos, upload = house.server.videos, make_upload(house.server, "pat")
+        assert videos.reserve(service.item, "e" * 32, LAST_ID) == LAST_ID
+        with pytest.raises(RecordError, match="was the last one"):
+            videos.reserve(service.item, "f" * 32, None)
+        form = {"name": "x", "fileIds": upload.id, **JSON}
+        for path in ("addLayer", f"VideoServer/{layer.id}/process"):
+            error = error_of(await pat.post(f"{SERVICES}/Ended/{path}", data=form))
+            assert (error["code"], "was the last one" in error["message"]) == (400, True), error
+
+
 @pytest.mark.parametrize("path", ["0/delete", "delete"])
 async def test_exports_go_with_their_layer(
     house: House, ann: httpx.AsyncClient, tmp_path: Path, path: str
@@ -469,7 +487,7 @@ async def test_what_is_missing_is_said(
         monkeypatch.setenv("PATH", "/nowhere")
         monkeypatch.setattr("importlib.util.find_spec", lambda name, *_: None)
         about = json_of(await ann.get(f"{REST}/self", params=JSON))
-        assert about["supportsPublishing"] is False
+        assert (about["supportsPublishing"], about["supportsH264"]) == (False, False)
         assert any("pip install 'milepost[video]'" in each for each in about["missing"])
         assert "No videos can be published here" in (await ann.get(REST)).text
         form = {"name": "x", "fileIds": upload.id, **JSON}

@@ -11,6 +11,7 @@ from milepost.servers.jobs_of_type import PAGING
 from milepost.servers.video import describing
 from milepost.servers.video.library import Library, may_see
 from milepost.servers.video.parameters import CREATE, service_fields
+from milepost.servers.video.records import Upload
 from milepost.servers.video.services import ServiceResources, created
 from milepost.servers.video.uploads import Uploads
 
@@ -160,13 +161,13 @@ class Administration:
 
     async def uploads(self, call: Call) -> Answer:
         """Everybody's uploads, newest first."""
-        found = await self._uploads.present()
+        found = await asyncio.to_thread(self._library.arrivals.inbox.present)
         links = {
             f"{each.name} ({each.id[:9]}, {each.owner})": f"{call.path}/item/{describing.upload_id(each.id)}"
             for each in found
         }
         return Answer(
-            {"uploads": [describing.upload_listed(each) for each in found]},
+            {"uploads": await self._uploads.listed(found)},
             title="Uploads",
             crumbs=_above(call),
             links=links,
@@ -174,9 +175,10 @@ class Administration:
 
     async def upload(self, call: Call) -> Answer:
         """What is known of an upload of anybody."""
-        found = await self._uploads.find(call.part("upload"), "")
+        found = await self._upload(call)
+        [said] = await self._uploads.listed([found])
         return Answer(
-            describing.upload_listed(found),
+            said,
             title=found.name,
             crumbs=_above_uploads(call),
             forms=[Form(f"{call.path}/delete", "Delete")],
@@ -184,10 +186,13 @@ class Administration:
 
     async def delete_upload(self, call: Call) -> Answer:
         """Remove an upload of anybody. Layers that were made of it stay."""
-        await self._uploads.remove(await self._uploads.find(call.part("upload"), ""))
+        await self._uploads.remove(await self._upload(call))
         return Answer(
             {"status": "success", "success": True}, title="Delete upload", crumbs=_above_uploads(call)
         )
+
+    async def _upload(self, call: Call) -> Upload:
+        return await asyncio.to_thread(self._library.arrivals.inbox.find, call.part("upload"))
 
 
 def _above(call: Call) -> list[tuple[str, str]]:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from milepost.servers.video.facts import MASTER
 from milepost.servers.video.records import Layer, Service, Upload
+from milepost.servers.video.wire import PROGRESS
 
 VERSION: Final = 12.1
 """Release of the Video Server that these answers follow."""
@@ -195,13 +196,21 @@ def administered(about: Service) -> dict[str, Any]:
     }
 
 
-def item(about: Service, url: str) -> dict[str, Any]:
-    """The portal item of a service, whose URL is given."""
+def item(about: Service, layers: Sequence[Layer], url: str) -> dict[str, Any]:
+    """The portal item of a service, with what clients show and zoom to.
+
+    Args:
+        about: the service.
+        layers: those that can be played.
+        url: of the service.
+    """
+    extents = [each.facts.extent for each in layers if each.facts.extent]
+    west, south, east, north = _union(extents) if extents else (0.0, 0.0, 0.0, 0.0)
     return {
         "id": about.item,
         "owner": about.owner,
         "created": about.created,
-        "modified": about.created,
+        "modified": max([about.created, *(each.created for each in layers)]),
         "name": about.name,
         "title": about.name,
         "type": "Video Service",
@@ -210,17 +219,22 @@ def item(about: Service, url: str) -> dict[str, Any]:
         "snippet": None,
         "tags": [],
         "thumbnail": None,
-        "extent": [],
-        "spatialReference": None,
+        "extent": [[west, south], [east, north]] if extents else [],
+        "spatialReference": "GCS_WGS_1984" if extents else None,
         "accessInformation": None,
         "licenseInfo": None,
         "culture": "en",
+        "properties": None,
         "url": url,
         "access": about.access,
         "numComments": 0,
         "numRatings": 0,
         "avgRating": 0,
         "numViews": 0,
+        "size": -1,
+        "ownerFolder": None,
+        "groupDesignations": None,
+        "scoreCompleteness": 0,
     }
 
 
@@ -234,14 +248,22 @@ def upload(about: Upload) -> dict[str, Any]:
     }
 
 
-def upload_listed(about: Upload) -> dict[str, Any]:
-    """An upload as lists have it."""
-    return {
+def upload_listed(about: Upload, progress: tuple[int, int | None] | None = None) -> dict[str, Any]:
+    """An upload as lists have it.
+
+    Args:
+        about: the upload.
+        progress: bytes that have come, and of how many; None when it is complete.
+    """
+    said = {
         **upload(about),
         "owner": about.owner,
         "description": about.description,
         "contentType": about.content_type or "application/octet-stream",
     }
+    if progress is not None:
+        said[PROGRESS] = {"received": progress[0], "total": progress[1]}
+    return said
 
 
 def upload_id(plain: str) -> str:

@@ -4,6 +4,9 @@ from typing import Final
 
 import msgspec
 
+OPERATIONS: Final = "Video.VideoServer"
+"""The service whose operations make layers."""
+
 MASTER: Final = "ABR.m3u8"
 POSTER: Final = "poster.jpg"
 PREVIEW: Final = "preview/preview.json"

@@ -210,7 +210,8 @@ class LayerResources:
             await asyncio.to_thread(storage.remove, layer.key, path)
         except StorageError as error:
             # It goes with the layer.
-            log.warning("a picture is still there", layer=layer.key, picture=path, reason=str(error))
+            about = {"layer": layer.key, "picture": path, "place": error.place}
+            log.warning("a picture is still there", reason=str(error), **about)
 
 
 def _playable(layer: Layer, home: str) -> Playable:

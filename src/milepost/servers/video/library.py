@@ -11,6 +11,7 @@ from milepost.http import Call, Resources, ServiceError, not_found
 from milepost.manager import JobManager
 from milepost.security import Person, Role, SecurityError
 from milepost.servers.video import describing
+from milepost.servers.video.arrivals import Arrivals
 from milepost.servers.video.exports.keeping import Exports
 from milepost.servers.video.records import LAST_ID, Layer, Service
 from milepost.servers.video.videos import Videos
@@ -33,6 +34,7 @@ class Library:
         manager: JobManager,
         resources: Resources,
         data: Path,
+        arrivals: Arrivals,
         *,
         place: str = "",
         max_upload: int,
@@ -44,6 +46,7 @@ class Library:
             manager: of the jobs.
             resources: what all dialects share.
             data: the data folder.
+            arrivals: the uploads, and those that are on their way.
             place: the storage of new layers, as it is configured; empty for the data folder.
             max_upload: bytes that an uploaded file may have.
 
@@ -53,6 +56,7 @@ class Library:
         self.videos: Final = videos
         self.manager: Final = manager
         self.resources: Final = resources
+        self.arrivals: Final = arrivals
         self.place: Final = read_place(place)
         self.max_upload: Final = max_upload
         self._data = data
@@ -74,7 +78,8 @@ class Library:
         found = await asyncio.to_thread(self.videos.service_of_item, item)
         if found is None or not may_see(call.person, found):
             return None
-        return describing.item(found, call.base + SERVICE.format(service=found.name))
+        layers = await asyncio.to_thread(self.videos.layers, found.item)
+        return describing.item(found, layers, call.base + SERVICE.format(service=found.name))
 
     async def layer(self, call: Call) -> tuple[Service, Layer]:
         """The layer that the path names, and its service.
@@ -133,7 +138,9 @@ class Library:
                 remove_files(self.videos, self._data, key, place)
             except StorageError as error:
                 silent.add(place)
-                log.warning("files of deleted layers are still there", layer=key, reason=str(error))
+                log.warning(
+                    "files of deleted layers are still there", layer=key, reason=str(error), place=error.place
+                )
 
 
 def storage_at(place: str, data: Path) -> Storage:
@@ -164,7 +171,7 @@ def remove_files(videos: Videos, data: Path, key: str, place: str) -> None:
 
 def unreadable(error: StorageError) -> ServiceError:
     """The error of a storage that cannot be used now: its log tells why."""
-    log.error("a video cannot be read or written", reason=str(error))
+    log.error("a video cannot be read or written", reason=str(error), place=error.place)
     return ServiceError(500, "The storage of the videos cannot be used now; try again later")
 
 

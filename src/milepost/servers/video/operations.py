@@ -9,12 +9,12 @@ from typing import Final
 import msgspec
 
 from milepost.operations import Run, Service, operation, site
-from milepost.servers.video.facts import Facts
+from milepost.servers.video.facts import OPERATIONS, Facts
 from milepost.servers.video.ingest import codes
 from milepost.servers.video.ingest.steps import telling
 from milepost.servers.video.library import remove_files, storage_at
 from milepost.servers.video.media import ORIGINAL
-from milepost.servers.video.publishing import OPERATIONS, Plan
+from milepost.servers.video.publishing import Plan
 from milepost.servers.video.records import Layer
 from milepost.servers.video.videos import Videos
 from milepost.types import DataFile

@@ -11,10 +11,9 @@ from starlette.routing import BaseRoute
 from milepost.http import Answer, Call, Field, Form, ServiceError, not_found
 from milepost.servers.video.exports.resources import accepted
 from milepost.servers.video.facts import RESOLUTIONS
-from milepost.servers.video.ingest import problems
 from milepost.servers.video.library import LAYER, SERVICE, Library, may_see, require_owner
 from milepost.servers.video.parameters import NATIVE
-from milepost.servers.video.publishing import OPERATIONS, Plan
+from milepost.servers.video.publishing import Plan, find_operation, require_next_id
 from milepost.servers.video.records import Service
 
 PROCESS: Final = (
@@ -49,11 +48,8 @@ class Processing:
         target = await self._target(call, service)
         require_owner(call.person, target)
         resolutions = _resolutions(given.get("requestedResolutions") or given.get("resolutions"))
-        operation = self._library.manager.catalog.get(OPERATIONS, "process_layer")
-        if operation is None:
-            raise ServiceError(500, "This server publishes no videos: it runs without its own operations")
-        if missing := await asyncio.to_thread(problems):
-            raise ServiceError(500, f"This server publishes no videos: {'; '.join(missing)}", missing)
+        operation = await find_operation(self._library, "process_layer")
+        await require_next_id(self._library, target, "The new layer needs an id, and ")
         plan = Plan(
             service=target.name,
             item=target.item,

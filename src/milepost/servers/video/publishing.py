@@ -2,20 +2,19 @@
 
 import asyncio
 import uuid
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from milepost.http import Call, ServiceError
 from milepost.jobs import Job
+from milepost.operations import Operation
 from milepost.servers.video import describing
+from milepost.servers.video.facts import OPERATIONS
 from milepost.servers.video.ingest import problems
 from milepost.servers.video.library import SERVICE, Library
 from milepost.servers.video.parameters import WantedLayer
 from milepost.servers.video.records import LAST_ID, Service, Source
-
-OPERATIONS: Final = "Video.VideoServer"
-"""The service whose operations do the work."""
 
 TYPE: Final = "Publish Streaming Service"
 
@@ -48,17 +47,13 @@ async def start_publishing(library: Library, call: Call, service: Service, wante
         ServiceError: 400, a file is not there or is none that can be used, or the id is taken; 500, what
             publishing needs is not installed.
     """
-    operation = library.manager.catalog.get(OPERATIONS, "publish_layer")
-    if operation is None:
-        raise ServiceError(500, "This server publishes no videos: it runs without its own operations")
-    if missing := await asyncio.to_thread(problems):
-        raise ServiceError(500, f"This server publishes no videos: {'; '.join(missing)}", missing)
+    operation = await find_operation(library, "publish_layer")
     sources = await asyncio.to_thread(_sources, library, call.person.username, wanted)
     number = wanted.number
-    if number is not None and not await asyncio.to_thread(library.videos.is_free, service.item, number):
+    if number is None:
+        await require_next_id(library, service, "Parameter 'layerId': ")
+    elif not await asyncio.to_thread(library.videos.is_free, service.item, number):
         raise ServiceError(400, f"Parameter 'layerId': {number} is taken; choose another, or none")
-    if number is None and await asyncio.to_thread(library.videos.last_id, service.item) >= LAST_ID:
-        raise ServiceError(400, f"Parameter 'layerId': {LAST_ID} was the last one; name one that is free")
     plan = Plan(
         service=service.name,
         item=service.item,
@@ -89,7 +84,35 @@ async def start_publishing(library: Library, call: Call, service: Service, wante
         request=call.request_id,
         attributes={"type": TYPE, "inputs": inputs},
     )
+    for each in wanted.files:
+        await asyncio.to_thread(library.arrivals.inbox.use, each)
     return submission.job
+
+
+async def find_operation(library: Library, name: str) -> Operation[..., Any]:
+    """The operation that makes layers.
+
+    Raises:
+        ServiceError: 500, it is not there, or what it needs is not installed.
+    """
+    operation = library.manager.catalog.get(OPERATIONS, name)
+    if operation is None:
+        raise ServiceError(500, "This server publishes no videos: it runs without its own operations")
+    if missing := await asyncio.to_thread(problems):
+        raise ServiceError(500, f"This server publishes no videos: {'; '.join(missing)}", missing)
+    return operation
+
+
+async def require_next_id(library: Library, service: Service, begin: str = "") -> None:
+    """Nothing, if the next layer of a service can have the id after the last one.
+
+    Raises:
+        ServiceError: 400; its message starts with ``begin``.
+    """
+    if await asyncio.to_thread(library.videos.last_id, service.item) >= LAST_ID:
+        raise ServiceError(
+            400, f"{begin}{LAST_ID} was the last one of {service.name}; name one that is free with addLayer"
+        )
 
 
 def _sources(library: Library, owner: str, wanted: WantedLayer) -> tuple[Source, ...]:

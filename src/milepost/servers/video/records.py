@@ -76,3 +76,9 @@ class Upload(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     content_type: str = ""
     """What the content was found to be; empty until it was looked at."""
     committed: bool = False
+    whole: bool = False
+    """Whether the file comes in one request, and never comes when that breaks off."""
+    size: int = 0
+    """Bytes that it will have as its owner said; 0 when they did not."""
+    used: int = 0
+    """When a layer was last made of it, in UTC milliseconds since 1970; 0 for never."""

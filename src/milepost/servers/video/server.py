@@ -14,6 +14,7 @@ from milepost.servers.jobs_of_type import PAGING, JobsOfType, following
 from milepost.servers.video import wire
 from milepost.servers.video.administration import ADMIN, Administration
 from milepost.servers.video.describing import VERSION
+from milepost.servers.video.encoders import encoders
 from milepost.servers.video.exports.keeping import Exports
 from milepost.servers.video.exports.resources import ExportResources
 from milepost.servers.video.ingest import problems
@@ -126,6 +127,7 @@ class Video:
             "elevationSources": [],
             "livestreamPorts": [],
             "supportsLivestream": False,
+            **await asyncio.to_thread(encoders),
             "supportsPublishing": not missing,
             "missing": missing,
         }

@@ -1,39 +1,26 @@
-"""Files that people send for their layers: whole, in parts, or put into place by an operator."""
+"""The URLs of uploads: files that people send for their layers, whole, in parts, or put into place by an operator."""
 
 import asyncio
-import re
-import shutil
-import time
 import uuid
-from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-import structlog
 from msgspec.structs import replace
 from starlette.routing import BaseRoute
 
-from milepost.http import Answer, Call, Field, Form, ServiceError, not_found, save_upload
+from milepost.http import Answer, Call, Field, Form, ServiceError, save_upload, told_when_full
 from milepost.servers.video import describing
-from milepost.servers.video.kinds import content_type
+from milepost.servers.video.arrivals import Arriving
+from milepost.servers.video.inbox import plain_name
 from milepost.servers.video.library import ROOT, Library, above_services
-from milepost.servers.video.parameters import read_upload_id
+from milepost.servers.video.parts import all_parts, join, named_parts, part_at, require_size
 from milepost.servers.video.records import Upload
-
-log = structlog.get_logger("milepost.video")
 
 UPLOADS: Final = f"{ROOT}/uploads"
 UPLOAD: Final = f"{UPLOADS}/{{upload}}"
 
-SUFFIXES: Final = (
-    *(".ts", ".mp4", ".mpg", ".mpeg", ".mpeg4", ".avi", ".mov"),
-    *(".txt", ".csv", ".gpx"),
-)
-"""What the names of files may end with."""
-
-_MOST_PARTS: Final = 10_000
-_PIECE: Final = 1 << 20
-_LONGEST_NAME: Final = 250
 _LONGEST_DESCRIPTION: Final = 1000
 
 
@@ -43,6 +30,8 @@ class Uploads:
     def __init__(self, library: Library):
         """Those of a library."""
         self._library = library
+        self._arrivals = library.arrivals
+        self._inbox = library.arrivals.inbox
         self._committing: set[str] = set()
 
     def routes(self) -> list[BaseRoute]:
@@ -55,6 +44,7 @@ class Uploads:
                 self.upload,
                 acts=True,
                 max_file=largest,
+                follow=self._arrivals.follow,
                 parameters=("file", "description"),
                 document="Upload",
             ),
@@ -62,7 +52,7 @@ class Uploads:
                 f"{UPLOADS}/register",
                 self.register,
                 acts=True,
-                parameters=("fileName", "itemName", "description"),
+                parameters=("fileName", "itemName", "description", "size"),
                 document="Register",
             ),
             *at(
@@ -70,6 +60,7 @@ class Uploads:
                 self.part,
                 acts=True,
                 max_file=largest,
+                follow=self._arrivals.follow,
                 parameters=("partId", "partNum", "partFile", "file"),
                 document="Upload Part",
             ),
@@ -80,8 +71,8 @@ class Uploads:
         ]
 
     async def mine(self, call: Call) -> Answer:
-        """One's uploads, newest first."""
-        found = await self.present(call.person.username)
+        """One's uploads, newest first; those that are still on their way tell how far they are."""
+        found = await asyncio.to_thread(self._inbox.present, call.person.username)
         links = {
             f"{each.name} ({each.id[:9]})": f"{call.path}/{describing.upload_id(each.id)}" for each in found
         }
@@ -100,60 +91,67 @@ class Uploads:
                 ),
             ]
         return Answer(
-            {"uploads": [describing.upload_listed(each) for each in found]},
+            {"uploads": await self.listed(found)},
             title="Uploads",
             crumbs=above_services(call),
             links=links,
             forms=forms,
         )
 
-    async def present(self, owner: str = "") -> list[Upload]:
-        """The uploads of somebody, or of everybody, that are still there."""
+    async def listed(self, uploads: list[Upload]) -> list[dict[str, Any]]:
+        """Uploads as lists have them."""
 
-        def read() -> list[Upload]:
-            return [each for each in self._library.videos.uploads.of(owner) if self._is_there(each)]
+        def describe() -> list[dict[str, Any]]:
+            return [describing.upload_listed(each, self._arrivals.progress(each)) for each in uploads]
 
-        return await asyncio.to_thread(read)
+        return await asyncio.to_thread(describe)
 
     async def upload(self, call: Call) -> Answer:
         """Take a file."""
         sent = call.parameters.files("file")
         if not sent:
             raise ServiceError(400, "Parameter 'file': send the file as multipart/form-data")
-        upload, path = self._begin(call, "file", sent[-1].filename or "")
-        try:
-            await save_upload(sent[-1], path)
-            upload = await self._finish(call, upload, path)
-        except BaseException:
-            await self.remove(upload)
-            raise
+        name = plain_name("file", sent[-1].filename or "")
+        async with self._arriving(call, name) as arriving:
+            assert arriving.upload is not None
+            upload = replace(arriving.upload, name=name, description=_description(call))
+            arriving.require_wanted()
+            await save_upload(sent[-1], self._inbox.path(upload))
+            upload = await asyncio.to_thread(self._inbox.finish, upload)
+            arriving.landed()
         return self._told(call, upload)
 
     async def register(self, call: Call) -> Answer:
         """Announce a file: it comes in parts, or an operator puts it into its folder."""
-        name = call.parameters.get("fileName") or call.parameters.get("itemName")
+        given = call.parameters
+        name = given.get("fileName") or given.get("itemName")
         if not name.strip():
             raise ServiceError(400, "Parameter 'fileName' is required")
-        upload, _ = self._begin(call, "fileName", name)
-        await asyncio.to_thread(self._library.videos.uploads.put, upload)
+        plain = plain_name("fileName", name)
+        size = given.number("size", 0, least=1, most=self._library.max_upload)
+        await self._arrivals.require_room(call.person.username, size)
+        begin, said = self._inbox.begin, _description(call)
+        upload = await asyncio.to_thread(begin, call.person.username, plain, description=said, size=size)
         return self._told(call, upload)
 
     async def part(self, call: Call) -> Answer:
         """Take a part of a file that was announced. A part that was sent before is replaced."""
-        upload, folder = await self._open(call)
+        upload = await self._open(call)
+        folder = self._inbox.folder(upload)
         text = (call.parameters.get("partId") or call.parameters.get("partNum")).strip()
-        if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) > _MOST_PARTS:
-            raise ServiceError(400, f"Parameter 'partId': it must be a number from 0 to {_MOST_PARTS}")
+        target = part_at(folder, text)
         sent = call.parameters.files("partFile") or call.parameters.files("file")
         if not sent:
             raise ServiceError(400, "Parameter 'partFile': send the part as multipart/form-data")
-        target = _part(folder, text)
         fresh = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
         try:
             await save_upload(sent[-1], fresh)
             # Without a pause in between: parts that arrive at the same time are counted too.
-            self._check_size([fresh, *(each for each in _all_parts(folder) if each != target)])
+            others = [each for each in all_parts(folder) if each != target]
+            require_size([fresh, *others], self._library.max_upload)
             fresh.replace(target)
+            if isinstance(call.arrival, Arriving):
+                call.arrival.landed()
         finally:
             fresh.unlink(missing_ok=True)
         return Answer(
@@ -162,23 +160,10 @@ class Uploads:
 
     async def commit(self, call: Call) -> Answer:
         """Make one file of the parts; or take the one that lies in the folder."""
-        upload, folder = await self._open(call)
-        named = [
-            each.strip() for each in call.parameters.get("parts").strip("[] ").split(",") if each.strip()
-        ]
-        wrong = [each for each in named if not re.fullmatch(r'"?[0-9]{1,5}"?', each)]
-        if wrong:
-            raise ServiceError(400, f"Parameter 'parts': {wrong[0][:40]!r} is no number of a part")
-        parts = [_part(folder, each.strip('"')) for each in named] or _all_parts(folder)
-        twice = [each.name for each, times in Counter(parts).items() if times > 1]
-        if twice:
-            number = int(twice[0].removeprefix("part-"))
-            raise ServiceError(400, f"Parameter 'parts': {number} is named twice; name each part once")
-        lost = [each.name for each in parts if not each.is_file()]
-        if lost:
-            raise ServiceError(400, f"Parameter 'parts': {lost[0].removeprefix('part-')} was not sent")
-        self._check_size(parts)
-        path = folder / "file" / upload.file
+        upload = await self._open(call)
+        folder, path = self._inbox.folder(upload), self._inbox.path(upload)
+        parts = named_parts(folder, call.parameters.get("parts"))
+        require_size(parts, self._library.max_upload)
         if not parts and (not path.is_file() or path.is_symlink()):
             raise ServiceError(
                 400, "Nothing was sent: send parts with uploadPart, or put the file into its folder"
@@ -188,15 +173,15 @@ class Uploads:
         self._committing.add(upload.id)
         try:
             if parts:
-                await asyncio.to_thread(_join, parts, path)
-            upload = await self._finish(call, upload, path)
+                await self._join(upload.owner, parts, path)
+            upload = await asyncio.to_thread(self._inbox.finish, upload)
         except Exception:
             if parts:  # they are still there, and another commit can make a file of them
                 path.unlink(missing_ok=True)
             raise
         finally:
             self._committing.discard(upload.id)
-        for each in _all_parts(folder):
+        for each in all_parts(folder):
             each.unlink(missing_ok=True)
         return self._told(call, upload)
 
@@ -204,93 +189,56 @@ class Uploads:
         """What is known of an upload."""
         upload = await self._find(call)
         forms = [Form(f"{call.path}/delete", "Delete")]
-        if not upload.committed:
+        if not upload.committed and not upload.whole:
             part = (Field("partId", "Number", required=True), Field("partFile", "Part", kind="file"))
             forms = [
                 Form(f"{call.path}/uploadPart", "Send a part", part),
                 Form(f"{call.path}/commit", "Commit", (Field("parts", "Parts", help="All if empty"),)),
                 *forms,
             ]
-        return Answer(describing.upload_listed(upload), title=upload.name, crumbs=_above(call), forms=forms)
+        [said] = await self.listed([upload])
+        return Answer(said, title=upload.name, crumbs=_above(call), forms=forms)
 
     async def delete(self, call: Call) -> Answer:
         """Remove an upload. Layers that were made of it stay."""
         await self.remove(await self._find(call))
         return Answer({"success": True}, title="Delete", crumbs=_above(call))
 
-    async def find(self, text: str, owner: str) -> Upload:
-        """An upload of somebody, or of anybody without an owner.
-
-        Raises:
-            ServiceError: 404; that others have one of that id is not told.
-        """
-        plain = read_upload_id(text)
-        found = await asyncio.to_thread(self._library.videos.uploads.get, plain) if plain else None
-        if found is None or (owner and found.owner != owner) or not self._is_there(found):
-            raise not_found(f"Upload {text[:60]}")
-        return found
-
     async def remove(self, upload: Upload) -> None:
-        """Let an upload be gone."""
+        """Let an upload be gone, also one that is still on its way."""
+        self._arrivals.stop(upload)
+        await asyncio.to_thread(self._inbox.remove, upload)
 
-        def remove() -> None:
-            self._library.videos.uploads.remove(upload.id)
-            self._library.manager.remove_upload(upload.id)
+    @asynccontextmanager
+    async def _arriving(self, call: Call, name: str) -> AsyncIterator[Arriving]:
+        """What followed the file of a call; where the token came with the file, nobody could follow it."""
+        if isinstance(call.arrival, Arriving):
+            yield call.arrival
+            return
+        arriving = self._arrivals.follow(call.person, {})
+        try:
+            await arriving.expect(call.size)
+            await arriving.came(call.size, [("file", name)])
+            yield arriving
+        finally:
+            await arriving.end()
 
-        await asyncio.to_thread(remove)
+    async def _join(self, owner: str, parts: list[Path], path: Path) -> None:
+        await self._arrivals.require_room(owner, sum(each.stat().st_size for each in parts))
+        with told_when_full():
+            await asyncio.to_thread(join, parts, path)
 
     async def _find(self, call: Call) -> Upload:
-        return await self.find(call.part("upload"), call.person.username)
+        return await asyncio.to_thread(self._inbox.find, call.part("upload"), call.person.username)
 
-    async def _open(self, call: Call) -> tuple[Upload, Path]:
-        """An upload that still takes parts, and its folder."""
+    async def _open(self, call: Call) -> Upload:
+        """An upload that still takes parts."""
         upload = await self._find(call)
         if upload.committed:
             raise ServiceError(400, "The upload is complete; announce another one with register")
-        return upload, self._library.manager.upload_folder(upload.id)
-
-    def _begin(self, call: Call, parameter: str, name: str) -> tuple[Upload, Path]:
-        """A new upload and where its file goes."""
-        plain = name.replace("\\", "/").rpartition("/")[2].strip()
-        if len(plain) > _LONGEST_NAME or not plain.lower().endswith(SUFFIXES):
-            raise ServiceError(
-                400,
-                f"Parameter '{parameter}': {plain[:60]!r} must end with one of {', '.join(SUFFIXES)}"
-                f" and have {_LONGEST_NAME} characters at most",
-            )
-        upload_id, path = self._library.manager.start_upload(plain)
-        upload = Upload(
-            id=upload_id,
-            owner=call.person.username,
-            name=plain,
-            file=path.name,
-            date=time.time_ns() // 1_000_000,
-            description=call.parameters.get("description")[:_LONGEST_DESCRIPTION],
-        )
-        return upload, path
-
-    async def _finish(self, call: Call, upload: Upload, path: Path) -> Upload:
-        """The upload once its file is complete.
-
-        Raises:
-            ServiceError: 400, the file is none that can be published.
-        """
-        try:
-            kind = await asyncio.to_thread(content_type, path)
-        except ValueError as error:
-            raise ServiceError(400, f"Parameter 'file': {error}") from None
-        done = replace(upload, content_type=kind, committed=True)
-
-        def keep() -> int:
-            file = self._library.manager.finish_upload(
-                upload.id, path, owner=upload.owner, description=upload.description
-            )
-            self._library.videos.uploads.put(done)
-            return file.size
-
-        size = await asyncio.to_thread(keep)
-        log.info("uploaded", upload=upload.id, size=size, kind=kind, by=call.person.username)
-        return done
+        if upload.whole:
+            raise ServiceError(400, "The upload comes in one request; announce another one with register")
+        return upload
 
     def _told(self, call: Call, upload: Upload) -> Answer:
         spelled = describing.upload_id(upload.id)
@@ -301,37 +249,9 @@ class Uploads:
             links={"Upload": f"{call.home}{UPLOADS}/{spelled}"},
         )
 
-    def _is_there(self, upload: Upload) -> bool:
-        """Whether the file, or the folder it is to come to, is there; others may remove it too."""
-        manager = self._library.manager
-        if upload.committed:
-            return manager.upload(upload.id) is not None
-        return manager.upload_folder(upload.id).is_dir()
 
-    def _check_size(self, files: list[Path]) -> None:
-        """Nothing, if files are not larger than one upload may be.
-
-        Raises:
-            ServiceError: 400.
-        """
-        if sum(each.stat().st_size for each in files) > self._library.max_upload:
-            limit = f"{self._library.max_upload / 2**30:g} GiB"
-            raise ServiceError(400, f"The file is larger than the {limit} that an upload may have")
-
-
-def _part(folder: Path, number: str) -> Path:
-    return folder / f"part-{int(number):05}"
-
-
-def _all_parts(folder: Path) -> list[Path]:
-    return sorted(folder.glob("part-[0-9]*"))
-
-
-def _join(parts: list[Path], path: Path) -> None:
-    with path.open("wb") as target:
-        for each in parts:
-            with each.open("rb") as part:
-                shutil.copyfileobj(part, target, _PIECE)
+def _description(call: Call) -> str:
+    return call.parameters.get("description")[:_LONGEST_DESCRIPTION]
 
 
 def _above(call: Call, upload: Upload | None = None) -> list[tuple[str, str]]:

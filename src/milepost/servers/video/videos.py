@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from milepost.security import Records
-from milepost.servers.video.records import Layer, RecordError, Service
+from milepost.servers.video.records import LAST_ID, Layer, RecordError, Service
 from milepost.servers.video.upload_records import UploadRecords
 
 _MIGRATIONS: Final = (
@@ -184,6 +184,8 @@ class Videos(Records):
             if row is None:
                 raise RecordError("the video service was deleted")
             number: int = row[0] + 1 if wanted is None else wanted
+            if number > LAST_ID:
+                raise RecordError(f"the layer id {LAST_ID} was the last one; name one that is free")
             if connection.execute(_TAKEN, (item, number) * 2).fetchone():
                 raise RecordError(f"the layer id {number} is taken; choose another, or none")
             connection.execute("INSERT INTO layers VALUES (?, ?, ?, NULL)", (key, item, number))

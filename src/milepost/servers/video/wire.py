@@ -32,7 +32,7 @@ STATUS: Final[dict[Status, str]] = {
 }
 
 PROGRESS: Final = "milepostProgress"
-"""The attribute that tells how far a job is: an addition of this server."""
+"""The member that tells how far a job or an upload is: an addition of this server."""
 
 
 def jobs(states: Iterable[Job]) -> dict[str, Any]:

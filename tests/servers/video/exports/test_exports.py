@@ -195,6 +195,8 @@ async def test_what_expires_while_no_server_runs_is_removed_at_the_start(tmp_pat
         (folder / "clip.mp4").write_bytes(b"pictures")
         exports.keep(folder, f"{key}.{new_id(expires)}")
     assert len(exports.storage.names()) == 2
+    # As a removal leaves it that was cut off.
+    (exports.storage.root / ".gone-clip").mkdir()
     expiry = Expiry(exports)
     await expiry.start()
     for _ in range(200):
@@ -203,6 +205,7 @@ async def test_what_expires_while_no_server_runs_is_removed_at_the_start(tmp_pat
             break
         await asyncio.sleep(0.02)
     await expiry.stop()
+    assert not list(exports.storage.root.glob(".gone-*"))
     assert [each.split(".")[1] for each in left] == [str(now + 3_600_000)]
 
 

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from milepost.operations import Run
+from milepost.servers.video.encoders import encoders
 from milepost.servers.video.ingest import Limits, find_ffmpeg
 from tests.servers.video.ingest.filming import film, ingest, said
 
@@ -54,6 +55,18 @@ def test_a_graphics_processor_that_encodes_is_used(machine, tmp_path, clip):
     facts = ingest(clip, tmp_path / "layer", run=run, devices=machine("pass"))
     assert told(run) == ["Transcoding with GPU"]
     assert (facts.encoder, facts.frame_count) == ("GPU", 75)
+
+
+def test_what_the_machine_encodes_is_tried_once_and_told(machine, tmp_path):
+    count = f"open({str(tmp_path / 'trials')!r}, 'a').write('x')"
+    devices = machine(count)
+    for _ in range(2):
+        said = encoders(devices)
+        assert (said["supportsGpuTranscoding"], said["gpuInfo"]) == (True, [{"encoder": "h264_nvenc"}])
+        assert (said["supportsH264"], said["supportsH265"]) == (True, False)
+    assert (tmp_path / "trials").read_text() == "x"
+    (devices / "nvidiactl").unlink()
+    assert (encoders(devices)["supportsGpuTranscoding"], encoders(devices)["gpuInfo"]) == (False, [])
 
 
 def test_one_that_cannot_be_opened_is_not(machine, tmp_path, clip):

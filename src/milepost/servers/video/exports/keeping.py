@@ -50,6 +50,14 @@ class Exports:
             if name.startswith(f"{key}."):
                 self.discard(name)
 
+    def finish_deletions(self) -> None:
+        """Remove what is left of exports whose removal was cut off.
+
+        Raises:
+            StorageError: that cannot be done now.
+        """
+        self.storage.finish_deletions()
+
     def remove_expired(self) -> float:
         """Remove what has expired; seconds until the next one does, at most ``EVERY``."""
         now, left = time.time(), EVERY
@@ -86,7 +94,7 @@ class Expiry:
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Remove what expired while no server ran, and go on."""
+        """Remove what expired, or was half removed, while no server ran, and go on."""
         self._task = asyncio.create_task(self._go_on())
 
     async def stop(self) -> None:
@@ -97,11 +105,15 @@ class Expiry:
                 await self._task
 
     async def _go_on(self) -> None:
+        try:
+            await asyncio.to_thread(self._exports.finish_deletions)
+        except StorageError as error:
+            log.warning("removed exports are still there", reason=str(error), place=error.place)
         while True:
             try:
                 left = await asyncio.to_thread(self._exports.remove_expired)
             except StorageError as error:
-                log.warning("expired exports are still there", reason=str(error))
+                log.warning("expired exports are still there", reason=str(error), place=error.place)
                 left = EVERY
             # Those that are made meanwhile are seen within the same time.
             await asyncio.sleep(min(left, EVERY / 12) + 0.05)

@@ -9,6 +9,7 @@ import msgspec
 from milepost.operations import Run, Service, operation, site
 from milepost.servers.video.exports.keeping import Exports, new_id
 from milepost.servers.video.exports.plans import FRAMES, Clip, FrameOf, Frames, Frameset, Named, Plan
+from milepost.servers.video.ingest.steps import explained
 from milepost.servers.video.library import storage_at
 from milepost.servers.video.telemetry import corners_at, load
 from milepost.servers.video.videos import Videos
@@ -44,11 +45,15 @@ def export_clip(run: Run, plan: str) -> Clip:
         run: of the job.
         plan: what is to be exported, as JSON.
     """
+    with explained():
+        return _clip(run, msgspec.json.decode(plan, type=Plan))
+
+
+def _clip(run: Run, wanted: Plan) -> Clip:
     from milepost.servers.video.exports.cutting import Cutter
     from milepost.servers.video.ingest import Limits, find_ffmpeg
     from milepost.servers.video.telemetry.ingest import find
 
-    wanted = msgspec.json.decode(plan, type=Plan)
     assert wanted.cut is not None
     path = _fetched(run, wanted)
     folder = _empty(run.workspace / "export")
@@ -79,10 +84,14 @@ def export_frameset(run: Run, plan: str) -> Frameset:
         run: of the job.
         plan: what is to be exported, as JSON.
     """
+    with explained():
+        return _frameset(run, msgspec.json.decode(plan, type=Plan))
+
+
+def _frameset(run: Run, wanted: Plan) -> Frameset:
     from milepost.servers.video.exports.frames import take_frames
     from milepost.servers.video.ingest import Limits, find_ffmpeg
 
-    wanted = msgspec.json.decode(plan, type=Plan)
     path = _fetched(run, wanted)
     folder = _empty(run.workspace / "export")
     run.message(f"Taking {len(wanted.times)} frames", code=FRAMES_TAKEN)

@@ -141,7 +141,7 @@ def _found() -> tuple[str, str]:
             return each, ""
     if system:
         return "", (
-            f"{system} has no H.264 encoder (libx264): install a full build of FFmpeg, "
+            "the FFmpeg of this machine has no H.264 encoder (libx264): install a full build of it, "
             "or pip install 'milepost[video]', which brings one"
         )
     return (

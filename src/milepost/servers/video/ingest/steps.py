@@ -1,5 +1,8 @@
 """The steps of an ingest: what each is called, and how those who watch the job read of it."""
 
+import errno
+import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final, ParamSpec, TypeVar
@@ -12,6 +15,11 @@ from milepost.storage import StorageError
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+FULL: Final = "the disk of the server is full; try again once there is room"
+
+_FOLDERS: Final = re.compile(r"(?:(?<![\w.:/])|(?<=\bfile:))/(?:[^\s/:'\"]+/)+")
+"""What stands before the name of a file in a path of this machine."""
 
 TRANSCODING: Final = "Transcoding"
 """Is told with what it is done, so it is the only step whose message is not its name."""
@@ -79,13 +87,38 @@ def telling(run: Run, name: str, code: int) -> Iterator[None]:
         raise RuntimeError(text) from error
 
 
+@contextmanager
+def explained() -> Iterator[None]:
+    """Work whose failure is told in the words of ``cause``.
+
+    Raises:
+        RuntimeError: it failed.
+    """
+    try:
+        yield
+    except MemoryError:
+        raise  # told by who limits the memory
+    except Exception as error:
+        raise RuntimeError(cause(error)) from error
+
+
 def cause(error: Exception) -> str:
-    """Why something failed, in words; a failure that nobody expected is told with its kind."""
+    """Why something failed, in words; a failure that nobody expected is told with its kind.
+
+    Files are named, and not where they lie: that is nothing to those who may see a job.
+    """
     match error:
         case Hung():
-            return f"FFmpeg was stopped, since {error}; try again, or send the file in another format"
+            text = f"FFmpeg was stopped, since {error}; try again, or send the file in another format"
         case Died():
-            return f"FFmpeg gave up: {error}"
+            text = f"FFmpeg gave up: {error}"
+        case OSError(errno=errno.ENOSPC | errno.EDQUOT):
+            return FULL
+        case OSError(filename=str() as name, errno=int() as number):
+            text = f"{os.path.basename(name)} cannot be read or written: {os.strerror(number)}"
         case ValueError() | RuntimeError() | RecordError() | StorageError():
-            return str(error)
-    return f"{type(error).__name__}: {error}"
+            text = str(error)
+        case _:
+            text = f"{type(error).__name__}: {error}"
+    # FFmpeg has no other words for it.
+    return FULL if os.strerror(errno.ENOSPC) in text else _FOLDERS.sub("", text)

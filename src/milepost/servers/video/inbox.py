@@ -1,0 +1,247 @@
+"""The files that people sent for their layers, or said that they will: what is known of them, and for how long."""
+
+import asyncio
+import contextlib
+import os
+import time
+from pathlib import Path
+from typing import Final
+
+import structlog
+from msgspec.structs import replace
+
+from milepost.http import ServiceError, not_found, told_when_full
+from milepost.jobs import UNFINISHED, JobFilter, Page
+from milepost.manager import JobManager
+from milepost.security import SecurityError
+from milepost.servers.video.facts import OPERATIONS
+from milepost.servers.video.kinds import content_type
+from milepost.servers.video.parameters import read_upload_id
+from milepost.servers.video.records import Upload
+from milepost.servers.video.upload_records import UploadRecords
+
+log = structlog.get_logger("milepost.video")
+
+SUFFIXES: Final = (
+    *(".ts", ".mp4", ".mpg", ".mpeg", ".mpeg4", ".avi", ".mov"),
+    *(".txt", ".csv", ".gpx"),
+)
+"""What the names of files may end with."""
+
+EVERY: Final = 3600.0
+"""Seconds between two looks at what nobody used for too long."""
+
+_LONGEST_NAME: Final = 250
+_PAGE: Final = 500
+
+
+class Inbox:
+    """The uploads of a site. Everybody has their own."""
+
+    def __init__(self, records: UploadRecords, manager: JobManager, *, keep: float):
+        """Of one site.
+
+        Args:
+            records: of the uploads.
+            manager: of the jobs, which has the files.
+            keep: seconds for which a file is kept that nobody uses.
+        """
+        self._records = records
+        self._manager = manager
+        self._keep = keep
+
+    def begin(
+        self, owner: str, name: str, *, description: str = "", size: int = 0, whole: bool = False
+    ) -> Upload:
+        """A new upload, whose file is still to come.
+
+        Args:
+            owner: who sends it.
+            name: a plain one, see ``plain_name``.
+            description: in the words of the owner.
+            size: bytes that the file will have, if that is known.
+            whole: whether it comes in one request, and so never comes when that breaks off.
+
+        Raises:
+            ServiceError: the disk is full.
+        """
+        with told_when_full():
+            upload_id, path = self._manager.start_upload(name)
+        upload = Upload(
+            id=upload_id,
+            owner=owner,
+            name=name,
+            file=path.name,
+            date=time.time_ns() // 1_000_000,
+            description=description,
+            size=size,
+            whole=whole,
+        )
+        try:
+            self._records.put(upload)
+        except BaseException:
+            self._manager.remove_upload(upload_id)
+            raise
+        return upload
+
+    def finish(self, upload: Upload) -> Upload:
+        """The upload now that its file is complete.
+
+        Raises:
+            ServiceError: 400, the file is none that can be published; 500, the disk is full.
+        """
+        path = self.path(upload)
+        try:
+            kind = content_type(path)
+        except ValueError as error:
+            raise ServiceError(400, f"Parameter 'file': {error}") from None
+        done = replace(upload, content_type=kind, committed=True)
+        with told_when_full():
+            about = self._manager.finish_upload(
+                upload.id, path, owner=upload.owner, description=upload.description
+            )
+        self._records.put(done)
+        log.info("uploaded", upload=upload.id, size=about.size, kind=kind, by=upload.owner)
+        return done
+
+    def find(self, text: str, owner: str = "") -> Upload:
+        """An upload of somebody, or of anybody without an owner.
+
+        Raises:
+            ServiceError: 404; that others have one of that id is not told.
+        """
+        plain = read_upload_id(text)
+        found = self._records.get(plain) if plain else None
+        if found is None or (owner and found.owner != owner) or not self._is_there(found):
+            raise not_found(f"Upload {text[:60]}")
+        return found
+
+    def present(self, owner: str = "") -> list[Upload]:
+        """The uploads of somebody, or of everybody, that are still there, newest first."""
+        return [each for each in self._records.of(owner) if self._is_there(each)]
+
+    def folder(self, upload: Upload) -> Path:
+        """Where the file of an upload comes to, below ``file``, and parts of it before that."""
+        return self._manager.upload_folder(upload.id)
+
+    def path(self, upload: Upload) -> Path:
+        """The file of an upload."""
+        return self.folder(upload) / "file" / upload.file
+
+    def size(self, upload: Upload) -> int:
+        """Bytes that an upload takes on the disk."""
+        total = 0
+        for folder, _, names in os.walk(self.folder(upload)):
+            for name in names:
+                with contextlib.suppress(FileNotFoundError):
+                    total += os.lstat(os.path.join(folder, name)).st_size
+        return total
+
+    def use(self, upload_id: str) -> None:
+        """Take note that a layer is made of an upload, which is kept for longer then."""
+        found = self._records.get(upload_id)
+        if found is not None:
+            self._records.put(replace(found, used=time.time_ns() // 1_000_000))
+
+    def remove(self, upload: Upload) -> None:
+        """Let an upload be gone."""
+        self._records.remove(upload.id)
+        self._manager.remove_upload(upload.id)
+
+    def discard_broken(self) -> None:
+        """Remove what was being sent when an earlier server was killed. No upload may be under way."""
+        for each in self._records.of():
+            if not each.committed and (each.whole or not self._is_there(each)):
+                self.remove(each)
+        self._manager.discard_uploads({each.id for each in self._records.of()})
+
+    async def remove_stale(self, now: float) -> None:
+        """Remove what has lain there for too long and is used by no job.
+
+        Args:
+            now: UTC seconds since 1970.
+        """
+        used = await self._in_jobs()
+
+        def remove() -> None:
+            for each in self._records.of():
+                if each.id not in used and self._touched(each) < now - self._keep:
+                    self.remove(each)
+                    log.info("upload expired", upload=each.id, owner=each.owner)
+
+        await asyncio.to_thread(remove)
+
+    async def _in_jobs(self) -> set[str]:
+        """The ids of the uploads that jobs still need."""
+        found: set[str] = set()
+        page, wanted = Page(limit=_PAGE), JobFilter(statuses=UNFINISHED, service=OPERATIONS)
+        while True:
+            jobs = await self._manager.find(wanted, page)
+            for job in jobs.jobs:
+                named = str(job.attributes.get("inputs", {}).get("fileIds", "")).split(",")
+                found |= {plain for each in named if (plain := read_upload_id(each))}
+            if not jobs.more:
+                return found
+            page = Page(limit=_PAGE, offset=page.offset + _PAGE)
+
+    def _touched(self, upload: Upload) -> float:
+        """When somebody last did something with an upload, in UTC seconds since 1970."""
+        folder, times = self.folder(upload), [max(upload.date, upload.used) / 1000]
+        for each in (folder, folder / "file"):
+            with contextlib.suppress(FileNotFoundError):
+                times.append(each.stat().st_mtime)
+        return max(times)
+
+    def _is_there(self, upload: Upload) -> bool:
+        """Whether the file, or the folder it is to come to, is there; others may remove it too."""
+        if upload.committed:
+            return self._manager.upload(upload.id) is not None
+        return self.folder(upload).is_dir()
+
+
+class Upkeep:
+    """Keeps an inbox clean, as long as the server runs."""
+
+    def __init__(self, inbox: Inbox):
+        """Of a site."""
+        self._inbox = inbox
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Remove what nothing will come of any more, and go on with what is not used."""
+        try:
+            await asyncio.to_thread(self._inbox.discard_broken)
+        except (OSError, SecurityError) as error:
+            log.warning("broken uploads are still there", reason=str(error))
+        self._task = asyncio.create_task(self._go_on())
+
+    async def stop(self) -> None:
+        """Let the rest be for the next start."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _go_on(self) -> None:
+        while True:
+            try:
+                await self._inbox.remove_stale(time.time())
+            except Exception as error:  # noqa: BLE001 - whatever keeps it from this may be gone the next time
+                log.warning("unused uploads are still there", reason=str(error))
+            await asyncio.sleep(EVERY)
+
+
+def plain_name(parameter: str, name: str) -> str:
+    """The name of a file that may be sent, without folders.
+
+    Raises:
+        ServiceError: 400, it ends with nothing that is known, or is too long.
+    """
+    plain = name.replace("\\", "/").rpartition("/")[2].strip()
+    if len(plain) > _LONGEST_NAME or not plain.lower().endswith(SUFFIXES):
+        raise ServiceError(
+            400,
+            f"Parameter '{parameter}': {plain[:60]!r} must end with one of {', '.join(SUFFIXES)}"
+            f" and have {_LONGEST_NAME} characters at most",
+        )
+    return plain

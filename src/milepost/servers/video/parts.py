@@ -1,0 +1,71 @@
+"""The parts of a file that comes in several requests, in the folder of its upload."""
+
+import re
+import shutil
+from collections import Counter
+from pathlib import Path
+from typing import Final
+
+from milepost.http import ServiceError
+
+_MOST: Final = 10_000
+_PIECE: Final = 1 << 20
+
+
+def part_at(folder: Path, text: str) -> Path:
+    """Where the part of a number goes, as a client wrote it.
+
+    Raises:
+        ServiceError: 400, it is none.
+    """
+    if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) > _MOST:
+        raise ServiceError(400, f"Parameter 'partId': it must be a number from 0 to {_MOST}")
+    return _part(folder, text)
+
+
+def all_parts(folder: Path) -> list[Path]:
+    """Those that came, in their order."""
+    return sorted(folder.glob("part-[0-9]*"))
+
+
+def named_parts(folder: Path, text: str) -> list[Path]:
+    """The parts that a client names, with commas or as a JSON array; all that came when it names none.
+
+    Raises:
+        ServiceError: 400, one of them is none, was not sent, or is named twice.
+    """
+    named = [each.strip() for each in text.strip("[] ").split(",") if each.strip()]
+    wrong = [each for each in named if not re.fullmatch(r'"?[0-9]{1,5}"?', each)]
+    if wrong:
+        raise ServiceError(400, f"Parameter 'parts': {wrong[0][:40]!r} is no number of a part")
+    parts = [_part(folder, each.strip('"')) for each in named] or all_parts(folder)
+    twice = [each.name for each, times in Counter(parts).items() if times > 1]
+    if twice:
+        number = int(twice[0].removeprefix("part-"))
+        raise ServiceError(400, f"Parameter 'parts': {number} is named twice; name each part once")
+    lost = [each.name for each in parts if not each.is_file()]
+    if lost:
+        raise ServiceError(400, f"Parameter 'parts': {lost[0].removeprefix('part-')} was not sent")
+    return parts
+
+
+def join(parts: list[Path], path: Path) -> None:
+    """Make one file of parts, which stay: until it is known what the file is, they may be joined in another way."""
+    with path.open("wb") as target:
+        for each in parts:
+            with each.open("rb") as part:
+                shutil.copyfileobj(part, target, _PIECE)
+
+
+def require_size(files: list[Path], most: int) -> None:
+    """Nothing, if files have so many bytes together at most.
+
+    Raises:
+        ServiceError: 400.
+    """
+    if sum(each.stat().st_size for each in files) > most:
+        raise ServiceError(400, f"The file is larger than the {most / 2**30:g} GiB that an upload may have")
+
+
+def _part(folder: Path, number: str) -> Path:
+    return folder / f"part-{int(number):05}"
