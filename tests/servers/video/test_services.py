@@ -29,6 +29,13 @@ SERVICES = f"{REST}/services"
 ADMIN = "/video/admin"
 JSON = {"f": "json"}
 KEY = "5c1e" * 8
+UTM = (
+    'PROJCS["WGS_1984_UTM_Zone_31N",GEOGCS["GCS_WGS_1984",DATUM["D_WGS_1984",SPHEROID["WGS_1984",6378137.0,'
+    '298.257223563]],PRIMEM["Greenwich",0.0],UNIT["Degree",0.0174532925199433]],'
+    'PROJECTION["Transverse_Mercator"],PARAMETER["False_Easting",500000.0],PARAMETER["False_Northing",0.0],'
+    'PARAMETER["Central_Meridian",3.0],PARAMETER["Scale_Factor",0.9996],PARAMETER["Latitude_Of_Origin",0.0],'
+    'UNIT["Meter",1.0]]'
+)
 
 numbers = itertools.count()
 
@@ -247,6 +254,16 @@ async def test_a_layer_gets_another_picture(house: House, ann: httpx.AsyncClient
         ({"geometryType": "esriGeometryPoint", "geometry": '{"x": 2.35, "y": 42.5}'}, [[4, 4]]),
         ({"geometryType": "esriGeometryPoint", "geometry": '{"x": 5, "y": 5}'}, []),
         ({"geometryType": "esriGeometryPolygon", "geometry": json.dumps({"rings": [BOX]})}, [[0, 4]]),
+        ({"geometry": '{"x": 1.05, "y": 42.5}'}, [[0, 1]]),
+        ({"geometry": "1.05,42.5"}, [[0, 1]]),
+        ({"geometry": "1,42,1.05,43"}, [[0, 1]]),
+        ({"geometry": '{"x": 116885, "y": 5236173, "spatialReference": {"latestWkid": 3857}}'}, [[0, 1]]),
+        ({"geometry": '{"x": 116885, "y": 5236173, "spatialReference": {"wkid": 102100}}'}, [[0, 1]]),
+        ({"geometry": "116885,5236173", "inSR": "102100"}, [[0, 1]]),
+        (
+            {"geometry": json.dumps({"x": 388_000, "y": 4_706_000, "spatialReference": {"wkt": UTM}})},
+            [[0, 4]],
+        ),
         ({"time": f"{START + 1000},{START + 2000}"}, [[1, 2]]),
         ({"time": f"{START + 3000},"}, [[3, 4]]),
         ({"time": f"{START + 90_000}"}, []),
@@ -270,15 +287,16 @@ async def test_when_a_place_is_seen(
         ({"id": "Other"}, "is not the service"),
         ({"layerId": "7"}, "is not layer 0"),
         ({"spatialRel": "esriSpatialRelContains"}, "is not esriSpatialRelIntersects"),
-        ({"geometryType": "esriGeometryHole", "geometry": "{}"}, "none of esriGeometryPoint"),
-        ({"geometry": "no json"}, "must be Esri JSON"),
-        ({"geometry": "[1]"}, "must be Esri JSON"),
+        ({"geometryType": "esriGeometryHole", "geometry": "{}"}, "not one of esriGeometryPoint"),
+        ({"geometry": "no json"}, "must be JSON"),
+        ({"geometry": "[1]"}, "must be JSON"),
         ({"geometry": "{}", "geometryType": "esriGeometryPoint"}, "'geometry'"),
-        ({"geometry": '{"x": 1, "y": 2, "spatialReference": {"wkid": 3857}}'}, "in degrees"),
-        ({"geometry": '{"x": 1, "y": 2, "spatialReference": 7}'}, "in degrees"),
-        ({"time": "yesterday"}, "start,end"),
-        ({"time": "1,2,3"}, "start,end"),
-        ({"time": "9" * 5000}, "start,end"),
+        ({"geometry": "116885,5236173"}, "beyond the degrees"),
+        ({"geometry": '{"x": 1, "y": 2, "spatialReference": 7}'}, "names no spatial reference"),
+        ({"time": "yesterday"}, "milliseconds since 1970"),
+        ({"time": "1,2,3"}, "milliseconds since 1970"),
+        ({"time": "9" * 5000}, "milliseconds since 1970"),
+        ({"time": "5,4"}, "ends before it begins"),
     ],
 )
 async def test_a_query_that_makes_no_sense(

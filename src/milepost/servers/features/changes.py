@@ -8,7 +8,8 @@ import msgspec
 from milepost.features import EditResult, FeatureService, LayerEdits, LayerResults
 from milepost.http import Call, Parameters, ServiceError, wrong
 from milepost.security import Role
-from milepost.servers.features.asking import read_ids, read_json, read_selection
+from milepost.servers.features.asking import read_ids, read_selection
+from milepost.servers.places import read_json
 
 
 def check_rights(call: Call, service: FeatureService, *needed: str) -> None:

@@ -18,14 +18,13 @@ from milepost.features import (
 from milepost.http import Parameters, wrong
 from milepost.servers.features import shaping
 from milepost.servers.features.asking import (
-    read_json,
     read_names,
     read_order,
     read_selection,
     read_statistics,
-    told,
 )
 from milepost.servers.features.shaping import Shape
+from milepost.servers.places import read_json, told
 
 PARAMETERS: Final = (
     "where",

@@ -2,17 +2,20 @@
 
 from typing import Any, Final
 
-import msgspec
 import shapely
 
-from milepost.features import shapes
-from milepost.http import Field, Parameters, ServiceError
+from milepost.http import Field, Parameters, ServiceError, wrong
+from milepost.servers.places import read_geometry, read_time
 from milepost.servers.video.records import Layer, Service
 from milepost.servers.video.telemetry import Interval, Track, seen
 
-QUERY: Final = ("id", "layerId", "geometryType", "geometry", "spatialRel", "time")
+QUERY: Final = ("id", "layerId", "geometryType", "geometry", "inSR", "spatialRel", "time")
 
 _INTERSECTS: Final = "esriSpatialRelIntersects"
+_DEGREES: Final = 4326
+"""The spatial reference of all telemetry."""
+_FARTHEST: Final = 360.0
+"""Degrees of longitude that maps count up to where they go on over the antimeridian."""
 _TYPES: Final = (
     "esriGeometryPoint",
     "esriGeometryMultipoint",
@@ -26,7 +29,8 @@ def query_fields() -> tuple[Field, ...]:
     """The form that people ask a layer with."""
     return (
         Field("geometryType", "Type of the geometry", value="esriGeometryPoint", choices=_TYPES),
-        Field("geometry", "Geometry", help='Esri JSON in degrees, such as {"x": 1.5, "y": 42.5}'),
+        Field("geometry", "Geometry", help='Esri JSON such as {"x": 1.5, "y": 42.5}, or 1.5,42.5'),
+        Field("inSR", "Spatial reference", help="Of a geometry that names none; 4326, degrees, by default"),
         Field("time", "Time", help="Start and end, in milliseconds since 1970 UTC"),
     )
 
@@ -52,7 +56,7 @@ def answer_query(given: Parameters, service: Service, layer: Layer, track: Track
     relation = given.get("spatialRel", _INTERSECTS).strip()
     if relation != _INTERSECTS:
         raise ServiceError(400, f"Parameter 'spatialRel': {relation[:40]!r} is not {_INTERSECTS}")
-    place, times = _geometry(given), _time(given)
+    place, times = _read_place(given), _read_times(given)
     try:
         stretches = seen(track, place, times) if track is not None else []
     except ValueError as error:
@@ -74,39 +78,24 @@ def _told(stretch: Interval, track: Track) -> dict[str, Any]:
     return said
 
 
-def _geometry(given: Parameters) -> shapely.Geometry | None:
-    text = given.get("geometry").strip()
-    if not text:
+def _read_place(given: Parameters) -> shapely.Geometry | None:
+    """The geometry that is asked for, in degrees."""
+    found = read_geometry(given, _DEGREES)
+    if found is None:
         return None
-    kind = given.get("geometryType", "esriGeometryPolygon").strip()
-    if kind not in _TYPES:
-        raise ServiceError(400, f"Parameter 'geometryType': {kind[:40]!r} is none of {', '.join(_TYPES)}")
-    try:
-        form = msgspec.json.decode(text, type=dict[str, Any])
-        reference = form.get("spatialReference") or {}
-        if not isinstance(reference, dict) or reference.get("wkid", 4326) != 4326:
-            raise ServiceError(400, "Parameter 'geometry': send it in degrees, spatial reference 4326")
-        [found] = shapes(kind, [form])
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        raise ServiceError(400, "Parameter 'geometry': it must be Esri JSON") from None
-    except ValueError as error:
-        raise ServiceError(400, f"Parameter 'geometry': {error}") from None
-    if found is None or shapely.is_empty(found):
-        raise ServiceError(400, "Parameter 'geometry': it is empty")
-    shapely.prepare(found)
+    west, south, east, north = found.bounds
+    if south < -90 or north > 90 or west < -_FARTHEST or east > _FARTHEST:
+        raise wrong(
+            "geometry",
+            "it lies beyond the degrees that there are; name its spatial reference there or as inSR",
+        )
     return found
 
 
-def _time(given: Parameters) -> tuple[float | None, float | None]:
+def _read_times(given: Parameters) -> tuple[float | None, float | None] | None:
     """The first and the last moment, in milliseconds since 1970 UTC; None for no bound."""
-    text = given.get("time").strip()
-    if not text:
-        return None, None
-    parts = [each.strip().lower() for each in text.split(",")]
-    try:
-        bounds = [None if each in ("", "null") else float(int(each)) for each in parts]
-    except (ValueError, OverflowError):
-        bounds = []
-    if not 1 <= len(bounds) <= 2:
-        raise ServiceError(400, "Parameter 'time': it must be start,end in milliseconds since 1970 UTC")
-    return bounds[0], bounds[-1]
+    found = read_time(given.get("time"))
+    first, last = found or (None, None)
+    if first is not None and last is not None and last < first:
+        raise wrong("time", "it ends before it begins")
+    return found
