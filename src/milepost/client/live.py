@@ -34,6 +34,7 @@ _STAGE_SIGNS: Final = {
     "failed": ("✗", "red"),
     "started": ("●", "cyan"),
     "pending": ("○", "dim"),
+    "skipped": ("–", "dim"),
 }
 _STOPPED: Final = "■"
 _LEVEL_STYLES: Final = {"info": "", "warning": "yellow", "error": "red"}
@@ -157,6 +158,6 @@ def _stages(view: JobView) -> Text:
         if stage.state == "started" and view.finished:
             sign, style = _STOPPED, COLOURS[view.state]
         line.append(f"{sign} ", style)
-        line.append(stage.name.replace("_", " "), "dim" if stage.state == "pending" else "")
+        line.append(stage.name.replace("_", " "), "dim" if stage.state in ("pending", "skipped") else "")
         line.append("   ")
     return line

@@ -58,7 +58,7 @@ class Message(msgspec.Struct, frozen=True):
 
 
 class Stage(msgspec.Struct, frozen=True):
-    """A named part of the work, and how far it is: pending, started, finished or failed."""
+    """A named part of the work, and how far it is: pending, started, finished, failed or skipped."""
 
     name: str
     state: str

@@ -67,6 +67,7 @@ STAGE_STATES: Final = {
     "failed": "failed",
     "in_progress": "started",
     "started": "started",
+    "skipped": "skipped",
 }
 
 LEVELS: Final[dict[str, MessageLevel]] = {

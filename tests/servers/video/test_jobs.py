@@ -3,9 +3,10 @@
 import uuid
 
 import httpx
+import msgspec
 import pytest
 
-from milepost.jobs import Status
+from milepost.jobs import Stage, Status
 from milepost.servers.video import wire
 from tests.servers.house import House
 from tests.servers.talking import error_of, json_of
@@ -81,3 +82,11 @@ async def test_what_is_not_there_for_somebody(
         assert error_of(await ann.get(f"{JOBS}/job/{other}", params={"f": "json"}))["code"] == 404
     await house.manager.delete(job.id, "ann")
     assert error_of(await ann.get(url, params={"f": "json"}))["code"] == 404
+
+
+async def test_a_step_that_was_left_out_is_told_as_such(house: House) -> None:
+    job = await house.run(SERVICE, "clip")
+    stages = (Stage("a", "finished"), Stage("b"), Stage("c", "started"), Stage("d"))
+    told = wire.job(msgspec.structs.replace(job, stages=stages), inputs={}, results={}, progress=True)
+    steps = told["customAttributes"]["milepostProgress"]["steps"]
+    assert [each["state"] for each in steps] == ["finished", "skipped", "started", "pending"]

@@ -101,7 +101,9 @@ async def test_its_steps_and_their_times_are_told_when_asked_for(
     assert asked == json_of(await pat.get(url, params=JSON))
     assert (told["fraction"], told["text"]) == (1.0, "")
     steps = told["steps"]
-    assert [each["name"] for each in steps][:2] == ["Probing Video Codec", "Probing Audio"]
+    assert [each["name"] for each in steps][:2] == ["Starting Ingest", "Probing Video Codec"]
+    assert [each["name"] for each in steps][-2:] == ["Saving To Storage", "Ingest Complete"]
+    assert len(steps) == len(DOCUMENTED)
     assert {each["state"] for each in steps} == {"finished"}
     assert all(each["started"] <= each["ended"] for each in steps)
     page = (await pat.get(url)).text
@@ -188,6 +190,10 @@ async def test_a_second_layer_gets_the_next_id(
 ) -> None:
     sent = await upload(pat, clip, "two.ts")
     started = await add(pat, "Flight", name="Second", fileIds=[sent["fileId"]], requestedResolutions=["uhd"])
+    # It needs what was sent no more once it has begun.
+    running = await house.manager.get(started["jobId"].removeprefix("j").replace("-", ""))
+    await house.until(running, lambda state: any(each.code == 154 for each in state.messages))
+    assert json_of(await pat.post(f"{REST}/uploads/{sent['fileId']}/delete", data=JSON)) == {"success": True}
     job = await ended(house, pat, started["jobId"])
     assert job["results"]["layerId"] == 1, job
     assert json_of(await pat.get(f"{SERVICES}/Flight/VideoServer/01", params=JSON))["qualities"] == ["native"]

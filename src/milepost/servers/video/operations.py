@@ -1,7 +1,8 @@
 """The work of a Video Server: a file becomes a layer that can be played, whole or not at all."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -11,7 +12,8 @@ import msgspec
 from milepost.operations import Run, Service, operation, site
 from milepost.servers.video.facts import OPERATIONS, Facts
 from milepost.servers.video.ingest import codes
-from milepost.servers.video.ingest.steps import telling
+from milepost.servers.video.ingest.keeping import link_or_copy
+from milepost.servers.video.ingest.steps import STEPS, telling
 from milepost.servers.video.library import remove_files, storage_at
 from milepost.servers.video.media import ORIGINAL
 from milepost.servers.video.publishing import Plan
@@ -51,7 +53,7 @@ def publish_layer(run: Run, files: list[DataFile], plan: str) -> Published:
         files: the video, and files with its telemetry.
         plan: what the layer is to be, as JSON.
     """
-    return _publish(run, lambda: [each.path for each in files], plan)
+    return _publish(run, lambda: [_kept(run, n, each.path) for n, each in enumerate(files)], plan)
 
 
 @operation(service=VIDEO, retries=2)
@@ -65,6 +67,14 @@ def process_layer(run: Run, key: str, plan: str, storage: str = "") -> Published
         storage: where the other layer lies; empty for the folder of the site.
     """
     return _publish(run, lambda: [_original(run, key, storage)], plan)
+
+
+def _kept(run: Run, number: int, path: Path) -> Path:
+    """A file in the folder of the job: what was uploaded may be deleted while the job is under way."""
+    target = run.workspace / "sources" / str(number) / path.name
+    if not target.exists():
+        link_or_copy(path, target, run.check)
+    return target
 
 
 def _original(run: Run, key: str, place: str) -> Path:
@@ -86,7 +96,8 @@ def _publish(run: Run, sources: Callable[[], list[Path]], plan: str) -> Publishe
     with Videos(data) as videos:
         if not run.has_done("reserved"):
             run.on_rollback(discard_layer, str(data), wanted.key, wanted.storage)
-        with telling(run, STARTING, codes.STARTING):
+        run.plan_stages(STARTING, *STEPS, SAVING, COMPLETE)
+        with _told(run, STARTING, codes.STARTING):
             number = run.step("reserved", videos.reserve, wanted.item, wanted.key, wanted.number)
             run.attribute("newLayerId", number)
             if not run.has_done("started"):
@@ -98,13 +109,15 @@ def _publish(run: Run, sources: Callable[[], list[Path]], plan: str) -> Publishe
         facts = run.step("files", make_files, run, found, wanted.resolutions, folder)
         if not run.has_done("saved"):
             run.attribute("savingToStorage", True)
-            run.message(SAVING, code=codes.SAVING)
-            with telling(run, SAVING, codes.SAVING):
-                run.step("saved", storage_at(wanted.storage, data).put, folder, wanted.key, _ticking(run))
-        run.message(COMPLETE, code=codes.COMPLETE)
-        with telling(run, COMPLETE, codes.COMPLETE):
-            # Last of all: from here on it is listed and can be played.
+            with _told(run, SAVING, codes.SAVING):
+                run.message(SAVING, code=codes.SAVING)
+                run.step(
+                    "saved", storage_at(wanted.storage, data).put, folder, wanted.key, _saving(run, folder)
+                )
+        with _told(run, COMPLETE, codes.COMPLETE):
+            # Last of all: from here on it is listed and can be played. It is said when it is true.
             videos.finish(wanted.item, _layer(wanted, number, facts))
+            run.message(COMPLETE, code=codes.COMPLETE)
     return Published(number, wanted.name, wanted.service)
 
 
@@ -117,6 +130,30 @@ def discard_layer(data: str, key: str, storage: str) -> None:
     with Videos(Path(data)) as videos:
         videos.release(key, storage)
         remove_files(videos, Path(data), key, storage)
+
+
+@contextmanager
+def _told(run: Run, name: str, code: int) -> Iterator[None]:
+    """A stage before or after those of the files, which tells by its name why it fails."""
+    with run.stage(name), telling(run, name, code):
+        yield
+
+
+def _saving(run: Run, folder: Path) -> Callable[[int], None]:
+    """Is told of the bytes of a folder that are saved, and tells how far that is."""
+    from milepost.servers.video.ingest import DONE
+
+    whole = sum(each.stat().st_size for each in folder.rglob("*") if each.is_file())
+    saved = 0
+
+    def tick(size: int) -> None:
+        nonlocal saved
+        saved = min(saved + size, whole)
+        text = f"{SAVING}: {saved / 1e6:,.1f} of {whole / 1e6:,.1f} MB"
+        run.check()
+        run.progress(DONE + (1 - DONE) * 0.99 * saved / max(whole, 1), text)
+
+    return tick
 
 
 def _ticking(run: Run) -> Callable[[int], None]:

@@ -7,7 +7,7 @@ number that is reserved for the new layer.
 The document has no member for how far a job is, so that stands under a name of our own, ``PROGRESS``.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -91,15 +91,21 @@ def _progress(state: Job) -> dict[str, Any]:
     return {
         "fraction": 1.0 if state.status is Status.SUCCEEDED else state.fraction,
         "text": "" if state.status.ended else state.progress_text or doing,
-        "steps": [_step(each) for each in state.stages],
+        "steps": _steps(state.stages),
     }
 
 
-def _step(stage: Stage) -> dict[str, Any]:
+def _steps(stages: Sequence[Stage]) -> list[dict[str, Any]]:
+    """The steps in their order. One that a later one has overtaken was left out."""
+    latest = max((at for at, each in enumerate(stages) if each.state != "pending"), default=-1)
+    return [_step(each, skipped=each.state == "pending" and at < latest) for at, each in enumerate(stages)]
+
+
+def _step(stage: Stage, *, skipped: bool) -> dict[str, Any]:
     """A step; times are UTC milliseconds, None for what has not come yet."""
     return {
         "name": stage.name,
-        "state": stage.state,
+        "state": "skipped" if skipped else stage.state,
         "started": stage.started_at or None,
         "ended": stage.ended_at or None,
     }

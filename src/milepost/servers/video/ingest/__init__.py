@@ -7,6 +7,6 @@ that, so that a server without the extra ``video`` can say by ``problems`` what 
 from milepost.servers.video.ingest.containers import HEAD, container_of
 from milepost.servers.video.ingest.ffmpeg import find_ffmpeg, problems
 from milepost.servers.video.ingest.limits import Limits
-from milepost.servers.video.ingest.making import make_files
+from milepost.servers.video.ingest.making import DONE, make_files
 
-__all__ = ["HEAD", "Limits", "container_of", "find_ffmpeg", "make_files", "problems"]
+__all__ = ["DONE", "HEAD", "Limits", "container_of", "find_ffmpeg", "make_files", "problems"]

@@ -15,6 +15,7 @@ from milepost.servers.video.ingest import codes, playlists
 from milepost.servers.video.ingest.containers import HEAD, SUFFIXES, container_of, is_text, video_in
 from milepost.servers.video.ingest.ffmpeg import CPU, Encoder, find_ffmpeg, gpu_encoder
 from milepost.servers.video.ingest.fragments import INIT, Rendition, measure
+from milepost.servers.video.ingest.keeping import link_or_copy
 from milepost.servers.video.ingest.limits import Limits
 from milepost.servers.video.ingest.pictures import SPRITE, make_poster, make_previews
 from milepost.servers.video.ingest.planning import Plan, describe, jumps_of, plan
@@ -30,6 +31,7 @@ ENCODING: Final = (0.02, 0.95)
 """The shares of the progress at which the transcoding begins and ends: nearly all of the time is its."""
 
 DONE: Final = 0.97
+"""The share at which the files are made."""
 
 SCRATCH: Final = "ingest"
 """The folder below that of the job for what is needed only on the way."""
@@ -42,9 +44,6 @@ _OTHERS: Final = ("telemetry.json", "telemetry.geojson", "telemetry.csv", ORIGIN
 
 _TELEMETRY: Final = "milepost.servers.video.telemetry.ingest"
 """Takes long to import."""
-
-_PART: Final = 8 << 20
-"""Bytes that are copied between two looks at whether to stop."""
 
 
 def make_files(
@@ -253,15 +252,7 @@ def _package(
 def _keep_original(source: Source, folder: Path, check: Callable[[], None]) -> None:
     path = Path(source.path)
     target = folder / ORIGINAL / f"source.{SUFFIXES[source.container]}"
-    target.parent.mkdir(exist_ok=True)
-    target.unlink(missing_ok=True)
-    try:
-        target.hardlink_to(path)
-    except OSError:  # it lies on another disk
-        with path.open("rb") as reading, target.open("wb") as writing:
-            while part := reading.read(_PART):
-                writing.write(part)
-                check()
+    link_or_copy(path, target, check)
 
 
 def _write_master(
