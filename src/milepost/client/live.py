@@ -34,7 +34,7 @@ _STAGE_SIGNS: Final = {
     "failed": ("✗", "red"),
     "started": ("●", "cyan"),
     "pending": ("○", "dim"),
-    "skipped": ("–", "dim"),
+    "skipped": ("-", "dim"),
 }
 _STOPPED: Final = "■"
 _LEVEL_STYLES: Final = {"info": "", "warning": "yellow", "error": "red"}

@@ -104,10 +104,10 @@ def test_telemetry_may_come_in_a_file_beside_the_video(tmp_path):
     assert facts.start == 1_780_304_400_000
 
 
-def test_a_file_beside_the_video_that_is_no_telemetry_fails_its_step(tmp_path, clip):
+def test_a_file_beside_the_video_that_is_no_telemetry_fails_before_anything_is_encoded(tmp_path, clip):
     notes = tmp_path / "notes.csv"
-    notes.write_text("who,what\nann,saw nothing\n")
+    notes.write_text("Datum;Breite;Laenge\n2026-01-01;48;11\n")
     run = Run()
-    with pytest.raises(RuntimeError, match=r"Extracting KLV Metadata failed: .*notes\.csv"):
+    with pytest.raises(RuntimeError, match=r"Probing Video Klv failed: notes\.csv has no column 'Precision"):
         make_files(run, [clip, notes], ["native"], tmp_path / "layer")
-    assert said(run)[-1][0] == 9160
+    assert [code for code, _ in said(run)] == [154, 155, 156, 9156]

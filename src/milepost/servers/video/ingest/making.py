@@ -78,13 +78,13 @@ def make_files(
     steps = Steps(run)
     source = steps.do("Probing Video Codec", _find_video, run, sources, limits)
     audio = steps.do("Probing Audio", _has_sound, steps, source)
-    klv = steps.do("Probing Video Klv", _has_klv, source, run.check)
+    beside = [each for each in sources if str(each) != source.path]
+    klv = steps.do("Probing Video Klv", _has_klv, source, beside, run.check)
     planned = steps.do("Generating Video Stream Info", _plan, steps, source, resolutions)
     about = steps.do("Generating Video Info", describe, source)
     encoder = _Transcoding(run, steps, ffmpeg, source, planned, audio, folder, limits).work(devices)
     rungs = [measure(folder / each.name) for each in planned.rungs]
     sound = measure(folder / AUDIO) if (folder / AUDIO).is_dir() else None
-    beside = [each for each in sources if str(each) != source.path]
     found = _extract(run, steps, source, beside) if klv or beside else None
     steps.do("Generating HLS Service Files", _package, run, source, rungs, sound, found, folder)
     steps.do("Generating Poster Image", make_poster, rungs, folder)
@@ -139,11 +139,37 @@ def _has_sound(steps: Steps, source: Source) -> bool:
     return audio is not None and audio.decoded
 
 
-def _has_klv(source: Source, check: Callable[[], None]) -> bool:
-    """Whether there is telemetry in the video."""
+def _has_klv(source: Source, beside: Sequence[Path], check: Callable[[], None]) -> bool:
+    """Whether there is telemetry in the video.
+
+    Raises:
+        ValueError: there is none, and no file beside it can be read as telemetry: this must not show only after hours.
+    """
     from milepost.servers.video.telemetry.demuxing import find
 
-    return find(Path(source.path), check) is not None
+    if find(Path(source.path), check) is not None:
+        return True
+    if beside:
+        _check_beside(beside, check)
+    return False
+
+
+def _check_beside(files: Sequence[Path], check: Callable[[], None]) -> None:
+    """Look at the beginnings of files with telemetry; one that can be read is enough.
+
+    Raises:
+        ValueError: there is none.
+    """
+    from milepost.servers.video.telemetry.sides import SideFileError, rows
+
+    refused: list[SideFileError] = []
+    for each in files:
+        try:
+            next(rows(each, each.name, check), None)
+        except SideFileError as error:
+            refused.append(error)
+    if len(refused) == len(files):
+        raise refused[0]
 
 
 def _plan(steps: Steps, source: Source, resolutions: Sequence[str]) -> Plan:
