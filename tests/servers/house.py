@@ -95,6 +95,12 @@ async def bob(house: House) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.fixture(scope="module")
+async def pat(house: House) -> AsyncIterator[httpx.AsyncClient]:
+    async with house.client("pat") as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
 async def root(house: House) -> AsyncIterator[httpx.AsyncClient]:
     async with house.client("root") as client:
         yield client

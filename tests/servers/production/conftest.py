@@ -6,4 +6,5 @@ anyio_backend = shared.anyio_backend
 house = shared.house
 ann = shared.ann
 bob = shared.bob
+pat = shared.pat
 root = shared.root

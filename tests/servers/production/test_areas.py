@@ -44,6 +44,42 @@ def test_the_sheets_around_a_sheet(sheets: FeatureService) -> None:
     assert around(10) == {}
 
 
+def box(west: Any, south: Any, east: Any, north: Any, wkid: int | None = None) -> dict[str, Any]:
+    form = {"xmin": west, "ymin": south, "xmax": east, "ymax": north}
+    return {"geometry": form | ({"spatialReference": {"wkid": wkid}} if wkid else {})}
+
+
+@pytest.mark.parametrize(
+    ("drawn", "said"),
+    [
+        (
+            box(500_000, 4_000_000, 501_000, 4_001_000),
+            "which is not on the Earth; if its coordinates are no degrees",
+        ),
+        (box(1, 42, 1.2, 92), "42 to 92 of latitude, which is not on the Earth"),
+        (box(1.7, 42.4, 1.4, 42.6), "a 'xmin' of 1.7 and a 'xmax' of 1.4, which must be the larger one"),
+        (box(1.4, 42.6, 1.7, 42.4), "a 'ymin' of 42.6"),
+        (
+            box(1.4, 42.4, 1.7, 42.6, 102100),
+            "are degrees, but those of its spatial reference 3857 are lengths",
+        ),
+        (box(1.4, 42.4, 1.7, 42.6, 99999), "spatial reference 99999 is not known"),
+    ],
+)
+def test_areas_that_were_not_meant_so(drawn: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said) as raised:
+        areas.area_drawn(drawn)
+    assert str(raised.value).startswith("The ")
+    assert "'customAoi'" in str(raised.value)
+
+
+def test_an_area_that_is_drawn() -> None:
+    over = areas.area_drawn(box(179.9, 10.1, 180.1, 10.2))
+    assert areas.bounds(over) == pytest.approx((179.9, 10.1, 180.1, 10.2))
+    metres = areas.area_drawn(box(155_000, 5_220_000, 190_000, 5_250_000, 102100))
+    assert areas.bounds(metres) == pytest.approx((1.392, 42.386, 1.707, 42.584), abs=0.01)
+
+
 def test_an_area_on_both_sides_of_the_antimeridian_takes_what_lies_there(
     sheets: FeatureService, tmp_path: Path
 ) -> None:

@@ -94,6 +94,9 @@ async def test_queries(
     assert await ids(bob, status=5) == both[1:]
     assert await ids(bob, status=10) == []
     assert await ids(bob, start=2, num=1) == both[1:]
+    first = json_of(await bob.get(f"{JOBS}/query?f=json&num=1"))
+    assert (first["count"], first["exceededTransferLimit"], first["nextStart"]) == (1, True, 2)
+    assert json_of(await bob.get(f"{JOBS}/query?f=json&num=2")).keys() == {"count", "jobs"}
     assert await ids(bob, user="ann") == []
     assert await ids(root, user="bob") == both
     assert wire.job_id(hers) in await ids(root)

@@ -109,7 +109,17 @@ async def wanted(house: House, answer: httpx.Response) -> tuple[Job, Wanted]:
         ({"outputType": "gif"}, "send pdf, tiff, zip"),
         ({"outputType": {"outputType": "pdf", "outputFiles": ["Project"]}}, "Geodatabase"),
         ({"outputSettings": "Large_CMYK.pdfx"}, "there is no file of settings 'Large_CMYK.pdfx'"),
-        ({"outputSettings": {"resolution": 5}}, "from 72 to 600"),
+        ({"outputType": "tiff", "outputSettings": {"resolution": 5}}, "from 72 to 600"),
+        ({"outputSettings": {"resolution": 300}}, "none is made; let 'outputType' be tiff"),
+        ({"outputType": "zip", "outputSettings": {"zip": {"resolution": 300}}}, "none is made"),
+        ({"outputSettings": {"pdf": {"imageQuality": 5}}}, "from 50 to 100"),
+        ({"outputType": {"outputType": "pdf", "files": ["Raster"]}}, "takes no 'files'"),
+        ({"productVersion": {"name": "1.0", "excluded": ["Roads"]}}, "takes no 'excluded'; there are name,"),
+        (
+            {"productVersion": {"name": "1.0", "operationOverrides": [{"id": "grid", "values": {}}]}},
+            "an override takes no 'values'; there are id, parameters",
+        ),
+        ({"ancillaryLayers": [{"layer": AREAS, "featureclass": "Roads"}]}, "takes no 'featureclass'"),
         ({"outputSettings": {"layers": "all"}}, "'imageQuality'"),
         ({"outputName": "../../etc/passwd"}, "no name of a file"),
         ({"outputName": "道" * 100}, "more than 200 bytes"),
@@ -169,7 +179,8 @@ async def test_the_job_gets_what_was_asked_for(house: House, ann: httpx.AsyncCli
             {"layer": f"{AREAS[:-1]}1", "featureClass": "roads", "map": "BaseMap", "layerIndex": 0}
         ],
         outputType={"outputType": "PDF", "outputFiles": ["Geodatabase", "Raster"]},
-        outputSettings={"resolution": 150},
+        # Of what is not made, settings are passed over.
+        outputSettings={"pdf": {"imageQuality": 80}, "tiff": {"resolution": 150}, "zip": {"resolution": 9}},
         outputName="Sheet one",
     )
     said = json_of(answer)
@@ -190,6 +201,7 @@ async def test_the_job_gets_what_was_asked_for(house: House, ann: httpx.AsyncCli
         ("Maps/Areas", 1, "Roads")
     ]
     assert (order.output.type, order.output.files, order.output.dpi) == ("zip", ("data", "raster"), 150)
+    assert order.output.jpeg_quality == 80
     assert order.output_name == "Sheet one"
     # Who may read everything may also make sheets of it.
     _, order = await wanted(house, await ask(root, aoiLayer=HIDDEN))
@@ -226,6 +238,18 @@ async def test_labels_and_the_hatch_of_unknown_ground_are_left_out(
     answer = await ask(ann, layerExclusion="names, No elevation data")
     _, order = await wanted(house, answer)
     assert order.excluded == ("Names", "No elevation data")
+
+
+async def test_a_sheet_at_another_scale_is_not_titled_as_if_it_were_not(
+    house: House, ann: httpx.AsyncClient
+) -> None:
+    override = {"id": "sheet", "parameters": {"scale": 40_000}}
+    version = {"name": "1.0", "operationOverrides": [override]}
+    _, order = await wanted(house, await ask(ann, productVersion=version))
+    assert order.product.title == "Topographic map 1:40 000"
+    override["parameters"] |= {"title": "Once 1:50 000"}
+    _, order = await wanted(house, await ask(ann, productVersion=version))
+    assert order.product.title == "Once 1:50 000"
 
 
 async def test_an_area_that_is_drawn_goes_before_a_feature(house: House, ann: httpx.AsyncClient) -> None:

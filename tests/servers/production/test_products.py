@@ -14,6 +14,7 @@ from tests.servers.talking import error_of, json_of
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120, method="thread")]
 
+HUT = "http://gis.example.com/arcgis/rest/services/Hut/FeatureServer/0"
 BUILT_IN = ("MTM25", "MTM50", "OVR250")
 
 
@@ -29,12 +30,6 @@ async def post(client: httpx.AsyncClient, operation: str, **form: Any) -> Any:
 async def product(client: httpx.AsyncClient, name: str, **asked: Any) -> dict[str, Any]:
     said: dict[str, Any] = json_of(await client.get(f"{BASE}/products/{name}", params={"f": "json", **asked}))
     return said
-
-
-@pytest.fixture
-async def pat(house: House):
-    async with house.client("pat") as client:
-        yield client
 
 
 async def test_the_products_that_come_with_the_server(ann: httpx.AsyncClient) -> None:
@@ -81,14 +76,13 @@ async def test_a_product_that_there_is_not(ann: httpx.AsyncClient, pat: httpx.As
 
 
 async def test_a_product_is_added_changed_and_removed(ann: httpx.AsyncClient, pat: httpx.AsyncClient) -> None:
-    layers = [
-        {"layer": "https://gis.example.com/arcgis/rest/services/Hut/FeatureServer/0", "featureClass": "Roads"}
-    ]
+    layers = [{"layer": HUT, "featureClass": "Roads"}]
     added = await post(
         pat, "addProduct", productDefinition={**PLAIN, "name": "Walks"}, ancillaryLayers=layers
     )
     assert json_of(added) == {"success": True, "productName": "Walks"}
     about = await product(ann, "Walks", includeDef="true")
+    assert about["lastModified"] > "2020"
     assert about["productDefinition"]["scale"] == PLAIN["scale"]
     assert about["ancillaryLayers"][0]["featureClass"] == "Roads"
     # What is told of it is what it can be added with.
@@ -199,11 +193,20 @@ async def test_what_a_product_was_stays_there(
 
 
 async def test_a_product_that_is_based_on_another(ann: httpx.AsyncClient, pat: httpx.AsyncClient) -> None:
-    await add_product(pat, {"name": "Hills", "basedOn": "MTM25", "scale": 20_000, "title": "Hills 1:20 000"})
+    await add_product(pat, {"name": "Hills", "basedOn": "MTM25", "scale": 20_000})
     about = await product(ann, "Hills", includeDef="true")
     base = await product(ann, "MTM25", includeDef="true")
     assert about["productDefinition"]["layers"] == base["productDefinition"]["layers"]
     assert about["productDefinition"]["scale"] == 20_000
+    # What is taken over names no scale that it has not.
+    assert about["productDefinition"]["title"] == "Topographic map 1:20 000"
+    assert about["description"] == "Topographic map at 1:20 000 with street names and buildings."
+    await add_product(
+        pat, {"name": "Fells", "basedOn": "MTM25", "scale": 20_000, "title": "Fells, once 1:25 000"}
+    )
+    assert (await product(ann, "Fells", includeDef="true"))["productDefinition"][
+        "title"
+    ] == "Fells, once 1:25 000"
     error = error_of(await post(pat, "addProduct", productDefinition={"name": "X", "basedOn": "Nothing"}))
     assert "there is no product 'Nothing'" in error["message"]
 
@@ -217,6 +220,8 @@ async def test_a_product_that_is_based_on_another(ann: httpx.AsyncClient, pat: h
         ({"name": "X"}, "missing required field"),
         ({**PLAIN, "scale": 10}, "scale"),
         ({**PLAIN, "colour": "red"}, "colour"),
+        ({**PLAIN, "name": "Wanderkarte / 1"}, "letters, digits, space, _ . -, at most 64"),
+        ({**PLAIN, "productVersions": [{"name": "1", "overrides": []}]}, "takes no 'overrides'"),
         ({**PLAIN, "raster": "/etc/passwd"}, "no file of the disk of the server"),
         ({**PLAIN, "productVersions": [{"name": "1", "extractionDatabase": "db"}]}, "extractionDatabase"),
         ({**PLAIN, "productVersions": ["1", "1"]}, "same name"),
@@ -249,7 +254,16 @@ async def test_definitions_that_do_not_do(pat: httpx.AsyncClient, definition: An
 @pytest.mark.parametrize(
     ("form", "said"),
     [
-        ({}, "nothing to change"),
+        ({}, "send one of description, enabled, sheetIDField, productVersions, ancillaryLayers"),
+        ({"productVersions": {"operation": "add", "version": ["2"]}}, "takes no 'version'"),
+        (
+            {"ancillaryLayers": {"operation": "add", "layers": [{"layer": "http://evil.example/x"}]}},
+            "another server",
+        ),
+        (
+            {"ancillaryLayers": {"operation": "add", "layers": [{"layer": HUT, "featureClass": "nope"}]}},
+            "no layer 'nope'",
+        ),
         ({"enabled": "perhaps"}, "'enabled'"),
         ({"raster": "/etc/passwd"}, "'raster'"),
         ({"productVersions": {"operation": "destroy", "versions": ["1.0"]}}, "add, update or remove"),

@@ -75,13 +75,13 @@ def reaches(title: str) -> Any:
 async def made(house: House, product: None) -> AsyncIterator[Job]:
     """A sheet."""
     async with house.client("ann") as ann:
-        job = await house.manager.finished((await submit(house, ann, outputName="Hunter")).id)
+        job = await house.manager.finished((await submit(house, ann, outputName="Hunter.pdf")).id)
         assert job.status is Status.SUCCEEDED, job.error
         yield job
 
 
 async def test_a_sheet_is_made(
-    house: House, ann: httpx.AsyncClient, bob: httpx.AsyncClient, made: Job
+    house: House, ann: httpx.AsyncClient, bob: httpx.AsyncClient, pat: httpx.AsyncClient, made: Job
 ) -> None:
     about = await record(ann, made)
     assert (about["status"], about["statusCode"], about["percentComplete"]) == ("Completed", 4, 1)
@@ -96,7 +96,8 @@ async def test_a_sheet_is_made(
     assert about["outputUrl"].endswith("/Hunter.pdf")
     content = (await ann.get(about["outputUrl"])).content
     assert content.startswith(b"%PDF-")
-    assert error_of(await bob.get(about["outputUrl"], params={"f": "json"}))["code"] == 404
+    for other in (bob, pat):  # nor may who publishes, and lists the jobs of everybody
+        assert error_of(await other.get(about["outputUrl"], params={"f": "json"}))["code"] == 404
     while scratch(house, made).exists():  # it goes once the success is kept
         await record(ann, made)
 
@@ -182,7 +183,10 @@ async def test_a_feature_becomes_a_package_with_what_is_added(
         ),
         ({"customAoi": [{"geometry": {"x": 1, "y": 2}}]}, "has no polygon"),
         ({"customAoi": [{"geometry": {"rings": [[[0, 0], "x"]]}}]}, "draw it anew"),
-        ({"customAoi": [{"geometry": {"rings": RINGS, "spatialReference": {"wkid": 7}}}]}, "spatial reference"),
+        (
+            {"customAoi": [{"geometry": {"rings": RINGS, "spatialReference": {"wkid": 7}}}]},
+            "The polygon in 'customAoi': spatial reference 7 is not known",
+        ),
         ({"customAoi": [{"geometry": {"xmin": -90, "ymin": 30, "xmax": -75, "ymax": 40}}]}, "choose a narrower area"),
         ({"customAoi": [{"geometry": {"xmin": 1, "ymin": 1, "xmax": 1.1, "ymax": 1.1}}]}, "--sheet-sources"),
     ],
@@ -196,6 +200,7 @@ async def test_what_fails_says_what_to_do(
     error, closing = about["messages"]["errors"]
     assert closing == "Failed."
     assert said in error
+    assert "Error:" not in error
     assert "percentComplete" not in about
     assert not scratch(house, job).exists()
 

@@ -13,7 +13,6 @@ from milepost.http import Answer, Call, Resources, ServiceError, not_found, read
 from milepost.jobs import Job, Kept, Status
 from milepost.manager import JobManager, UnknownJob
 from milepost.operations import Parameter
-from milepost.servers.access import ALL_JOBS
 from milepost.servers.geoprocessing import pages, wire
 from milepost.servers.geoprocessing.access import find_job, may_see
 from milepost.servers.results import file_url
@@ -117,8 +116,8 @@ class Results:
         except UnknownJob:
             job = None
         path = self._manager.result_file(job.id, call.part("file")) if job else None
-        allowed = job is not None and (may_see(call.person, job) or call.person.may_use(ALL_JOBS))
-        if path is None or not allowed:
+        # Who may list the jobs of everybody, as publishers may, reads no more of what came out of them.
+        if job is None or path is None or not may_see(call.person, job):
             raise not_found(f"File {call.part('file')[:120]}")
         return FileResponse(path, filename=path.name, headers=_FILE_HEADERS)
 

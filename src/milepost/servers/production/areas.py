@@ -180,11 +180,56 @@ def area_drawn(feature: dict[str, Any]) -> Area:
         shapes = from_esri(kind, [form])
     except (ValueError, TypeError, KeyError) as error:
         raise ValueError(f"The polygon in 'customAoi' is broken ({error}); draw it anew") from None
+    for low, high in (("xmin", "xmax"), ("ymin", "ymax")) if kind == "esriGeometryEnvelope" else ():
+        if float(form[low]) > float(form[high]):
+            turned = "; add 360 to it where the area crosses the antimeridian" if high == "xmax" else ""
+            raise ValueError(
+                f"The envelope in 'customAoi' has a {low!r} of {form[low]} and a {high!r} of {form[high]}, which must be"
+                f" the larger one: exchange them{turned}"
+            )
     reference = form.get("spatialReference")
-    wkid = number_of(reference) if reference else _WGS84
-    [shape] = transform(shapes, wkid, _WGS84)
+    try:
+        wkid = number_of(reference) if reference else _WGS84
+        [drawn], [shape] = shapes, transform(shapes, wkid, _WGS84)
+    except FeatureError as error:
+        raise ValueError(f"The polygon in 'customAoi': {error}; draw it in degrees, wkid 4326") from None
+    _check_degrees(drawn, shape, wkid)
     attributes = feature.get("attributes")
     return _area(shape, attributes if isinstance(attributes, dict) else {}, "The polygon in 'customAoi'")
+
+
+def _check_degrees(drawn: shapely.Geometry | None, shape: shapely.Geometry | None, wkid: int) -> None:
+    """Refuse coordinates that are metres where they should be degrees, or the other way round.
+
+    Args:
+        drawn: as the client sent it.
+        shape: the same in longitude and latitude.
+        wkid: of the spatial reference that the client named.
+
+    Raises:
+        ValueError: they are; the text says what to send.
+    """
+    if drawn is None or shape is None or drawn.is_empty or shape.is_empty:
+        return
+    if not _on_earth(shape):
+        west, south, east, north = shape.bounds
+        raise ValueError(
+            f"The polygon in 'customAoi' reaches from {west:g} to {east:g} degrees of longitude and {south:g} to"
+            f" {north:g} of latitude, which is not on the Earth; if its coordinates are no degrees, send the wkid of"
+            " their 'spatialReference'"
+        )
+    least = 1e-3 * (drawn.bounds[2] - drawn.bounds[0])
+    if wkid != _WGS84 and _on_earth(drawn) and shape.bounds[2] - shape.bounds[0] < least:
+        raise ValueError(
+            f"The coordinates of the polygon in 'customAoi' are degrees, but those of its spatial reference {wkid} are"
+            " lengths; send the wkid 4326"
+        )
+
+
+def _on_earth(shape: shapely.Geometry) -> bool:
+    """Whether coordinates may be degrees; longitudes may go on beyond 180."""
+    west, south, east, north = shape.bounds
+    return bool(west >= -360 and east <= 360 and south >= -90 and north <= 90)
 
 
 def _area(shape: shapely.Geometry | None, attributes: dict[str, Any], what: str) -> Area:

@@ -124,7 +124,7 @@ class ProductResources:
         base = await asyncio.to_thread(self._products.get, based_on) if based_on else None
         if based_on and base is None:
             raise wrong("productDefinition", f"'basedOn': there is no product {based_on[:60]!r}")
-        record = product_changes.read_added(call.parameters, base)
+        record = product_changes.read_added(call.parameters, base, call.base)
         record = msgspec.structs.replace(record, changed_by=call.person.username)
         if not await asyncio.to_thread(self._products.add, record):
             raise wrong(
@@ -139,7 +139,7 @@ class ProductResources:
         name = required(call.parameters, "productName", "send the name of a product")
 
         def changed(record: Record) -> Record:
-            found = product_changes.changed(record, call.parameters)
+            found = product_changes.changed(record, call.parameters, call.base)
             return msgspec.structs.replace(found, changed_by=call.person.username)
 
         record = await asyncio.to_thread(self._products.change, name, changed)

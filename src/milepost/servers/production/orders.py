@@ -9,7 +9,7 @@ import msgspec
 from milepost.http import Parameters, json_of, required, wrong
 from milepost.servers.production.areas import Area, LayerName
 from milepost.servers.production.products import AncillaryLayer, Record, Version
-from milepost.servers.production.reading import members, read_ancillary, read_version, texts
+from milepost.servers.production.reading import members, only, read_ancillary, read_version, texts
 from milepost.servers.production.sheet.definition import Product
 from milepost.servers.production.sheet.order import LONGEST_STEM, Output
 from milepost.servers.production.versions import made_of, without
@@ -196,6 +196,7 @@ def read_output(given: Parameters) -> tuple[str, Output]:
     if text.startswith(("{", '"')):
         value = json_of(name, text)
         if isinstance(value, dict):
+            only(name, value, ("outputType", "outputFiles"), "a type of output")
             files = texts(name, value.get("outputFiles"), "output files")
             value = value.get("outputType")
         text = str(value or "")
@@ -208,9 +209,6 @@ def read_output(given: Parameters) -> tuple[str, Output]:
             if instead
             else f"{text[:40]!r} is no type of output; send {', '.join(_TYPES)}",
         )
-    settings = _settings(kind, given)
-    if not files:
-        return kind, msgspec.convert({"type": kind, **settings}, Output)
     kept = []
     for each in files:
         found = _FILES.get(each.strip().lower())
@@ -221,13 +219,15 @@ def read_output(given: Parameters) -> tuple[str, Output]:
                 " ProductTemplate (the style) and Raster",
             )
         kept.append(found)
-    if kind == "tiff":
+    if kept and kind == "tiff":
         kept.append("raster")
     # Several files come in one package.
-    return kind, msgspec.convert({"type": "zip", **settings, "files": list(dict.fromkeys(kept))}, Output)
+    form = {"type": "zip", "files": list(dict.fromkeys(kept))} if kept else {"type": kind}
+    output = msgspec.convert(form, Output)
+    return kind, msgspec.structs.replace(output, **_settings(kind, output, given))
 
 
-def _settings(kind: str, given: Parameters) -> dict[str, int]:
+def _settings(kind: str, output: Output, given: Parameters) -> dict[str, int]:
     name = "outputSettings"
     text = given.get(name).strip()
     if not text:
@@ -237,11 +237,8 @@ def _settings(kind: str, given: Parameters) -> dict[str, int]:
             name, f'there is no file of settings {text[:60]!r}; send JSON such as {{"resolution": 200}}'
         )
     value = json_of(name, text)
-    value = {key.lower(): each for key, each in value.items()}
-    # Also as one object for each type of output.
-    value = value[kind] if isinstance(value.get(kind), dict) else value
     settings = {}
-    for key, each in value.items():
+    for key, each in _of_type(kind, output, value).items():
         limits = {"resolution": ("dpi", 72, 600), "imagequality": ("jpeg_quality", 50, 100)}.get(key.lower())
         if limits is None:
             raise wrong(
@@ -250,10 +247,28 @@ def _settings(kind: str, given: Parameters) -> dict[str, int]:
                 " 'imageQuality', from 50 to 100, of the relief in a PDF",
             )
         field, least, most = limits
+        if field == "dpi" and not output.has_raster:
+            raise wrong(
+                name,
+                f"{key!r} is that of a TIFF, and none is made; let 'outputType' be tiff, or have Raster among its"
+                " 'outputFiles', or leave it out",
+            )
         if isinstance(each, bool) or not isinstance(each, int) or not least <= each <= most:
             raise wrong(name, f"{key!r} must be a whole number from {least} to {most}")
         settings[field] = each
     return settings
+
+
+def _of_type(kind: str, output: Output, value: dict[str, Any]) -> dict[str, Any]:
+    """The settings of what is made, of those that clients may also send as one object for each type of output."""
+    made = {kind, "tiff"} if output.has_raster else {kind}
+    found: dict[str, Any] = {}
+    for key, each in value.items():
+        if key.lower() not in _TYPES or not isinstance(each, dict):
+            found[key] = each
+        elif key.lower() in made:
+            found |= each
+    return found
 
 
 def read_output_name(given: Parameters) -> str:

@@ -1,14 +1,17 @@
 """What people want a product to be: the parameters of addProduct and updateProduct."""
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
 
 from milepost.http import Field, Parameters, ServiceError, json_of, required, wrong
+from milepost.servers.production.areas import layer_of
+from milepost.servers.production.orders import product_layer
 from milepost.servers.production.products import DEFINITION_TYPE, AncillaryLayer, Record, Version
-from milepost.servers.production.reading import member, members, read_ancillary, read_version, texts
+from milepost.servers.production.reading import member, members, only, read_ancillary, read_version, texts
 from milepost.servers.production.sheet.reading import read_product
-from milepost.servers.production.versions import made_of, without
+from milepost.servers.production.versions import made_of, name_scale, without
 
 ADD: Final = ("productDefinition", "raster", "ancillaryLayers")
 UPDATE: Final = (
@@ -20,6 +23,8 @@ UPDATE: Final = (
     "productVersions",
     "ancillaryLayers",
 )
+
+_CHANGEABLE: Final = tuple(each for each in UPDATE if each not in ("productName", "raster"))
 
 BASED_ON: Final = "basedOn"
 """Member of a definition that names the product whose values it has where it says no other."""
@@ -75,12 +80,13 @@ def update_fields(record: Record) -> tuple[Field, ...]:
     )
 
 
-def read_added(given: Parameters, base: Record | None) -> Record:
+def read_added(given: Parameters, base: Record | None, context: str) -> Record:
     """The product that addProduct describes.
 
     Args:
         given: the parameters.
         base: the product that ``based_on`` names.
+        context: the URL of the context of this server.
 
     Raises:
         ServiceError: 400, the message says what of it does not do.
@@ -90,6 +96,7 @@ def read_added(given: Parameters, base: Record | None) -> Record:
     document = _document(given)
     if base is not None:
         document = msgspec.json.decode(bytes(base.definition), type=dict[str, Any]) | document
+        name_scale(document, base.product())
     about = {key: value for key, value in document.items() if key in _CATALOGUE}
     sheet = {key: value for key, value in document.items() if key not in _CATALOGUE}
     if member(name, about, "raster"):
@@ -115,6 +122,7 @@ def read_added(given: Parameters, base: Record | None) -> Record:
         ancillary_layers=_ancillary(given, about),
     )
     _check_versions(record, "productDefinition")
+    _check_ancillary(record, record.ancillary_layers, context)
     return record
 
 
@@ -127,8 +135,13 @@ def based_on(given: Parameters) -> str:
     return member("productDefinition", _document(given), BASED_ON)
 
 
-def changed(record: Record, given: Parameters) -> Record:
+def changed(record: Record, given: Parameters, context: str) -> Record:
     """A product as updateProduct wants it to be.
+
+    Args:
+        record: the product as it is.
+        given: the parameters.
+        context: the URL of the context of this server.
 
     Raises:
         ServiceError: 400, the message says what of it does not do.
@@ -148,9 +161,10 @@ def changed(record: Record, given: Parameters) -> Record:
     if given.get("ancillaryLayers").strip():
         changes["ancillary_layers"] = _layers(record, given)
     if not changes:
-        raise ServiceError(400, f"There is nothing to change: send one of {', '.join(UPDATE[1:])}")
+        raise ServiceError(400, f"There is nothing to change: send one of {', '.join(_CHANGEABLE)}")
     after = msgspec.structs.replace(record, **changes)
     _check_versions(after, "productVersions")
+    _check_ancillary(after, set(after.ancillary_layers) - set(record.ancillary_layers), context)
     return after
 
 
@@ -197,6 +211,18 @@ def _check_versions(record: Record, name: str) -> None:
         raise wrong(name, str(error)) from None
 
 
+def _check_ancillary(record: Record, layers: Iterable[AncillaryLayer], context: str) -> None:
+    """Refuse ancillary layers with which no sheet could be made, whatever is published later."""
+    product = record.product()
+    for each in layers:
+        try:
+            layer_of(each.layer, context)
+            if each.feature_class:
+                product_layer(product, each, "")
+        except ValueError as error:
+            raise wrong("ancillaryLayers", str(error)) from None
+
+
 def _operation(name: str, given: Parameters, key: str) -> tuple[str, list[Any]]:
     """What to do, and with which members."""
     value = json_of(name, given.get(name))
@@ -205,6 +231,7 @@ def _operation(name: str, given: Parameters, key: str) -> tuple[str, list[Any]]:
         value = value[0]
     if not isinstance(value, dict):
         raise wrong(name, f"it must be a JSON object such as {example}")
+    only(name, value, ("operation", key), "it")
     operation = member(name, value, "operation").lower()
     if operation not in ("add", "update", "remove"):
         raise wrong(name, f"its 'operation' must be add, update or remove, as in {example}")

@@ -133,7 +133,11 @@ class Products(Records):
             # There may have been one of that name before.
             added = connection.execute(
                 "INSERT INTO products VALUES (?, ?) ON CONFLICT (name) DO NOTHING",
-                _row(msgspec.structs.replace(record, revision=_last(connection, record.name) + 1)),
+                _row(
+                    msgspec.structs.replace(
+                        record, modified=_now(), revision=_last(connection, record.name) + 1
+                    )
+                ),
             )
             return added.rowcount > 0
 

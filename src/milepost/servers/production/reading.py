@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final, ParamSpec, TypeVar
 
 import structlog
@@ -20,6 +20,17 @@ T = TypeVar("T")
 log = structlog.get_logger("milepost.production")
 
 BASE_MAP: Final = "BaseMap"
+
+_OF_VERSION: Final = (
+    "name",
+    "template",
+    "operationOverrides",
+    "excludedOperations",
+    "excludeOperations",
+    "extractionDatabase",
+)
+_OF_OVERRIDE: Final = ("id", "parameters")
+_OF_ANCILLARY: Final = ("layer", "featureClass", "map", "layerIndex")
 
 
 async def reading(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -61,6 +72,23 @@ def members(name: str, value: Any, what: str) -> list[Any]:
     return found
 
 
+def only(name: str, value: dict[str, Any], known: Iterable[str], what: str) -> None:
+    """Refuse an object with members that mean nothing, such as misspelled ones.
+
+    Args:
+        name: of the parameter.
+        value: the object.
+        known: the members that it may have.
+        what: the object is, as in "a version".
+
+    Raises:
+        ServiceError: 400, the message names one of them and those that there are.
+    """
+    for key in value:
+        if key not in known:
+            raise wrong(name, f"{what} takes no {key[:40]!r}; there are {', '.join(known)}")
+
+
 def texts(name: str, value: Any, what: str) -> tuple[str, ...]:
     """A list of texts.
 
@@ -87,6 +115,7 @@ def read_version(name: str, value: Any) -> Version:
         value = {"name": value}
     if not isinstance(value, dict):
         raise wrong(name, 'a version is a name, or an object such as {"name": "1.0"}')
+    only(name, value, _OF_VERSION, "a version")
     called = member(name, value, "name")
     if not 0 < len(called) <= LONGEST_NAME:
         raise wrong(name, f"a version needs a 'name' of at most {LONGEST_NAME} characters")
@@ -114,6 +143,7 @@ def _overrides(name: str, value: Any) -> tuple[Override, ...]:
             raise wrong(
                 name, 'an override is an object such as {"id": "contours", "parameters": {"interval": 10}}'
             )
+        only(name, each, _OF_OVERRIDE, "an override")
         found.append(Override(id=member(name, each, "id"), parameters=_values(name, each.get("parameters"))))
     return tuple(found)
 
@@ -142,6 +172,7 @@ def read_ancillary(name: str, value: Any) -> tuple[AncillaryLayer, ...]:
     for each in members(name, value, "layers"):
         if not isinstance(each, dict) or not member(name, each, "layer"):
             raise wrong(name, 'a layer is an object such as {"layer": "https://.../FeatureServer/0"}')
+        only(name, each, _OF_ANCILLARY, "an ancillary layer")
         if member(name, each, "map") not in ("", BASE_MAP):
             raise wrong(name, f"'map': a sheet has one map, which is called {BASE_MAP}")
         if each.get("layerIndex") not in (None, 0):

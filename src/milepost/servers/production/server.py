@@ -12,7 +12,7 @@ from milepost.http import Answer, Call, Endpoint, Resources, ServiceError, not_f
 from milepost.jobs import IllegalMove, Job, JobPage
 from milepost.manager import JobManager
 from milepost.servers.crumbs import above_service
-from milepost.servers.jobs_of_type import PAGING, JobsOfType, following, sees_all
+from milepost.servers.jobs_of_type import PAGING, JobsOfType, following, page_of, sees_all
 from milepost.servers.production import pages, query, wire
 from milepost.servers.production.catalog import ProductResources
 from milepost.servers.production.extent import Extents
@@ -142,10 +142,12 @@ class Production:
                 records.append(await self._record(call, job, level))
         path = pages.jobs_path(call, service)
         links = {str(each["jobId"]): f"{path}/job/{each['jobId']}" for each in records}
+        after = None
         if page.more:
             links["Newer"] = following(call, query.FILTERS)
+            after = sum(page_of(call))
         return Answer(
-            wire.query(records),
+            wire.query(records, after),
             title="Jobs",
             crumbs=pages.above_jobs(call, service),
             links=links,

@@ -1,5 +1,6 @@
 """What a version makes of its product: values that it overrides, and parts that it leaves out."""
 
+import re
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -15,6 +16,8 @@ _ALSO: Final = {"relief shading": "shading", "spot heights": "spotHeights"}
 _SECTIONS: Final = ("grid", "frame")
 SHEET: Final = "sheet"
 """The part with the values of the product itself, such as its title."""
+_SPACE: Final = r"[\s.,']"
+"""What stands between the digits of a scale."""
 
 
 def made_of(product: Product, version: Version) -> Product:
@@ -30,11 +33,35 @@ def made_of(product: Product, version: Version) -> Product:
         part = _part(document, each.id)
         for name, value in each.parameters.items():
             _put(part, name, value, each)
+    name_scale(document, product)
     try:
         return read_product(msgspec.json.encode(document))
     except ValueError as error:
         ids = ", ".join(each.id for each in version.operation_overrides)
         raise ValueError(f"the overrides of {ids} do not fit: {error}") from None
+
+
+def name_scale(document: dict[str, Any], before: Product) -> None:
+    """Let the texts that a product has from another name its own scale.
+
+    Args:
+        document: the JSON of the product, which is changed.
+        before: the product that it was made of.
+    """
+    scale = document.get("scale")
+    if not isinstance(scale, int) or scale == before.scale:
+        return
+    digits = f"{_SPACE}?".join(str(before.scale))
+    named = re.compile(rf"(?<!\d)1{_SPACE}?:{_SPACE}?{digits}(?!{_SPACE}?\d)")
+    written = f"1:{scale:,}".replace(",", " ")
+    frame = document.get("frame")
+    for part, name, text in (
+        (document, "title", before.title),
+        (document, "description", before.description),
+        (frame if isinstance(frame, dict) else {}, "series", before.frame.series),
+    ):
+        if part.get(name) == text:  # it was not given anew
+            part[name] = named.sub(written, text)
 
 
 def without(product: Product, names: Iterable[str]) -> tuple[Product, tuple[str, ...]]:

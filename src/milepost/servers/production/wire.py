@@ -48,10 +48,18 @@ FAILED: Final = "Failed."
 """The last of the errors of a job that failed."""
 
 
-def query(records: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """The answer to a query: the resources of the jobs that match."""
+def query(records: Iterable[dict[str, Any]], next_start: int | None = None) -> dict[str, Any]:
+    """The answer to a query: the resources of the jobs that match.
+
+    Args:
+        records: of the jobs.
+        next_start: the number of the first job that there was no room for; None when there was for all.
+    """
     found = list(records)
-    return {"count": len(found), "jobs": found}
+    answer: dict[str, Any] = {"count": len(found), "jobs": found}
+    if next_start is not None:
+        answer |= {"exceededTransferLimit": True, "nextStart": next_start}
+    return answer
 
 
 def job_id(state: Job) -> str:

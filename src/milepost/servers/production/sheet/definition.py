@@ -26,8 +26,18 @@ Wanted = bool | str | float | tuple[str, ...]
 """What a column must hold: true for anything, false for nothing, a value, or one of several."""
 
 
-Name = Annotated[str, Meta(pattern=r"^[^\s\x00-\x1f]([^\x00-\x1f]{0,98}[^\s\x00-\x1f])?$(?!\n)")]
+_NAME: Final = r"^[^\s\x00-\x1f]([^\x00-\x1f]{0,98}[^\s\x00-\x1f])?$(?!\n)"
+Name = Annotated[str, Meta(pattern=_NAME)]
 """Of a layer or a theme: up to 100 characters on one line, with no space at either end."""
+
+# Not only $, which Python also finds before a last end of line.
+_PRODUCT_NAME: Final = r"^[A-Za-z0-9]([A-Za-z0-9 _.-]{0,62}[A-Za-z0-9_.-])?$(?!\n)"
+
+IN_WORDS: Final = {
+    _NAME: "of 1 to 100 characters on one line, with no space at either end",
+    _PRODUCT_NAME: "of letters, digits, space, _ . -, at most 64, that begins with a letter or digit",
+}
+"""What patterns ask for, as people are told it."""
 
 
 class Rule(Data, frozen=True, kw_only=True):
@@ -237,8 +247,7 @@ class Frame(Data, frozen=True, kw_only=True):
 class Product(Data, frozen=True, kw_only=True):
     """A series of map sheets."""
 
-    # Not only $, which Python also finds before a last end of line.
-    name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9]([A-Za-z0-9 _.-]{0,62}[A-Za-z0-9_.-])?$(?!\n)")]
+    name: Annotated[str, Meta(pattern=_PRODUCT_NAME)]
     title: Text
     description: Annotated[str, Meta(max_length=2000)] = ""
     scale: Annotated[int, Meta(ge=1_000, le=5_000_000)]

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 import pikepdf
 
@@ -15,6 +16,9 @@ from milepost.servers.production.sheet.package import write_features, write_pack
 from milepost.servers.production.sheet.page import Page
 from milepost.servers.production.sheet.raster import write_geotiff
 from milepost.servers.production.sheet.workshop import FINAL, Workshop
+
+_SUFFIX: Final = re.compile(r"\.(pdf|tiff?|zip)$", re.IGNORECASE)
+"""With which clients name a file that gets its suffix anyway."""
 
 
 def verify(pdf: Path, themes: Sequence[Theme]) -> None:
@@ -81,6 +85,7 @@ def export(
 
 def file_stem(order: Order) -> str:
     """The name of the file that is handed over, of letters and digits that every system takes."""
-    wanted = order.output_name or order.number or order.name or order.product.name
+    named = _SUFFIX.sub("", order.output_name)
+    wanted = named or order.number or order.name or order.product.name
     stem = re.sub(r"[^\w.-]+", "_", wanted).encode()[:LONGEST_STEM].decode(errors="ignore")
     return stem.strip("._") or "sheet"

@@ -8,6 +8,7 @@ import msgspec
 from milepost.servers.production.sheet.definition import (
     CLOSEST_GRID,
     FINEST_CONTOURS,
+    IN_WORDS,
     MARGIN,
     RESERVED,
     SHADING,
@@ -32,7 +33,10 @@ def read_product(document: bytes | str) -> Product:
     try:
         product = msgspec.json.decode(document, type=Product)
     except msgspec.DecodeError as error:
-        raise ValueError(f"this is no product: {error}") from error
+        told = str(error)
+        for pattern, words in IN_WORDS.items():
+            told = told.replace(f"matching regex {pattern!r}", words)
+        raise ValueError(f"this is no product: {told}") from error
     check(product)
     return product
 
