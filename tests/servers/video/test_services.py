@@ -197,6 +197,25 @@ async def test_without_telemetry_and_previews_no_flag_says_otherwise(
     assert json_of(await ann.get(f"{url}/query", params=JSON))["intersects"] is False
 
 
+async def test_nothing_is_done_by_a_link(house: House, ann: httpx.AsyncClient) -> None:
+    make_layer(house.server, make_service(house.server, "Linked", "ann"))
+    upload = make_upload(house.server, "ann")
+    service, layer = f"{SERVICES}/Linked/VideoServer", f"{SERVICES}/Linked/VideoServer/0"
+    for path in (
+        *(
+            f"{layer}/{each}"
+            for each in ("delete", "updateLayer", "update/poster", "process", "clip", "frameset")
+        ),
+        *(f"{service}/delete", f"{service}/addLayer", f"{SERVICES}/create"),
+        *(f"{REST}/uploads/{upload.id}/{each}" for each in ("delete", "commit", "uploadPart")),
+        *(f"{ADMIN}/services/Linked.VideoServer/delete", f"{ADMIN}/uploads/item/{upload.id}/delete"),
+    ):
+        error = error_of(await ann.get(path, params={"serviceName": "Never", "name": "Never", **JSON}))
+        assert (error["code"], error["message"]) == (405, "GET is not allowed here, only POST"), path
+    assert json_of(await ann.get(layer, params=JSON))["name"] == "Flight 0"
+    assert "Never" not in await names(ann)
+
+
 async def test_a_layer_is_changed(house: House, ann: httpx.AsyncClient) -> None:
     make_layer(house.server, make_service(house.server, "Changed", "ann"))
     url = f"{SERVICES}/Changed/VideoServer/0"

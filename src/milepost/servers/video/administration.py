@@ -66,17 +66,31 @@ class Administration:
             *at(SERVICES, self.services, parameters=PAGING, document="Services"),
             *at(f"{SERVICES}/types", self.types, document="Types"),
             *at(f"{SERVICES}/exists", self.exists, parameters=("serviceName", "type"), document="Exists"),
-            *at(f"{SERVICES}/create", self.create, acts=True, parameters=CREATE, document="Create Service"),
+            *at(
+                f"{SERVICES}/create",
+                self.create,
+                methods=("POST",),
+                acts=True,
+                parameters=CREATE,
+                document="Create Service",
+            ),
             *at(
                 f"{SERVICES}/{{service}}.VideoServer/delete",
                 self.delete,
+                methods=("POST",),
                 acts=True,
                 parameters=("skipDeletePortalItem",),
                 document="Delete Service",
             ),
             *at(f"{SERVICES}/{{service}}.VideoServer", self.service, document="Video service"),
             *at(UPLOADS, self.uploads, document="Uploads"),
-            *at(f"{UPLOADS}/item/{{upload}}/delete", self.delete_upload, acts=True, document="Delete Upload"),
+            *at(
+                f"{UPLOADS}/item/{{upload}}/delete",
+                self.delete_upload,
+                methods=("POST",),
+                acts=True,
+                document="Delete Upload",
+            ),
             *at(f"{UPLOADS}/item/{{upload}}", self.upload, document="Upload item"),
         ]
 

@@ -63,16 +63,24 @@ class LayerResources:
             *at(f"{LAYER}/coverage", self.coverage, parameters=("type",), document="Coverage"),
             *at(f"{LAYER}/telemetry", self.telemetry, document="Coverage Telemetry"),
             *at(f"{LAYER}/query", self.query, parameters=QUERY, document="Query"),
-            *at(f"{LAYER}/updateLayer", self.update, acts=True, parameters=CHANGE, document="Update Layer"),
+            *at(
+                f"{LAYER}/updateLayer",
+                self.update,
+                methods=("POST",),
+                acts=True,
+                parameters=CHANGE,
+                document="Update Layer",
+            ),
             *at(
                 f"{LAYER}/update/poster",
                 self.poster,
+                methods=("POST",),
                 acts=True,
                 max_file=_LARGEST_PICTURE,
                 parameters=("file", "poster", "image", "url"),
                 document="Poster",
             ),
-            *at(f"{LAYER}/delete", self.delete, acts=True),
+            *at(f"{LAYER}/delete", self.delete, methods=("POST",), acts=True),
             *at(LAYER, self.layer, document="Layer"),
         ]
 

@@ -39,7 +39,14 @@ class Processing:
     def routes(self) -> list[BaseRoute]:
         """The routes, below the context."""
         at = self._library.resources.at
-        return at(f"{LAYER}/process", self.process, acts=True, parameters=PROCESS, document="Process")
+        return at(
+            f"{LAYER}/process",
+            self.process,
+            methods=("POST",),
+            acts=True,
+            parameters=PROCESS,
+            document="Process",
+        )
 
     async def process(self, call: Call) -> Answer | Response:
         """Make another layer of the file that a layer was made of: the answer is the id of the job."""

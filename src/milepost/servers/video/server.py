@@ -84,7 +84,7 @@ class Video:
         ]
         # The shorter path is an addition of this server.
         for one in (ROOT + "/jobs/job/{job}", ROOT + "/jobs/{job}"):
-            routes += at(one + "/cancel", self.cancel, acts=True)
+            routes += at(one + "/cancel", self.cancel, methods=("POST",), acts=True)
             routes += at(one, self.job, parameters=("progress",), document="Video job")
         return [
             *routes,

@@ -35,6 +35,7 @@ from milepost.servers.video.parameters import (
 )
 from milepost.servers.video.publishing import start_publishing
 from milepost.servers.video.records import RecordError, Service
+from milepost.servers.video.stopping import stop_jobs
 
 log = structlog.get_logger("milepost.video")
 
@@ -58,6 +59,7 @@ class ServiceResources:
             *at(
                 f"{SERVICES}/create",
                 self.create,
+                methods=("POST",),
                 acts=True,
                 parameters=CREATE,
                 document="Create Service",
@@ -65,6 +67,7 @@ class ServiceResources:
             *at(
                 CREATE_SERVICE,
                 self.create_item,
+                methods=("POST",),
                 acts=True,
                 parameters=CREATE,
                 document="Create Service (portal content)",
@@ -72,9 +75,11 @@ class ServiceResources:
             *(
                 route
                 for path in (f"{SERVICES}/{{service}}/addLayer", f"{SERVICE}/addLayer")
-                for route in at(path, self.add_layer, acts=True, parameters=ADD, document="Add Layer")
+                for route in at(
+                    path, self.add_layer, methods=("POST",), acts=True, parameters=ADD, document="Add Layer"
+                )
             ),
-            *at(f"{SERVICE}/delete", self.delete, acts=True),
+            *at(f"{SERVICE}/delete", self.delete, methods=("POST",), acts=True),
             *at(SERVICE, self.service, document="Video Service"),
         ]
 
@@ -193,13 +198,14 @@ class ServiceResources:
         return Answer({"success": True}, title="Delete service", crumbs=above_service(call))
 
     async def remove(self, call: Call, service: Service) -> None:
-        """Let a service be gone, which its owner asks for.
+        """Let a service be gone with the jobs that work for it, which its owner asks for.
 
         Raises:
             ServiceError: 403.
         """
         require_owner(call.person, service)
         await asyncio.to_thread(self._library.videos.remove_service, service.item)
+        await stop_jobs(self._library.manager, service.item, call.person.username)
         log.info("video service deleted", service=service.name, by=call.person.username)
         await self._library.sweep()
 

@@ -42,6 +42,7 @@ class Uploads:
             *at(
                 f"{UPLOADS}/upload",
                 self.upload,
+                methods=("POST",),
                 acts=True,
                 max_file=largest,
                 follow=self._arrivals.follow,
@@ -51,6 +52,7 @@ class Uploads:
             *at(
                 f"{UPLOADS}/register",
                 self.register,
+                methods=("POST",),
                 acts=True,
                 parameters=("fileName", "itemName", "description", "size"),
                 document="Register",
@@ -58,14 +60,22 @@ class Uploads:
             *at(
                 f"{UPLOAD}/uploadPart",
                 self.part,
+                methods=("POST",),
                 acts=True,
                 max_file=largest,
                 follow=self._arrivals.follow,
                 parameters=("partId", "partNum", "partFile", "file"),
                 document="Upload Part",
             ),
-            *at(f"{UPLOAD}/commit", self.commit, acts=True, parameters=("parts",), document="Commit"),
-            *at(f"{UPLOAD}/delete", self.delete, acts=True, document="Delete upload"),
+            *at(
+                f"{UPLOAD}/commit",
+                self.commit,
+                methods=("POST",),
+                acts=True,
+                parameters=("parts",),
+                document="Commit",
+            ),
+            *at(f"{UPLOAD}/delete", self.delete, methods=("POST",), acts=True, document="Delete upload"),
             *at(UPLOAD, self.item, document="Upload item"),
             *at(UPLOADS, self.mine, document="Uploads"),
         ]

@@ -56,14 +56,21 @@ class ExportResources:
     def _clip_routes(self) -> list[BaseRoute]:
         at = self._library.resources.at
         return [
-            *at(f"{LAYER}/clip", self.clip, acts=True, parameters=CLIP, document="Clip"),
+            *at(f"{LAYER}/clip", self.clip, methods=("POST",), acts=True, parameters=CLIP, document="Clip"),
             *at(f"{LAYER}/clips/{{export}}/{{file}}", self.clip_file, methods=("GET",), media=True),
         ]
 
     def _frameset_routes(self) -> list[BaseRoute]:
         at = self._library.resources.at
         return [
-            *at(f"{LAYER}/frameset", self.frameset, acts=True, parameters=FRAMESET, document="Frameset"),
+            *at(
+                f"{LAYER}/frameset",
+                self.frameset,
+                methods=("POST",),
+                acts=True,
+                parameters=FRAMESET,
+                document="Frameset",
+            ),
             *at(f"{LAYER}/framesets/{{export}}", self.exported_frameset),
             *at(f"{LAYER}/framesets/{{export}}/{{file}}", self.frame, methods=("GET",), media=True),
         ]
