@@ -1,11 +1,13 @@
 """Cutting: what comes out is the part that was asked for, frame by frame, with its telemetry."""
 
+import subprocess
 from pathlib import Path
 
 import av
 import pytest
 
-from milepost.servers.video.exports.cutting import Cutter
+from milepost.servers.video.exports.cutting import Cutter, Made
+from milepost.servers.video.exports.frames import take_frames
 from milepost.servers.video.exports.plans import Cut
 from milepost.servers.video.flight import Flight, make_clip
 from milepost.servers.video.ingest import Limits, find_ffmpeg
@@ -16,7 +18,7 @@ SECONDS, RATE = 6, 25
 
 
 class Film:
-    def __init__(self, path: Path, flight: Flight):
+    def __init__(self, path: Path, flight: Flight | None = None):
         self.path, self.flight = path, flight
         self.klv = find(path)
         self.shares: list[float] = []
@@ -27,7 +29,7 @@ class Film:
 
     def cut(
         self, folder: Path, start: float, end: float, quality: str = "native", kind: str = "mp4"
-    ) -> tuple[Path, bool]:
+    ) -> tuple[Path, Made]:
         target = folder / f"part.{kind}"
         cutter = Cutter(
             self.source,
@@ -96,11 +98,91 @@ def test_what_begins_and_ends_with_groups_of_pictures_is_not_encoded_again(
         ]
     assert len(keys) >= 2
     begin, end = (float(each - keys[0]) for each in keys[:2])
-    path, encoded = film.cut(tmp_path, begin, end)
-    assert not encoded
+    path, made = film.cut(tmp_path, begin, end)
+    assert not made.encoded
     assert len(pictures(path)) == round((end - begin) * RATE)
-    assert film.cut(tmp_path, begin, end - 0.04)[1]
-    assert film.cut(tmp_path, begin + 0.04, end)[1]
+    assert film.cut(tmp_path, begin, end - 0.04)[1].encoded
+    assert film.cut(tmp_path, begin + 0.04, end)[1].encoded
+
+
+@pytest.fixture(scope="module")
+def reordered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two seconds of pictures that are decoded in another order than they are shown, in groups of one second."""
+    path = tmp_path_factory.mktemp("reordered") / "video.mp4"
+    encode = (
+        "-c:v libx264 -preset ultrafast -bf 3 -b_strategy 0 -g 25 -keyint_min 25 -sc_threshold 0 -c:a aac"
+    )
+    inputs = "-f lavfi -i testsrc=s=96x54:r=25:d=2 -f lavfi -i sine=d=2"
+    run_ffmpeg(*inputs.split(), *encode.split(), "-pix_fmt", "yuv420p", str(path))
+    return path
+
+
+def run_ffmpeg(*arguments: str) -> None:
+    subprocess.run([find_ffmpeg(), "-v", "error", "-nostdin", *arguments], check=True)
+
+
+@pytest.mark.parametrize(
+    ("source", "streams", "start", "end", "kind"),
+    [
+        ("mp4", "v a", 0.0, 1.0, "mp4"),
+        ("mp4", "v", 1.0, 2.0, "mov"),
+        ("mov", "v a", 0.0, 2.0, "ts"),
+        ("ts", "v a", 0.0, 1.0, "ts"),
+        ("ts", "v", 1.0, 2.0, "mp4"),
+    ],
+)
+def test_copies_lose_no_picture_that_is_decoded_in_another_order(
+    reordered: Path, tmp_path: Path, source: str, streams: str, start: float, end: float, kind: str
+) -> None:
+    path = tmp_path / f"video.{source}"
+    chosen = [part for each in streams.split() for part in ("-map", f"0:{each}")]
+    run_ffmpeg("-i", str(reordered), *chosen, "-c", "copy", str(path))
+    part, made = Film(path).cut(tmp_path, start, end, kind=kind)
+    assert not made.encoded
+    first, count = round(start * RATE), round((end - start) * RATE)
+    copied, whole = pictures(part), pictures(path)[first : first + count]
+    assert len(copied) == count
+    # The very same pictures, as nothing was encoded.
+    assert all(likeness(one, other) == 0 for one, other in zip(copied, whole, strict=True))
+    with av.open(str(part)) as container:
+        assert len(container.streams) == len(streams.split())
+        for each in container.streams:
+            times = [float(one.pts * one.time_base) for one in container.demux(each) if one.pts is not None]
+            assert max(times) - min(times) == pytest.approx(end - start, abs=0.06)
+            container.seek(0)
+
+
+@pytest.mark.parametrize("source", ["mp4", "ts"])
+def test_a_part_between_two_pictures_has_as_many_as_it_lasts(
+    reordered: Path, tmp_path: Path, source: str
+) -> None:
+    path = tmp_path / f"video.{source}"
+    run_ffmpeg("-i", str(reordered), "-c", "copy", str(path))
+    part, made = Film(path).cut(tmp_path, 0.5, 1.5)
+    assert (made.pictures, made.expected, len(pictures(part))) == (25, 25, 25)
+
+
+def test_pictures_that_begin_later_than_the_sound_are_cut_where_they_are_shown(
+    reordered: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "late.ts"
+    sound = f"-i {reordered} -itsoffset 1.5 -i {reordered} -map 1:v -map 0:a -c copy"
+    run_ffmpeg(*sound.split(), str(path))
+    part, _ = Film(path).cut(tmp_path, 0.48, 1.48)
+    copied, whole = pictures(part), pictures(path)
+    assert len(copied) == RATE
+    assert min(range(8, 17), key=lambda each: likeness(copied[0], whole[each])) == 12
+    [name] = take_frames(
+        Film(path).source,
+        [0.48],
+        tmp_path,
+        ffmpeg=find_ffmpeg(),
+        check=lambda: None,
+        progress=lambda _: None,
+        limits=Limits(),
+    )
+    [frame] = pictures(tmp_path / name)
+    assert min(range(8, 17), key=lambda each: likeness(frame, whole[each])) == 12
 
 
 @pytest.mark.parametrize(("start", "end"), [(0.0, 6.0), (1.2, 3.2)])
@@ -109,6 +191,7 @@ def test_a_transport_stream_keeps_its_telemetry(
     request: pytest.FixtureRequest, tmp_path: Path, name: str, near: float, start: float, end: float
 ) -> None:
     film = request.getfixturevalue(name)
+    assert film.flight is not None
     path, _ = film.cut(tmp_path, start, end, kind="ts")
     found = read(path, workspace=tmp_path)
     assert found is not None
@@ -126,8 +209,8 @@ def test_a_transport_stream_keeps_its_telemetry(
 def test_a_lower_quality_is_smaller(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path / "large.ts"
     film = Film(path, make_clip(path, seconds=1, width=1024, height=576))
-    made, encoded = film.cut(tmp_path, 0, 1, quality="sd")
-    assert encoded
-    (frame, *_) = pictures(made)
+    part, made = film.cut(tmp_path, 0, 1, quality="sd")
+    assert made.encoded
+    (frame, *_) = pictures(part)
     assert (frame.width, frame.height) == (854, 480)
     assert film.shares == sorted(film.shares)

@@ -5,7 +5,7 @@ from typing import Final
 
 import av
 
-from milepost.servers.video.exports.plans import Cut
+from milepost.servers.video.exports.surveying import Part
 from milepost.servers.video.flight.transport import insert_klv
 from milepost.servers.video.ingest.probing import Source
 from milepost.servers.video.telemetry.demuxing import payloads
@@ -16,7 +16,7 @@ _LATE: Final = 5.0
 """Seconds after the end of a part within which a set may come that belongs to it."""
 
 
-def carry_klv(source: Source, stream: KlvStream, cut: Cut, pictures: Path, target: Path) -> int:
+def carry_klv(source: Source, stream: KlvStream, part: Part, pictures: Path, target: Path) -> int:
     """Copy a transport stream with the sets of telemetry that were told during a part; how many they are.
 
     They become synchronous metadata, byte by byte as they were: whichever way they came, each then has the time of
@@ -25,7 +25,7 @@ def carry_klv(source: Source, stream: KlvStream, cut: Cut, pictures: Path, targe
     Args:
         source: the video that the part was cut out of.
         stream: its telemetry.
-        cut: the part.
+        part: the part.
         pictures: the transport stream with the part.
         target: the file to write.
     """
@@ -34,9 +34,9 @@ def carry_klv(source: Source, stream: KlvStream, cut: Cut, pictures: Path, targe
         for begun, packet in splitter.feed(payload, time):
             told = shown if begun is None else begun
             # A set that came with the first picture belongs to it, however its time was rounded.
-            if cut.start - 0.001 <= told < cut.end - 0.001:
-                sets.append((max(0.0, told - cut.start), packet))
-        if shown > cut.end + _LATE:
+            if part.begin - 0.001 <= told < part.end - 0.001:
+                sets.append((max(0.0, told - part.begin), packet))
+        if shown > part.end + _LATE:
             break
     sets.sort(key=lambda each: each[0])
     delay = _delay(pictures)

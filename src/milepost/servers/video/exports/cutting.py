@@ -1,24 +1,39 @@
 """Cutting a part out of a video: frame by frame exact, and without encoding again where that can be."""
 
-from collections.abc import Callable, Sequence
-from contextlib import closing
-from fractions import Fraction
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
+
+import av
 
 from milepost.servers.video.exports.carrying import carry_klv
-from milepost.servers.video.exports.plans import Cut, Format
-from milepost.servers.video.exports.seeking import beginning_for, open_source
+from milepost.servers.video.exports.joining import Strand, join
+from milepost.servers.video.exports.plans import Cut
+from milepost.servers.video.exports.seeking import reading
+from milepost.servers.video.exports.surveying import Part, survey
 from milepost.servers.video.ingest.ladder import ladder
 from milepost.servers.video.ingest.limits import Limits
 from milepost.servers.video.ingest.probing import DEMUXERS, Source
 from milepost.servers.video.ingest.watching import watch
 from milepost.servers.video.telemetry.samples import KlvStream
 
-_MUXERS: Final[dict[Format, str]] = {"mov": "mov", "ts": "mpegts", "mp4": "mp4"}
-_HALF_A_FRAME: Final = Fraction(1, 2)
 _QUALITY: Final = ("-c:v", "libx264", "-preset", "veryfast", "-crf", "18", "-pix_fmt", "yuv420p")
 """Hardly to be told from the source, since a part is cut out once."""
+_SOUND: Final = ("-c:a", "aac", "-b:a", "160k")
+_JOINING: Final = 0.05
+"""Share of the progress that is for putting together what is encoded."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """What became of a part."""
+
+    encoded: bool
+    """Whether its pictures had to be encoded again."""
+    pictures: int
+    expected: int | None
+    """How many pictures the part has in the video; None when the file does not tell."""
 
 
 class Cutter:
@@ -47,111 +62,134 @@ class Cutter:
         self._source, self._klv, self._ffmpeg = source, klv, ffmpeg
         self._check, self._progress, self._limits = check, progress, limits
 
-    def cut(self, wanted: Cut, target: Path) -> bool:
-        """Write a part to a file; whether its pictures had to be encoded again.
+    def cut(self, wanted: Cut, target: Path) -> Made:
+        """Write a part to a file.
 
         Raises:
             Hung, Died: FFmpeg did not do it.
+            ValueError: the video has no picture in that part that can be decoded.
         """
-        frames = self._as_they_are(wanted)
-        how = ["-c:v", "copy", "-frames:v", str(frames)] if frames else self._encoded(wanted)
-        if self._klv is None or wanted.format != "ts":
-            self._run(wanted, how, target)
-        else:
-            pictures = target.with_name(f"pictures-{target.name}")
-            self._run(wanted, how, pictures)
-            carry_klv(self._source, self._klv, wanted, pictures, target)
-            pictures.unlink()
-        return not frames
+        part = survey(self._source, wanted)
+        file = target
+        if self._klv is not None and wanted.format == "ts":
+            file = target.with_name(f"pictures-{target.name}")
+        pictures = self._copied(wanted, part, file)
+        encoded = pictures is None
+        if pictures is None:
+            pictures = self._encoded(wanted, part, file)
+        if not pictures:
+            raise ValueError(
+                f"the video has no picture from {wanted.start:g} s to {wanted.end:g} s that can be decoded; ask for "
+                "another part"
+            )
+        if self._klv is not None and file != target:
+            carry_klv(self._source, self._klv, part, file, target)
+            file.unlink()
+        return Made(encoded, pictures, part.pictures)
 
-    def _run(self, wanted: Cut, pictures: list[str], target: Path) -> None:
+    def _copied(self, wanted: Cut, part: Part, target: Path) -> int | None:
+        """Take over the pictures as they are; how many there are, None when that cannot be.
+
+        Only of whole groups of pictures, and only H.264, which all can play.
+        """
+        video = self._source.video
+        same = video.codec == "h264" and wanted.quality == "native"
+        # A transport stream cannot tell that its pictures are to be turned.
+        if not part.whole or not part.pictures or not same or (video.rotation and wanted.format == "ts"):
+            return None
+        zero = part.begin + video.start
+        pictures = self._strand(video.index, zero, packets=part.pictures)
+        made = target.with_name("made.mp4")
+        try:
+            if self._sound_is_encoded():
+                self._run(part, made)
+            self._join([pictures, *self._sound(part, made, 0)], wanted, part, target)
+            return part.pictures if _count(target) == part.pictures else None
+        except av.FFmpegError:
+            return None  # its time stamps are not in order
+        finally:
+            made.unlink(missing_ok=True)
+
+    def _encoded(self, wanted: Cut, part: Part, target: Path) -> int:
+        """Encode the pictures; how many there are."""
+        made = target.with_name("made.mp4")
+        try:
+            self._run(part, made, wanted.quality)
+            if not _count(made):
+                return 0
+            pictures = Strand(made, "mov", 0, 0.0, end=float("inf"))
+            self._join([pictures, *self._sound(part, made, 1)], wanted, part, target)
+            return _count(target)
+        finally:
+            made.unlink(missing_ok=True)
+
+    def _sound_is_encoded(self) -> bool:
+        audio = self._source.audio
+        return audio is not None and audio.decoded and audio.codec != "aac"
+
+    def _sound(self, part: Part, made: Path, index: int) -> list[Strand]:
+        """The sound of a part: of the video as it is, or that which was encoded."""
+        audio, length = self._source.audio, part.end - part.begin
+        if audio is None or not audio.decoded:
+            return []
+        if self._sound_is_encoded():
+            return [Strand(made, "mov", index, 0.0, end=length)] if _streams(made) > index else []
+        zero = part.begin + self._source.video.start
+        return [self._strand(audio.index, zero, end=zero + length)]
+
+    def _strand(self, index: int, begin: float, *, end: float = 0.0, packets: int = 0) -> Strand:
         source = self._source
-        streams = ["-map", f"0:{source.video.index}", *pictures]
-        if source.audio and source.audio.decoded:
-            same = source.audio.codec == "aac"
-            streams += ["-map", f"0:{source.audio.index}"]
-            streams += ["-c:a", "copy"] if same else ["-c:a", "aac", "-b:a", "160k"]
-        begin = beginning_for(source, wanted.start)
-        inputs = self._inputs(DEMUXERS[source.container], Path(source.path), ["-ss", f"{begin:.6f}"])
-        part = [
-            "-ss",
-            f"{self._on_file(wanted.start) - begin:.6f}",
-            "-t",
-            _length(wanted),
-            "-copypriorss",
-            "0",
-        ]
-        self._watch([*inputs, *streams, *part, *self._outputs(wanted, target)], wanted)
+        return Strand(Path(source.path), DEMUXERS[source.container], index, begin, end=end, packets=packets)
 
-    def _on_file(self, seconds: float) -> float:
-        """A time of the video as FFmpeg counts it: from where the first stream of the file begins."""
-        return seconds + self._source.video.start - self._source.origin
+    def _join(self, strands: list[Strand], wanted: Cut, part: Part, target: Path) -> None:
+        def tell(seconds: float) -> None:
+            self._check()
+            self._progress(min(0.99, 1 - _JOINING + _JOINING * max(0.0, seconds) / (part.end - part.begin)))
 
-    def _watch(self, arguments: list[str], wanted: Cut) -> None:
+        join(strands, wanted.format, target, tell)
+
+    def _run(self, part: Part, target: Path, quality: str | None = None) -> None:
+        """Encode sound that not all can play, and with a quality the pictures, with the beginning of the part at 0."""
+        inputs, first = reading(self._source, part.begin)
+        zero, length = first + part.begin, part.end - part.begin
+        streams = [] if quality is None else self._pictures(quality, zero, length)
+        if self._source.audio is not None and self._sound_is_encoded():
+            trim = f"atrim=start={zero:.6f}:end={zero + length:.6f},asetpts=PTS-{zero:.6f}/TB"
+            streams += ["-map", f"0:{self._source.audio.index}", "-af", trim, *_SOUND]
+        quiet = ["-hide_banner", "-nostdin", "-y", "-loglevel", "error", "-nostats"]
+        clean = ["-map_metadata", "-1", "-map_chapters", "-1", "-progress", "pipe:1"]
         watch(
-            [self._ffmpeg, "-hide_banner", "-nostdin", "-y", "-loglevel", "error", "-nostats", *arguments],
-            line=_Progress(wanted.end - wanted.start, self._progress),
+            [self._ffmpeg, *quiet, *inputs, *streams, *clean, "-f", "mp4", f"file:{target.resolve()}"],
+            line=_Progress(length, lambda share: self._progress(share * (1 - _JOINING))),
             check=self._check,
             patience=self._limits.patience,
         )
 
-    def _inputs(self, demuxer: str, path: Path, part: Sequence[str] = ()) -> list[str]:
-        # Nothing but the one file is opened, whatever stands in it.
-        safe = ["-format_whitelist", demuxer, "-protocol_whitelist", "file", "-f", demuxer]
-        return [*safe, *part, "-i", f"file:{path.resolve()}"]
-
-    def _outputs(self, wanted: Cut, target: Path) -> list[str]:
-        quick = [] if wanted.format == "ts" else ["-movflags", "+faststart"]
-        clean = ["-map_metadata", "-1", "-map_chapters", "-1", "-progress", "pipe:1"]
-        return [*clean, *quick, "-f", _MUXERS[wanted.format], f"file:{target.resolve()}"]
-
-    def _encoded(self, wanted: Cut) -> list[str]:
+    def _pictures(self, quality: str, zero: float, length: float) -> list[str]:
+        """The options by which FFmpeg encodes the pictures from the time ``zero`` on."""
         video = self._source.video
-        width, height = video.shown
-        rung = ladder(width, height, video.rate, [wanted.quality]).rungs[0]
-        filters = ["bwdif=mode=send_frame:deint=interlaced"] if video.interlaced else []
-        filters += [f"scale={rung.width}:{rung.height}:flags=bicubic", "setsar=1"]
-        return ["-vf", ",".join(filters), *_QUALITY]
-
-    def _as_they_are(self, wanted: Cut) -> int:
-        """How many frames a part has that can be taken over as they are; 0 when it cannot.
-
-        Only from a key frame to before another one, or to the end; and only H.264, which all can play.
-        """
-        source = self._source
-        if source.video.codec != "h264" or wanted.quality != "native" or source.video.interlaced:
-            return 0
-        with closing(open_source(source)) as container:
-            return _whole_groups(container, source, wanted)
+        rung = ladder(*video.shown, video.rate, [quality]).rungs[0]
+        # From half a frame before: so it is always clear whether a picture belongs to it.
+        begin = zero - 0.5 / float(video.rate)
+        filters = [
+            *(["bwdif=mode=send_frame:deint=interlaced"] if video.interlaced else []),
+            f"trim=start={begin:.6f}:end={begin + length:.6f}",
+            f"setpts=PTS-{zero:.6f}/TB",
+            f"scale={rung.width}:{rung.height}:flags=bicubic",
+            "setsar=1",
+        ]
+        return ["-map", f"0:{video.index}", "-vf", ",".join(filters), "-fps_mode", "vfr", *_QUALITY]
 
 
-def _whole_groups(container: Any, source: Source, wanted: Cut) -> int:
-    """The number of frames of a part, when it consists of whole groups of pictures; else 0."""
-    video = container.streams[source.video.index]
-    tolerance = float(_HALF_A_FRAME / source.video.rate)
-    begin, end = wanted.start + source.video.start, wanted.end + source.video.start
-    container.seek(max(0, int((begin - 1) / video.time_base)), stream=video)
-    frames, begun = 0, False
-    for packet in container.demux(video):
-        if packet.pts is None:
-            continue
-        shown = float(packet.pts * video.time_base)
-        if not begun:
-            begun = packet.is_keyframe and abs(shown - begin) < tolerance
-            if not begun and shown > begin + tolerance:
-                return 0
-            frames = int(begun)
-            continue
-        if packet.is_keyframe and shown > end - tolerance:
-            return frames if shown < end + tolerance else 0
-        if not begin - tolerance < shown < end - tolerance:
-            return 0  # of a group that is open, or cut in the middle
-        frames += 1
-    return frames
+def _count(path: Path) -> int:
+    with av.open(str(path)) as container:
+        video = container.streams.video
+        return sum(1 for each in container.demux(video[0]) if each.size) if video else 0
 
 
-def _length(wanted: Cut) -> str:
-    return f"{wanted.end - wanted.start:.6f}"
+def _streams(path: Path) -> int:
+    with av.open(str(path)) as container:
+        return len(container.streams)
 
 
 class _Progress:

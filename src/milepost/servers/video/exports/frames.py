@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from milepost.servers.video.exports.seeking import beginning_for
+from milepost.servers.video.exports.seeking import reading
 from milepost.servers.video.ingest.limits import Limits
-from milepost.servers.video.ingest.probing import DEMUXERS, Source
+from milepost.servers.video.ingest.probing import Source
 from milepost.servers.video.ingest.watching import watch
 
 _FINE: Final = "2"
@@ -42,20 +42,18 @@ def take_frames(
     frame = float(1 / source.video.rate)
     filters = [*(["bwdif=mode=send_frame:deint=interlaced"] if source.video.interlaced else [])]
     filters += [f"scale={width}:{height}:flags=bicubic", "setsar=1"]
-    demuxer = DEMUXERS[source.container]
     names = []
     for number, time in enumerate(times):
         name = f"frame-{number + 1:04d}.jpg"
         # The frame that is shown at a time began at most one frame before.
         shown = max(0.0, min(time, source.duration - frame) - frame / 2)
-        begin = beginning_for(source, shown)
-        rest = shown + source.video.start - source.origin - begin
+        inputs, first = reading(source, shown)
+        part = f"trim=start={first + shown:.6f},setpts=PTS-STARTPTS"
         watch(
             [
                 *(ffmpeg, "-hide_banner", "-nostdin", "-y", "-loglevel", "error"),
-                *("-format_whitelist", demuxer, "-protocol_whitelist", "file", "-f", demuxer),
-                *("-ss", f"{begin:.6f}", "-i", f"file:{Path(source.path).resolve()}", "-ss", f"{rest:.6f}"),
-                *("-map", f"0:{source.video.index}", "-frames:v", "1", "-vf", ",".join(filters)),
+                *inputs,
+                *("-map", f"0:{source.video.index}", "-frames:v", "1", "-vf", ",".join([*filters, part])),
                 *("-map_metadata", "-1", "-q:v", _FINE, "-f", "image2", "-update", "1", name),
             ],
             line=lambda _: True,

@@ -31,6 +31,7 @@ CUTTING: Final = 9302
 ENCODING: Final = 9303
 FRAMES_TAKEN: Final = 9304
 MADE: Final = 9305
+PICTURES_MISSING: Final = 9306
 
 _GONE: Final = "the layer was deleted, or its original file is gone"
 _FETCHED: Final = 0.1
@@ -69,8 +70,16 @@ def _clip(run: Run, wanted: Plan) -> Clip:
         limits=Limits(),
     )
     run.message(f"Cutting {wanted.cut.start:g} s to {wanted.cut.end:g} s", code=CUTTING)
-    if cutter.cut(wanted.cut, target):
+    made = cutter.cut(wanted.cut, target)
+    if made.encoded:
         run.message("Its pictures were encoded again", code=ENCODING)
+    if made.expected is not None and made.pictures < made.expected:
+        run.message(
+            f"The clip has {made.pictures} of the {made.expected} pictures of this part; the others are damaged, or follow "
+            "too closely on another",
+            level="warning",
+            code=PICTURES_MISSING,
+        )
     named = _name(run, wanted)
     _keep(run, wanted, named, folder)
     return Clip(named.created, named.expires, f"{wanted.url}/{named.export}/{target.name}")

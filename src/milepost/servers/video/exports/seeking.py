@@ -48,6 +48,30 @@ def beginning_for(source: Source, seconds: float) -> float:
     return 0.0
 
 
+def reading(source: Source, seconds: float) -> tuple[list[str], float]:
+    """FFmpeg's options by which it reads a video so that it has all that is shown from a time on.
+
+    Its times must not depend on which streams of the file it uses: for a transport stream 0 would be where the first
+    of those begins. So it keeps the clock of the file, but moved, as FFmpeg 5 does not keep one that begins at 0.
+
+    Args:
+        source: the video.
+        seconds: since the first picture.
+
+    Returns:
+        The options, the input among them, and the time that filters see at the first picture of the video.
+    """
+    demuxer = DEMUXERS[source.container]
+    moved = abs(source.origin) + 1.0
+    options = [
+        # Nothing but the one file is opened, whatever stands in it.
+        *("-format_whitelist", demuxer, "-protocol_whitelist", "file", "-f", demuxer),
+        *("-copyts", "-itsoffset", f"{moved:.6f}", "-ss", f"{beginning_for(source, seconds):.6f}"),
+        *("-i", f"file:{Path(source.path).resolve()}"),
+    ]
+    return options, source.video.start + moved
+
+
 def _key_frame(container: Any, stream: Any, begin: float, time: float) -> float | None:
     """The last key frame that is shown from ``begin`` to ``time``, on the clock of the file."""
     container.seek(int(begin / stream.time_base), stream=stream)
