@@ -71,9 +71,8 @@ def of_features(order: Order, geometry: SheetGeometry, vertices: Mapping[str, in
     area = _area(geometry)
     layers = [(layer, vertices.get(layer.name, 0) / 1000) for layer in order.product.layers]
     total = sum(thousands for _, thousands in layers)
-    crowded = sum(thousands for layer, thousands in layers if layer.generalisation.displace)
     found = {
-        GENERALISE: 0.05 + 0.03 * total + 0.2 * crowded,
+        GENERALISE: 0.05 + sum(generalising(layer, vertices) for layer in order.product.layers),
         LABEL: 0.3 + 0.05 * area + 0.06 * total,
     }
     for theme in {layer.theme for layer, _ in layers} - {order.product.relief.theme}:
@@ -84,6 +83,11 @@ def of_features(order: Order, geometry: SheetGeometry, vertices: Mapping[str, in
         plain = 0.01 * sum(thousands for _, thousands in of_theme)
         found[draw(theme)] = _DRAW + plain + patterns if of_theme else _LEAST
     return found
+
+
+def generalising(layer: Layer, vertices: Mapping[str, int]) -> float:
+    """What the generalisation of a layer costs; lines that make room for each other cost most."""
+    return 0.01 + (0.44 if layer.generalisation.displace else 0.02) * vertices.get(layer.name, 0) / 1000
 
 
 def _has_patterns(layer: Layer) -> bool:

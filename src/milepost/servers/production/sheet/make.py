@@ -1,6 +1,6 @@
 """Makes a map sheet: an order becomes a file, stage by stage, each kept so that a crash costs only one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -108,7 +108,7 @@ class _Maker:
         ground = stages.do(costs.ELEVATION, prepare_ground, self.run, self.shop)
         if ground.interval is not None:
             self._take_interval(ground.interval)
-        stages.do(costs.GENERALISE, self._generalise)
+        stages.do(costs.GENERALISE, self._generalise, extracted.vertices)
         shading = stages.do(costs.SHADE, self._shade)
         contours = stages.do(costs.CONTOUR, self._contours)
         spots = stages.do(costs.SPOT, self._spots)
@@ -140,12 +140,14 @@ class _Maker:
 
     # --- the stages ---
 
-    def _generalise(self) -> None:
+    def _generalise(self, vertices: Mapping[str, int]) -> None:
         beside = Beside(self.shop.scale)
-        for number, layer in enumerate(in_order(self.layers)):
+        whole, done = sum(costs.generalising(layer, vertices) for layer in self.layers), 0.0
+        for layer in in_order(self.layers):
             frame = self.shop.features(RAW, layer)
             self.shop.keep(DRAWN, layer, generalise(layer, frame, self.shop.scale, beside))
-            self.stages.within((number + 1) / len(self.layers))
+            done += costs.generalising(layer, vertices)
+            self.stages.within(done / whole)
 
     def _shade(self) -> Theme | None:
         shading = self.product.relief.shading
