@@ -168,7 +168,7 @@ def test_the_file_is_sound_and_its_fonts_are_inside(made):
     for line in lines:
         assert re.search(r" yes +yes +yes +\d+ +\d+$", line), line
     told = tool("pdfinfo", made.pdf)
-    assert "Title:           Sant Julià, Topographic map 1:50000" in told
+    assert "Title:           Sant Julià, Topographic map 1:50\N{NO-BREAK SPACE}000" in told
     with pikepdf.open(made.pdf) as pdf:
         assert "OpenStreetMap" in str(pdf.open_metadata()["dc:rights"])
         assert pdf.pdf_version >= "1.7"

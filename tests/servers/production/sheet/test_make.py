@@ -23,12 +23,14 @@ from PIL import Image
 from milepost.jobs import events
 from milepost.operations import Run
 from milepost.operations.run import Notebook, Stop
+from milepost.servers.production.sheet.definition import UNKNOWN
 from milepost.servers.production.sheet.drawing import draw_layer
 from milepost.servers.production.sheet.make import MODELLED, make_sheet
 from milepost.servers.production.sheet.order import Ancillary, Output, Source
 from milepost.servers.production.sheet.reading import built_in, read_product
 from milepost.servers.production.sheet.render import render
 from milepost.servers.production.sheet.stamps import stamps
+from milepost.servers.production.sheet.surveying import prepare_ground
 from milepost.servers.production.sheet.workshop import Workshop
 from tests.servers.production.sheet import ground
 from tests.servers.production.sheet.witnesses import tool
@@ -376,12 +378,29 @@ def test_anywhere_on_earth(name, tmp_path):
 def test_a_model_that_covers_a_part_is_hatched(country, tmp_path):
     ground.write_heights(tmp_path / "part.tif", size=0.015)
     run = Run()
-    elevation = (Source(path=str(tmp_path / "part.tif")),)
-    path = make_sheet(run, ground.order(country, elevation=elevation), tmp_path)
+    ground.write_heights(tmp_path / "far.tif", west=20, south=10, size=0.015)
+    ground.write_features(tmp_path / "far.gpkg", west=20, south=10)
+    elevation = tuple(
+        Source(
+            path=str(tmp_path / f"{name}.tif"), credit=f"Heights of {name}", vertical_datum=f"{name} geoid"
+        )
+        for name in ("far", "part")
+    )
+    order = ground.order(country, elevation=elevation)
+    far = Source(path=str(tmp_path / "far.gpkg"), credit="Features of far")
+    path = make_sheet(run, replace(order, vectors=(far, *order.vectors)), tmp_path)
     assert re.search(
         r"\d\d% of the sheet has no elevation data and is hatched\.", messages(run, "warning")[0]
     )
-    assert "No elevation data" in words(path)
+    text = " ".join(words(path).split())
+    assert "No elevation data" in text
+    # Only what is on the sheet is credited.
+    assert "Features Nobody, CC0." in text
+    assert "Heights Heights of part." in text
+    assert "Part geoid" in text
+    assert not re.search(r"\bfar\b", text)
+    blank = prepare_ground(run, Workshop(replace(order, excluded=(UNKNOWN,)), tmp_path / "blank"))
+    assert blank.notes[0].endswith("of the sheet has no elevation data and is left blank.")
 
 
 def test_features_that_end_before_the_sheet_are_told_of(country, tmp_path):
@@ -406,6 +425,10 @@ def test_features_that_end_before_the_sheet_are_told_of(country, tmp_path):
         ({"elevation": (Source(path="/nowhere/a.tif"),)}, r"there is no file a\.tif; see to the sources"),
         ({"vectors": (Source(path=__file__),)}, r"test_make\.py holds no features that can be read; use a GeoPackage"),
         ({"ancillary": (Ancillary(path="a", layer="Camps"),)}, "drawn as 'Camps', which product MTM50 does not have; it has"),
+        (
+            {"area": ground.square(30, 10), "excluded": ("Relief shading", "Contours", "Spot heights")},
+            r"the sheet would be empty: no relief is drawn, and no source has features in the area \(country\.gpkg\)",
+        ),
         ({"area": ground.square(10, 46, 1.1)}, r"\d\.\d square metres and more than 3: choose a smaller area"),
         ({"area": ground.square(10, 46, 0.9), "output": Output(type="tiff", dpi=600)}, "pixels, too many: choose fewer dpi"),
         ({"area": ground.square(10, 46, 5)}, "choose a smaller area or a product of a smaller scale"),

@@ -12,6 +12,7 @@ from PIL import Image
 
 from milepost import __version__
 from milepost.servers.production.sheet.contents import Theme
+from milepost.servers.production.sheet.frame.naming import series_name, sheet_name
 from milepost.servers.production.sheet.frame.notes import sources_text
 from milepost.servers.production.sheet.order import Order
 from milepost.servers.production.sheet.page import Page
@@ -175,8 +176,7 @@ def assemble(
     if order.product.labels_theme not in names:
         sheet.add_page(GRID, frame, 0, whole, clip=False)
     sheet.add_page(MARGIN, frame, 1, whole, clip=False)
-    name = order.name or order.number or order.product.title
-    sheet.write(path, f"{name}, {order.product.title} 1:{order.product.scale}", order, made)
+    sheet.write(path, f"{sheet_name(order, page.sheet)}, {series_name(order)}", order, made)
 
 
 def _clip(page: Page) -> str:

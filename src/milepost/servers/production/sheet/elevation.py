@@ -37,6 +37,8 @@ class Mosaic:
     heights: Grid
     void: NDArray[np.bool_]
     """Which were void before they were filled."""
+    sources: frozenset[str] = frozenset()
+    """Paths of the sources that have some of the heights."""
 
     @property
     def cell(self) -> float:
@@ -50,6 +52,8 @@ class _Tile:
     crs: pyproj.CRS
     transform: Transform
     heights: Grid
+    source: str
+    """Its path."""
 
 
 def read_mosaics(
@@ -67,9 +71,9 @@ def read_mosaics(
         ValueError: a source cannot be read.
     """
     tiles: list[_Tile] = []
-    for path in _rasters(sources, folder):
+    for source, path in _rasters(sources, folder):
         with open_raster(path) as raster:
-            for tile in _windows(raster, path, geometry, step):
+            for tile in _windows(raster, path, source, geometry, step):
                 if tiles and not _fits(tiles[-1], tile):
                     yield _joined(tiles, folder)
                     tiles = []
@@ -78,8 +82,8 @@ def read_mosaics(
         yield _joined(tiles, folder)
 
 
-def _rasters(sources: Sequence[Source], folder: Path) -> Iterator[Path]:
-    """The files of the sources; those in archives are unpacked."""
+def _rasters(sources: Sequence[Source], folder: Path) -> Iterator[tuple[Source, Path]]:
+    """The files of the sources, each with its source; those in archives are unpacked."""
     for source in sources:
         path = Path(source.path)
         if not path.is_file():
@@ -87,7 +91,7 @@ def _rasters(sources: Sequence[Source], folder: Path) -> Iterator[Path]:
                 f"there is no file {path.name}; see to the sources in the settings of the server"
             )
         if path.suffix.lower() != ".zip":
-            yield path
+            yield source, path
             continue
         try:
             with zipfile.ZipFile(path) as archive:
@@ -97,14 +101,16 @@ def _rasters(sources: Sequence[Source], folder: Path) -> Iterator[Path]:
                 for member in members:
                     target = folder / Path(member.filename).name
                     target.write_bytes(archive.read(member))
-                    yield target
+                    yield source, target
         except zipfile.BadZipFile as error:
             raise ValueError(f"{path.name} is no ZIP archive: {error}") from error
         if not members:
             raise ValueError(f"{path.name} holds no .hgt and no .tif file with heights")
 
 
-def _windows(raster: OpenRaster, path: Path, geometry: SheetGeometry, step: float) -> Iterator[_Tile]:
+def _windows(
+    raster: OpenRaster, path: Path, source: Source, geometry: SheetGeometry, step: float
+) -> Iterator[_Tile]:
     """What a raster has of the sheet; in degrees it may lie whole turns away from it."""
     crs, transform = raster.crs, raster.transform
     if crs is None or transform is None:
@@ -117,22 +123,24 @@ def _windows(raster: OpenRaster, path: Path, geometry: SheetGeometry, step: floa
         if not crs.is_geographic:
             box = pyproj.Transformer.from_crs(4326, crs, always_xy=True).transform_bounds(*box)
         placed = (transform[0] + turn, *transform[1:])
-        tile = _window(raster, crs, placed, box, step)
-        if tile is not None:
-            yield tile
+        found = _window(raster, placed, box, step, geographic=crs.is_geographic)
+        if found is not None:
+            yield _Tile(crs, *found, source.path)
 
 
 def _window(
     raster: OpenRaster,
-    crs: pyproj.CRS,
     transform: Transform,
     box: tuple[float, float, float, float],
     step: float,
-) -> _Tile | None:
+    *,
+    geographic: bool,
+) -> tuple[Transform, Grid] | None:
+    """The part of a raster that lies in a box, and its place; None when there is none."""
     left, width, _, top, _, height = transform
     columns = sorted([(box[0] - left) / width, (box[2] - left) / width])
     rows = sorted([(box[3] - top) / height, (box[1] - top) / height])
-    metres = abs(width) * (_METRES_OF_DEGREE if crs.is_geographic else 1)
+    metres = abs(width) * (_METRES_OF_DEGREE if geographic else 1)
     every = max(1, int(step / metres))
     around = _AROUND * every
     c0, c1 = max(0, int(columns[0]) - around), min(raster.width, int(columns[1]) + 1 + around)
@@ -146,7 +154,7 @@ def _window(
         pixels = raster.read(first, min(band, r1 - first), left=c0, columns=c1 - c0)
         parts.append(_reduced(_known(raster, pixels), every))
     placed = (left + c0 * width, width * every, 0.0, top + r0 * height, 0.0, height * every)
-    return _Tile(crs, placed, np.concatenate(parts))
+    return placed, np.concatenate(parts)
 
 
 def _known(raster: OpenRaster, pixels: Grid) -> Grid:
@@ -193,14 +201,18 @@ def _joined(tiles: Sequence[_Tile], folder: Path) -> Mosaic:
     rows = max(row + tile.heights.shape[0] for (row, _), tile in zip(places, tiles, strict=True))
     columns = max(column + tile.heights.shape[1] for (_, column), tile in zip(places, tiles, strict=True))
     whole = np.full((rows, columns), np.nan, dtype=np.float32)
+    sources = set()
     for (row, column), tile in zip(places, tiles, strict=True):
         part = whole[row : row + tile.heights.shape[0], column : column + tile.heights.shape[1]]
-        np.copyto(part, tile.heights, where=np.isnan(part))
+        wanted = np.isnan(part) & ~np.isnan(tile.heights)
+        np.copyto(part, tile.heights, where=wanted)
+        if wanted.any():
+            sources.add(tile.source)
     transform = (left, width, 0.0, top, 0.0, height)
     void = np.isnan(whole)
     if void.any() and not void.all():
         whole = _without_voids(whole, transform, tiles[0].crs, folder)
-    return Mosaic(tiles[0].crs, transform, whole, void)
+    return Mosaic(tiles[0].crs, transform, whole, void, frozenset(sources))
 
 
 def _without_voids(heights: Grid, transform: Transform, crs: pyproj.CRS, folder: Path) -> Grid:

@@ -36,6 +36,7 @@ from milepost.servers.production.sheet.relief import (
     evened,
     spot_layers,
     wants_contours,
+    wants_hatch,
     wants_shading,
     wants_spots,
 )
@@ -43,7 +44,13 @@ from milepost.servers.production.sheet.render import render
 from milepost.servers.production.sheet.shading import shade
 from milepost.servers.production.sheet.sources import is_excluded
 from milepost.servers.production.sheet.staging import Stages
-from milepost.servers.production.sheet.surveying import Extracted, Ground, extract, prepare_ground
+from milepost.servers.production.sheet.surveying import (
+    Extracted,
+    Ground,
+    contributing,
+    extract,
+    prepare_ground,
+)
 from milepost.servers.production.sheet.telling import legend, sample
 from milepost.servers.production.sheet.workshop import DRAWN, FINAL, RAW, Workshop
 
@@ -106,6 +113,7 @@ class _Maker:
         extracted = stages.do(costs.EXTRACT, extract, self.run, self.shop, stages.within)
         stages.expect(costs.of_features(self.order, self.shop.geometry, extracted.vertices))
         ground = stages.do(costs.ELEVATION, prepare_ground, self.run, self.shop)
+        self.order = self.shop.order = contributing(self.order, extracted, ground)
         if ground.interval is not None:
             self._take_interval(ground.interval)
         stages.do(costs.GENERALISE, self._generalise, extracted.vertices)
@@ -211,7 +219,9 @@ class _Maker:
                 level="warning",
             )
         notes = (MODELLED,) if modelled and placed else ()
-        return Lettered(count=len(placed), sample=sample(self.shop, self.layers, placed), notes=notes)
+        return Lettered(
+            count=len(placed), sample=sample(self.shop, [*relief, *self.layers], placed), notes=notes
+        )
 
     def _draw(self, theme: str, relief: Sequence[Layer]) -> Theme | None:
         drawn = []
@@ -262,7 +272,8 @@ def _themes(order: Order) -> list[str]:
     """The themes that may have something to draw."""
     relief = order.product.relief
     used = {layer.theme for layer in order.product.layers if not is_excluded(layer, order)}
-    if wants_contours(order):
+    relief_drawn = wants_shading(order) or wants_contours(order) or wants_spots(order)
+    if wants_contours(order) or (relief_drawn and wants_hatch(order)):
         used.add(relief.theme)
     if relief.spot_heights and wants_spots(order):
         used.add(relief.spot_heights.theme)

@@ -11,6 +11,7 @@ import pyogrio
 import shapely
 
 from milepost import __version__
+from milepost.servers.production.sheet.frame.naming import series_name, sheet_name
 from milepost.servers.production.sheet.frame.notes import sources_text
 from milepost.servers.production.sheet.geometry import SheetGeometry
 from milepost.servers.production.sheet.order import Order
@@ -84,7 +85,7 @@ def _readme(order: Order, sheet: SheetGeometry, names: list[str], made: datetime
         "gpkg": f"the features as they are drawn, one table a layer, in EPSG:{sheet.grid.epsg}",
         "json": "the product: layers, rules, symbols and frame",
     }
-    lines = [f"{order.name or order.number or product.title}", f"{product.title}, 1:{product.scale}", ""]
+    lines = [sheet_name(order, sheet), series_name(order), ""]
     lines += [f"{name}: {told[name.rpartition('.')[2]]}" for name in names if name.rpartition(".")[2] in told]
     lines.append("")
     for title, sources in (("Features", order.vectors), ("Heights", order.elevation)):

@@ -77,7 +77,7 @@ def contour_layers(
     """
     product, scale = order.product, order.product.scale
     unknown = unknown_ground(heights).intersection(geometry.neatline)
-    if not unknown.is_empty and UNKNOWN not in order.excluded:
+    if not unknown.is_empty and wants_hatch(order):
         yield _unknown_layer(product), _frame([unknown], 0)
     contours = product.relief.contours
     if contours and wants_contours(order):
@@ -121,6 +121,12 @@ def wants_spots(order: Order) -> bool:
     """Whether a sheet is to have spot heights of the elevation model."""
     spots = order.product.relief.spot_heights
     return spots is not None and not {SPOT_HEIGHTS, spots.theme} & set(order.excluded)
+
+
+def wants_hatch(order: Order) -> bool:
+    """Whether ground of which no height is known is to be hatched."""
+    theme = order.product.relief.theme
+    return theme in order.product.themes and not {UNKNOWN, theme} & set(order.excluded)
 
 
 def contour_layer(product: Product, contours: Contours) -> Layer:

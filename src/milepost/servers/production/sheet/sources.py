@@ -74,7 +74,10 @@ def filled(text: str, values: dict[str, Any]) -> str:
 
 
 def read_layers(
-    order: Order, geometry: SheetGeometry, told: Callable[[str], None] = lambda _: None
+    order: Order,
+    geometry: SheetGeometry,
+    told: Callable[[str], None] = lambda _: None,
+    used: Callable[[str], None] = lambda _: None,
 ) -> Iterator[tuple[Layer, gpd.GeoDataFrame]]:
     """The features of each layer of a product, those of no excluded layer.
 
@@ -82,6 +85,7 @@ def read_layers(
         order: of the sheet.
         geometry: of the sheet.
         told: a warning when a client adds features that fit no rule of the layer.
+        used: told the path of a source from which a layer has features, maybe several times.
 
     Returns:
         Each layer with a frame in sheet metres: the columns that it names, ``rule`` (the number of the
@@ -94,7 +98,12 @@ def read_layers(
     _check_ancillary(order.ancillary, order.product)
     reader = _Reader(geometry, sorted({name for layer in wanted for name in columns_of(layer)}))
     for layer in wanted:
-        frames = [frame for source in order.vectors for frame in reader.tables(Path(source.path), layer)]
+        frames = []
+        for source in order.vectors:
+            for frame in reader.tables(Path(source.path), layer):
+                frames.append(frame)
+                if (_rules_of(layer, frame) >= 0).any():
+                    used(source.path)
         for added in order.ancillary:
             if added.layer == layer.name:
                 frames += reader.added(added, layer, told)

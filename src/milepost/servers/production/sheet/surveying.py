@@ -8,11 +8,18 @@ from typing import Any, Final
 import numpy as np
 import shapely
 from msgspec import Struct
+from msgspec.structs import replace
 
 from milepost.operations import Run
 from milepost.servers.production.sheet.definition import CONTOURS, SHADING, SPOT_HEIGHTS
 from milepost.servers.production.sheet.order import Order
-from milepost.servers.production.sheet.relief import interval_on, wants_contours, wants_shading, wants_spots
+from milepost.servers.production.sheet.relief import (
+    interval_on,
+    wants_contours,
+    wants_hatch,
+    wants_shading,
+    wants_spots,
+)
 from milepost.servers.production.sheet.sources import read_layers
 from milepost.servers.production.sheet.stamps import check_unchanged
 from milepost.servers.production.sheet.terrain import read_heights
@@ -32,6 +39,8 @@ class Extracted(Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
     vertices: dict[str, int] = {}
     """Of the features of each layer, by its name."""
+    sources: frozenset[str] = frozenset()
+    """Paths of those that had features."""
 
 
 class Ground(Struct, frozen=True, kw_only=True):
@@ -42,6 +51,8 @@ class Ground(Struct, frozen=True, kw_only=True):
     interval: float | None = None
     """Metres from contour to contour."""
     notes: tuple[str, ...] = ()
+    sources: frozenset[str] = frozenset()
+    """Paths of those that had heights."""
 
 
 def extract(run: Run, shop: Workshop, within: Callable[[float], None]) -> Extracted:
@@ -59,8 +70,11 @@ def extract(run: Run, shop: Workshop, within: Callable[[float], None]) -> Extrac
     notes = []
     points: list[Any] = []
     vertices: dict[str, int] = {}
+    used: set[str] = set()
     check_unchanged(order, order.vectors)
-    for layer, frame in read_layers(order, geometry, lambda text: run.message(text, level="warning")):
+    for layer, frame in read_layers(
+        order, geometry, lambda text: run.message(text, level="warning"), used.add
+    ):
         shop.keep(RAW, layer, frame)
         points.append(shapely.get_coordinates(frame.geometry.array))
         vertices[layer.name] = len(points[-1])
@@ -77,7 +91,12 @@ def extract(run: Run, shop: Workshop, within: Callable[[float], None]) -> Extrac
             names = ", ".join(Path(source.path).name for source in order.vectors)
             run.message(f"The sources ({names}) have {what} of the area of the sheet.", level="warning")
             notes.append(f"Features cover {share:.0%} of the sheet.")
-    return Extracted(made=datetime.now(UTC).replace(microsecond=0), notes=tuple(notes), vertices=vertices)
+    return Extracted(
+        made=datetime.now(UTC).replace(microsecond=0),
+        notes=tuple(notes),
+        vertices=vertices,
+        sources=frozenset(used),
+    )
 
 
 def prepare_ground(run: Run, shop: Workshop) -> Ground:
@@ -103,7 +122,8 @@ def prepare_ground(run: Run, shop: Workshop) -> Ground:
             f"product {order.product.name} shows relief, but there is no elevation model: {cure}"
         )
     check_unchanged(order, order.elevation)
-    heights = read_heights(order.elevation, geometry, shop.path("elevation"))
+    used: set[str] = set()
+    heights = read_heights(order.elevation, geometry, shop.path("elevation"), used.add)
     xx, yy = np.meshgrid(heights.x[::4], heights.y[::4])
     inside = shapely.contains_xy(geometry.neatline, xx, yy)
     known = heights.values[::4, ::4][inside]
@@ -117,7 +137,8 @@ def prepare_ground(run: Run, shop: Workshop) -> Ground:
     heights.save(shop.path(HEIGHTS))
     notes = []
     if unknown > WORTH_TELLING:
-        notes.append(f"{_percent(unknown)} of the sheet has no elevation data and is hatched.")
+        drawn = "hatched" if wants_hatch(order) else "left blank"
+        notes.append(f"{_percent(unknown)} of the sheet has no elevation data and is {drawn}.")
         run.message(notes[-1], level="warning")
     if heights.filled > WORTH_TELLING:
         notes.append(
@@ -130,6 +151,26 @@ def prepare_ground(run: Run, shop: Workshop) -> Ground:
         highest=float(np.nanmax(known)),
         interval=interval_on(heights, contours, shop.scale) if contours else None,
         notes=tuple(notes),
+        sources=frozenset(used),
+    )
+
+
+def contributing(order: Order, extracted: Extracted, ground: Ground) -> Order:
+    """An order with those sources alone that something on the sheet is from: it credits no others.
+
+    Raises:
+        ValueError: nothing is on the sheet; the text says what to do.
+    """
+    if ground.lowest is None and not any(extracted.vertices.values()):
+        names = ", ".join(Path(source.path).name for source in order.vectors) or "none are named"
+        raise ValueError(
+            f"the sheet would be empty: no relief is drawn, and no source has features in the area ({names}); name an"
+            " OpenStreetMap extract or GeoPackage that covers it in the settings of the server, or leave less out"
+        )
+    return replace(
+        order,
+        vectors=tuple(each for each in order.vectors if each.path in extracted.sources),
+        elevation=tuple(each for each in order.elevation if each.path in ground.sources),
     )
 
 

@@ -36,24 +36,28 @@ def legend(shop: Workshop, layers: Sequence[Layer], relief: Sequence[Layer]) -> 
 
 
 def sample(shop: Workshop, layers: Sequence[Layer], placed: Sequence[Placed]) -> Place | None:
-    """A place for the worked example: named, at a marker if possible, near the middle.
+    """A place for the worked example: named, at a marker if possible, else a height; near the middle.
 
     Args:
         shop: where the sheet is made.
-        layers: of the product.
+        layers: with labels of places and heights.
         placed: the labels on the sheet.
     """
     rules = {layer.name: layer.rules for layer in layers}
-    best: tuple[tuple[bool, float], Place] | None = None
+    best: tuple[tuple[int, float], Place] | None = None
     for each in placed:
         if each.label.placement != "point" or each.layer not in rules:
             continue
         name = each.text.split("\n")[0]
-        if not name[:1].isalpha():
+        marked = any(isinstance(symbol, Marker) for rule in rules[each.layer] for symbol in rule.symbols)
+        if name[:1].isalpha():
+            rank = 0 if marked else 1
+        elif marked and name.isdecimal():
+            rank, name = 2, f"spot height {name}"
+        else:
             continue
         x, y = each.at
-        marked = any(isinstance(symbol, Marker) for rule in rules[each.layer] for symbol in rule.symbols)
-        key = (not marked, x * x + y * y)
+        key = (rank, x * x + y * y)
         if best is None or key < best[0]:
             longitude, latitude = shop.geometry.lonlat_of_sheet(x, y)
             best = key, Place(name=name, longitude=float(longitude), latitude=float(latitude))

@@ -1,6 +1,6 @@
 """The ground of a sheet: heights from elevation models, on a regular grid in sheet metres."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -89,13 +89,19 @@ class Heights:
             return cls(kept["values"], *(float(each) for each in kept["facts"]))
 
 
-def read_heights(sources: Sequence[Source], geometry: SheetGeometry, folder: Path) -> Heights:
+def read_heights(
+    sources: Sequence[Source],
+    geometry: SheetGeometry,
+    folder: Path,
+    used: Callable[[str], None] = lambda _: None,
+) -> Heights:
     """The heights of a sheet. Of several sources, the first that knows a place is taken.
 
     Args:
         sources: elevation models, in any projection.
         geometry: of the sheet.
         folder: for files on the way.
+        used: told the path of each source that has some of the heights, maybe several times.
 
     Raises:
         ValueError: a source cannot be read.
@@ -114,17 +120,22 @@ def read_heights(sources: Sequence[Source], geometry: SheetGeometry, folder: Pat
     filled = 0.0
     for mosaic in mosaics:
         if np.isnan(values).any():
-            filled += _sample(mosaic, geometry, values, (left, top, step)) / values.size
+            known, voids = _sample(mosaic, geometry, values, (left, top, step))
+            filled += voids / values.size
+            for path in mosaic.sources if known else ():
+                used(path)
     return Heights(values, left, top, step, cell, filled)
 
 
-def _sample(mosaic: Mosaic, geometry: SheetGeometry, values: Grid, place: tuple[float, float, float]) -> int:
-    """Interpolate a mosaic at the nodes of a grid that are not known yet; how many of them lie in voids."""
+def _sample(
+    mosaic: Mosaic, geometry: SheetGeometry, values: Grid, place: tuple[float, float, float]
+) -> tuple[int, int]:
+    """Interpolate a mosaic at the nodes of a grid that are not known yet; how many become so, and lie in voids."""
     left, top, step = place
     rows, columns = values.shape
     geographic = mosaic.crs.is_geographic
     projected = None if geographic else pyproj.Transformer.from_crs(4326, mosaic.crs, always_xy=True)
-    band, filled = max(1, _BLOCK // columns), 0
+    band, known, filled = max(1, _BLOCK // columns), 0, 0
     x = left + step * np.arange(columns)
     for first in range(0, rows, band):
         part = values[first : first + band]
@@ -138,9 +149,10 @@ def _sample(mosaic: Mosaic, geometry: SheetGeometry, values: Grid, place: tuple[
         row = (my - mosaic.transform[3]) / mosaic.transform[5] - 0.5
         found, void = _cubic(mosaic, row, column)
         wanted = np.isnan(part) & ~np.isnan(found.reshape(part.shape))
+        known += int(wanted.sum())
         filled += int((void.reshape(part.shape) & wanted).sum())
         np.copyto(part, found.reshape(part.shape), where=wanted)
-    return filled
+    return known, filled
 
 
 def _cubic(

@@ -4,9 +4,11 @@ import math
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from milepost.servers.production.sheet.frame import Frame
 from milepost.servers.production.sheet.frame.border import BORDER
+from milepost.servers.production.sheet.frame.naming import series_name, sheet_name
 from milepost.servers.production.sheet.frame.pen import load_fonts
 from milepost.servers.production.sheet.geometry import SheetGeometry
 from tests.servers.production.sheet import sheets
@@ -138,6 +140,19 @@ def test_the_corners_and_the_first_grid_lines_have_their_coordinates_in_full(sma
         assert words.count(corner) == 2
     assert words.count("000mE") == 2
     assert words.count("000mN") == 2
+
+
+def test_a_sheet_without_a_name_has_that_of_its_corner():
+    made_by = replace(sheets.product(), title="Topographic map 1:50 000")
+    order = sheets.order(name="", number="", made_by=made_by)
+    sheet = sheets.sheet_of(order)
+    frame = Frame(order, sheet, sheets.contents(), sheets.MADE)
+    words = words_of(frame)
+    assert sheet_name(order, sheet) == "CH 76 04"
+    assert "CH 76 04" in words
+    # The series tells the scale, and nothing tells it twice.
+    assert words.count("Topographic map 1:50 000") == 1
+    assert series_name(order) == "Topographic map 1:50 000"
 
 
 def test_the_legend_has_only_what_is_on_the_sheet():

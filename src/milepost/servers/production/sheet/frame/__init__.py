@@ -56,7 +56,7 @@ class Frame:
         load_fonts()
         self.order, self.sheet, self.contents = order, sheet, contents
         width = max(sheet.width + 2 * BORDER, COLUMN)
-        title = TitleBlock(order)
+        title = TitleBlock(order, sheet)
         columns = Columns.within(width)
         stacks = arrange(columns, *self._blocks(made))
         blocks_height = max(stack.height for stack in stacks)

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from milepost.servers.production.sheet.frame.figures import thousands
+from milepost.servers.production.sheet.frame.naming import sheet_name, tells_scale
 from milepost.servers.production.sheet.frame.pen import Align, Pen, text_width, wrap
+from milepost.servers.production.sheet.geometry import SheetGeometry
 from milepost.servers.production.sheet.order import Order
 from milepost.servers.production.sheet.symbols import Face
 
@@ -23,13 +25,14 @@ class TitleBlock:
     """
 
     order: Order
+    sheet: SheetGeometry
 
     @property
     def left_lines(self) -> list[str]:
         """Series and scale."""
         product = self.order.product
         title, scale = product.frame.series or product.title, f"1:{thousands(product.scale)}"
-        told = scale in title.replace(" ", "\N{NO-BREAK SPACE}")
+        told = tells_scale(title, product.scale)
         return [title, f"Series {product.name}" if told else f"Series {product.name}, scale {scale}"]
 
     @property
@@ -41,7 +44,7 @@ class TitleBlock:
     @property
     def name(self) -> str:
         """The name, in capitals."""
-        return (self.order.name or self.order.number or self.order.product.title).upper()
+        return sheet_name(self.order, self.sheet).upper()
 
     def height(self, width: float) -> float:
         """Points that it needs at a width."""
