@@ -52,6 +52,8 @@ class Exhibit(msgspec.Struct, frozen=True):
     """URL of its style sheet, on this server."""
     script: str = ""
     """URL of its JavaScript module, on this server."""
+    pictures: str = ""
+    """Origin of another server of which it shows a picture, such as ``https://pictures.example.com``."""
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -157,7 +159,7 @@ def render(
         error=None,
     )
     response = Response(page, media_type="text/html", headers=_PAGE_HEADERS)
-    policy = _POLICY if answer.exhibit is None else f"{_EXHIBIT_POLICY}; {_ALWAYS}"
+    policy = _POLICY if answer.exhibit is None else _policy_of(answer.exhibit)
     # Browsers hold forms to it also when the answer to one redirects.
     response.headers["Content-Security-Policy"] = f"{policy} {answer.leads_to}".rstrip()
     return response
@@ -254,9 +256,14 @@ _ALWAYS: Final = "default-src 'none'; frame-ancestors 'none'; form-action 'self'
 _POLICY: Final = f"style-src 'unsafe-inline'; {_ALWAYS}"
 # What plays a video fetches it piece by piece, puts the pieces together itself, and makes a track for cues.
 _EXHIBIT_POLICY: Final = (
-    "script-src 'self'; style-src 'self' 'unsafe-inline'; connect-src 'self'; img-src 'self'; "
-    "media-src 'self' blob: data:"
+    "script-src 'self'; style-src 'self' 'unsafe-inline'; connect-src 'self'; media-src 'self' blob: data:; "
+    "img-src 'self'"
 )
+
+
+def _policy_of(exhibit: Exhibit) -> str:
+    return f"{f'{_EXHIBIT_POLICY} {exhibit.pictures}'.rstrip()}; {_ALWAYS}"
+
 
 _PAGE_HEADERS: Final = {
     **JSON_HEADERS,

@@ -35,6 +35,11 @@ class Parameters:
         values = self._values.get(name)
         return values[-1] if values else default
 
+    def accept(self, alias: str, name: str) -> None:
+        """Let what was given under an alias count as a parameter that was not given by its name."""
+        if alias in self._values:
+            self._values.setdefault(name, self._values[alias])
+
     def emptied(self, name: str) -> bool:
         """Whether a parameter was sent with an empty text, by which some changes clear a value."""
         return name in self._emptied

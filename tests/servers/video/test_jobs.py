@@ -10,6 +10,7 @@ from milepost.jobs import Stage, Status
 from milepost.servers.video import wire
 from tests.servers.house import House
 from tests.servers.talking import error_of, json_of
+from tests.servers.video.made import make_layer, make_service
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120, method="thread")]
 
@@ -39,7 +40,10 @@ async def test_a_layer_that_was_published(house: House, ann: httpx.AsyncClient) 
     assert listed["asyncJobs"][0] == wire.job_id(job)
     page = (await ann.get(url)).text
     assert f'href="/arcgis{JOBS}"' in page
-    assert 'href="/arcgis/video/rest/services/Cheyenne_TS/VideoServer/0"' in page
+    assert "services/Cheyenne_TS/VideoServer" not in page.replace("&#34;", ""), "there is no such service"
+    layer = make_layer(house.server, make_service(house.server, "Cheyenne_TS", "ann"))
+    page = (await ann.get(url)).text
+    assert f'href="/arcgis/video/rest/services/Cheyenne_TS/VideoServer/{layer.id}"' in page
     assert "<progress" not in page
     assert "Cheyenne_TS" in page
     assert f'href="/arcgis{url}"' in (await ann.get(JOBS)).text
@@ -62,7 +66,10 @@ async def test_cancelled_once_and_for_all(house: House, ann: httpx.AsyncClient, 
     assert "<progress" in (await ann.get(url)).text
     assert json_of(await ann.post(f"{url}/cancel", data={"f": "json"})) == {"success": True}
     assert (await house.manager.finished(job.id)).status is Status.CANCELLED
-    assert json_of(await ann.get(url, params={"f": "json"}))["status"] == "CANCELLED"
+    ended = json_of(await ann.get(url, params={"f": "json"}))
+    assert (ended["status"], ended["messages"][-1]) == ("CANCELLED", "The job was cancelled by ann")
+    assert ended["customAttributes"]["messageCodes"][-1] == 9099
+    assert len(ended["customAttributes"]["messageCodes"]) == len(ended["messages"])
     again = json_of(await ann.post(f"{url}/cancel", data={"f": "json"}))
     assert again == {"success": False, "message": "The job has ended and cannot be cancelled"}
 

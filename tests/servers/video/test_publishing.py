@@ -296,7 +296,9 @@ async def test_cancelled_it_leaves_nothing(house: House, pat: httpx.AsyncClient,
     assert (doing["name"], doing["ended"]) == ("Transcoding", None)
     answer = await pat.post(f"{REST}/jobs/job/{started['jobId']}/cancel", data=JSON)
     assert json_of(answer) == {"success": True}
-    assert (await ended(house, pat, started["jobId"]))["status"] == "CANCELLED"
+    job = await ended(house, pat, started["jobId"])
+    assert job["status"] == "CANCELLED"
+    assert "newLayerId" not in job["customAttributes"]
     assert kept(house) == before
     item = json_of(await pat.get(f"{SERVICES}/Stopped/VideoServer", params=JSON))["serviceItemId"]
     assert house.server.videos.last_id(item) == -1

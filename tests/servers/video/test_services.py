@@ -4,13 +4,16 @@ import asyncio
 import itertools
 import json
 import os
+import re
 from collections.abc import AsyncIterator
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from msgspec.structs import replace
+from PIL import Image
 
 from milepost.servers.video.exports.keeping import Exports, new_id
 from milepost.servers.video.operations import discard_layer
@@ -47,6 +50,13 @@ async def pat(house: House) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
+def png(width: int, height: int) -> bytes:
+    """A picture of one colour."""
+    content = BytesIO()
+    Image.new("L", (width, height)).save(content, "PNG")
+    return content.getvalue()
+
+
 async def names(client: httpx.AsyncClient, url: str = SERVICES) -> list[str]:
     return [each["serviceName"] for each in json_of(await client.get(url, params=JSON))["services"]]
 
@@ -56,6 +66,7 @@ async def names(client: httpx.AsyncClient, url: str = SERVICES) -> list[str]:
     [
         (f"{SERVICES}/create", {"serviceName": "{}"}),
         (f"{ADMIN}/services/create", {"service": "{}"}),
+        (f"{ADMIN}/services/create", {"service": '{{"serviceName": "{}"}}'}),
         (f"{ADMIN}/services/create", {"createParameters": '{{"serviceName": "{}"}}'}),
         (
             "/sharing/rest/content/users/pat/createService",
@@ -195,6 +206,37 @@ async def test_without_telemetry_and_previews_no_flag_says_otherwise(
     for path in ("coverage", "telemetry"):
         assert error_of(await ann.get(f"{url}/{path}", params=JSON))["code"] == 404
     assert json_of(await ann.get(f"{url}/query", params=JSON))["intersects"] is False
+    # Frames come with their corners, which telemetry tells.
+    listed = json_of(await ann.get(SERVICES, params=JSON))["services"]
+    [mine] = [each for each in listed if each["serviceName"] == "Bare"]
+    assert layer["supportsExportFrameset"] is False
+    assert mine["frameworkProperties"]["layers"][0]["supportsExportFrameset"] is False
+    form = {"name": "Other", "supportsFrameset": "true", **JSON}
+    assert "no telemetry" in error_of(await ann.post(f"{url}/updateLayer", data=form))["message"]
+    form["supportsFrameset"] = "false"
+    assert json_of(await ann.post(f"{url}/updateLayer", data=form)) == {"success": True}
+
+
+async def test_a_page_whose_url_carries_the_token_plays(house: House, ann: httpx.AsyncClient) -> None:
+    make_layer(house.server, make_service(house.server, "Carried", "ann"))
+    token = ann.headers["X-Esri-Authorization"].removeprefix("Bearer ")
+    async with house.client() as anyone:
+        page = await anyone.get(f"{SERVICES}/Carried/VideoServer/0", params={"token": token})
+        named = re.findall(r'(?:data-video|data-previews|data-coverage|poster)="([^"]+)"', page.text)
+        assert len(named) == 4
+        for url in named:
+            answer = await anyone.get(f"http://gis.example.com{url}")
+            assert answer.status_code == 200, url
+    assert token not in (await ann.get(f"{SERVICES}/Carried/VideoServer/0")).text
+
+
+async def test_the_form_for_a_layer_names_the_files(house: House) -> None:
+    async with house.client("pat") as pat:
+        make_service(house.server, "Chosen", "pat")
+        upload = make_upload(house.server, "pat", name="morning.ts")
+        page = (await pat.get(f"{SERVICES}/Chosen/VideoServer")).text
+    sent = "2012-09-19 20:43"  # when uploads of these tests were sent
+    assert re.search(rf"i[0-9a-f-]{{36}} is morning.ts, [0-9.e-]+ MiB, of {sent} UTC", page), upload
 
 
 async def test_nothing_is_done_by_a_link(house: House, ann: httpx.AsyncClient) -> None:
@@ -239,7 +281,7 @@ async def test_a_layer_is_changed(house: House, ann: httpx.AsyncClient) -> None:
 async def test_a_layer_gets_another_picture(house: House, ann: httpx.AsyncClient) -> None:
     layer = make_layer(house.server, make_service(house.server, "Pictured", "ann"))
     url = f"{SERVICES}/Pictured/VideoServer/0"
-    picture = b"\x89PNG\r\n\x1a\n and more"
+    picture = png(8, 6)
     files = {"file": ("anything.exe", picture)}
     assert json_of(await ann.post(f"{url}/update/poster", data=JSON, files=files)) == {"success": True}
     poster = json_of(await ann.get(url, params=JSON))["poster"]
@@ -249,9 +291,11 @@ async def test_a_layer_gets_another_picture(house: House, ann: httpx.AsyncClient
     said = json_of(await ann.post(f"{url}/update/poster", data={"url": elsewhere, **JSON}))
     assert said == {"success": True}
     assert json_of(await ann.get(url, params=JSON))["poster"] == elsewhere
+    policy = (await ann.get(url)).headers["content-security-policy"]
+    assert "img-src 'self' https://pictures.example.com;" in policy
     # The pictures that were replaced are gone, and that which was published is still there.
     for number in range(2):
-        files = {"file": ("p.png", picture + bytes([number]))}
+        files = {"file": ("p.png", png(8, 7 + number))}
         assert json_of(await ann.post(f"{url}/update/poster", data=JSON, files=files)) == {"success": True}
     poster = json_of(await ann.get(url, params=JSON))["poster"]
     stored = {each.name for each in (house.server.settings.data / "videos" / layer.key).glob("poster*")}
@@ -259,6 +303,17 @@ async def test_a_layer_gets_another_picture(house: House, ann: httpx.AsyncClient
     for bad in ("file:///etc/passwd", "javascript:alert(1)", "/content/x", 'https://x/"><script>'):
         error = error_of(await ann.post(f"{url}/update/poster", data={"url": bad, **JSON}))
         assert "http or https" in error["message"]
+    for bad in ("https://a;script-src/x", "https://ann:secret@example.com/x", "https://["):
+        error = error_of(await ann.post(f"{url}/update/poster", data={"url": bad, **JSON}))
+        assert "the name of its server" in error["message"]
+    for broken, why in (
+        (b"\xff\xd8\xff\xe0junk", "damaged"),
+        (picture[:60], "damaged"),
+        (png(9000, 5000), "too many"),
+    ):
+        sent = {"file": ("a.png", broken)}
+        assert why in error_of(await ann.post(f"{url}/update/poster", data=JSON, files=sent))["message"]
+    assert json_of(await ann.get(url, params=JSON))["poster"] == poster
     svg = {"file": ("a.png", b"<svg onload=alert(1)>")}
     error = error_of(await ann.post(f"{url}/update/poster", data=JSON, files=svg))
     assert "neither a JPEG nor a PNG" in error["message"]
@@ -509,6 +564,8 @@ async def test_the_administration(house: House, root: httpx.AsyncClient, ann: ht
         form = {"username": "ann", "password": PASSWORD, **JSON}
         said = json_of(await nobody.post(f"{ADMIN}/generateToken", data=form))
         assert said.keys() == {"token", "expires", "loginAsPSA"}
+        form["user"] = form.pop("username")  # as the example of the document has it
+        assert "token" in json_of(await nobody.post(f"{ADMIN}/generateToken", data=form))
         assert json_of(await nobody.get(SERVICES, params={"token": said["token"], **JSON}))["services"]
         wrong = error_of(await nobody.post(f"{ADMIN}/generateToken", data={**form, "password": "no"}))
         assert wrong["code"] == 400

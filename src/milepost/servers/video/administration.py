@@ -60,7 +60,7 @@ class Administration:
             *at(
                 f"{ADMIN}/generateToken",
                 self.generate_token,
-                parameters=self._sign_in_parameters,
+                parameters=(*self._sign_in_parameters, "user"),
                 document="Generate Token",
             ),
             *at(SERVICES, self.services, parameters=PAGING, document="Services"),
@@ -113,6 +113,8 @@ class Administration:
 
     async def generate_token(self, call: Call) -> Answer:
         """A token for a name and a password."""
+        # The example of the document sends it by this name.
+        call.parameters.accept("user", "username")
         answer = await self._sign_in(call)
         if "token" not in answer.data:
             return answer

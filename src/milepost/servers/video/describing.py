@@ -1,6 +1,7 @@
 """The JSON of video services and their layers: pure functions of them and of where the server is."""
 
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -68,7 +69,7 @@ def layer(about: Service, each: Layer, url: str, *, supports: Iterable[str] = ()
         time |= {"start": facts.start, "end": facts.end}
     available = frozenset(supports)
     clips = each.export_clip and "ExportClip" in available
-    framesets = each.export_frameset and facts.telemetry and "ExportFrameset" in available
+    framesets = exports_frames(each) and "ExportFrameset" in available
     return {
         "currentVersion": VERSION,
         "id": each.id,
@@ -113,6 +114,11 @@ def layer(about: Service, each: Layer, url: str, *, supports: Iterable[str] = ()
         "supportsPreviews": facts.previews,
         "supportsUpdate": True,
     }
+
+
+def exports_frames(each: Layer) -> bool:
+    """Whether frames of a layer may be exported, which come with the corners that telemetry tells."""
+    return each.export_frameset and each.facts.telemetry
 
 
 def poster(each: Layer, url: str) -> str:
@@ -181,7 +187,7 @@ def listed_layer(each: Layer, *, admin: bool = False) -> dict[str, Any]:
             for source in each.sources
         ],
         "supportsExportClip": each.export_clip,
-        "supportsExportFrameset": each.export_frameset,
+        "supportsExportFrameset": exports_frames(each),
     }
 
 
@@ -264,6 +270,12 @@ def upload_listed(about: Upload, progress: tuple[int, int | None] | None = None)
     if progress is not None:
         said[PROGRESS] = {"received": progress[0], "total": progress[1]}
     return said
+
+
+def upload_in_words(about: Upload, size: str) -> str:
+    """An upload for people who choose one; ``size`` in words."""
+    sent = datetime.fromtimestamp(about.date // 1000, UTC)
+    return f"{upload_id(about.id)} is {about.name}, {size}, of {sent:%Y-%m-%d %H:%M} UTC"
 
 
 def upload_id(plain: str) -> str:

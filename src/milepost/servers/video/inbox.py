@@ -15,18 +15,18 @@ from milepost.jobs import UNFINISHED, JobFilter, Page
 from milepost.manager import JobManager
 from milepost.security import SecurityError
 from milepost.servers.video.facts import OPERATIONS
-from milepost.servers.video.kinds import content_type
+from milepost.servers.video.kinds import TEXTS, content_type
 from milepost.servers.video.parameters import read_upload_id
 from milepost.servers.video.records import Upload
 from milepost.servers.video.upload_records import UploadRecords
 
 log = structlog.get_logger("milepost.video")
 
-SUFFIXES: Final = (
-    *(".ts", ".mp4", ".mpg", ".mpeg", ".mpeg4", ".avi", ".mov"),
-    *(".txt", ".csv", ".gpx"),
+_OF_VIDEOS: Final = (
+    *(".ts", ".m2ts", ".mts", ".m2t", ".mp4", ".m4v", ".mpeg4"),
+    *(".mpg", ".mpeg", ".avi", ".mov"),
 )
-"""What the names of files may end with."""
+"""What the names of videos end with. Others may have any name: the content decides."""
 
 EVERY: Final = 3600.0
 """Seconds between two looks at what nobody used for too long."""
@@ -93,6 +93,8 @@ class Inbox:
         path = self.path(upload)
         try:
             kind = content_type(path)
+            if kind in TEXTS and upload.name.lower().endswith(_OF_VIDEOS):
+                raise ValueError("it is named as a video, and its content is text")
         except ValueError as error:
             raise ServiceError(400, f"Parameter 'file': {error}") from None
         done = replace(upload, content_type=kind, committed=True)
@@ -232,16 +234,14 @@ class Upkeep:
 
 
 def plain_name(parameter: str, name: str) -> str:
-    """The name of a file that may be sent, without folders.
+    """The name of a file that is sent, without folders. It may be any: what a file is, its content tells.
 
     Raises:
-        ServiceError: 400, it ends with nothing that is known, or is too long.
+        ServiceError: 400, it is empty or too long.
     """
     plain = name.replace("\\", "/").rpartition("/")[2].strip()
-    if len(plain) > _LONGEST_NAME or not plain.lower().endswith(SUFFIXES):
+    if not 1 <= len(plain) <= _LONGEST_NAME:
         raise ServiceError(
-            400,
-            f"Parameter '{parameter}': {plain[:60]!r} must end with one of {', '.join(SUFFIXES)}"
-            f" and have {_LONGEST_NAME} characters at most",
+            400, f"Parameter '{parameter}': {plain[:60]!r} must have 1 to {_LONGEST_NAME} characters"
         )
     return plain

@@ -11,8 +11,8 @@ from msgspec.structs import replace
 from starlette.datastructures import UploadFile
 from starlette.routing import BaseRoute
 
-from milepost.http import Answer, Call, Field, Form, ServiceError, not_found
-from milepost.servers.video import describing
+from milepost.http import Answer, Call, Field, Form, ServiceError, not_found, wrong
+from milepost.servers.video import describing, posters
 from milepost.servers.video.extending import Extension
 from milepost.servers.video.facts import COVERAGE, MASTER, PREVIEW
 from milepost.servers.video.library import (
@@ -24,6 +24,7 @@ from milepost.servers.video.library import (
     require_owner,
     unreadable,
 )
+from milepost.servers.video.media import token_of_query
 from milepost.servers.video.parameters import CHANGE, LayerChange, change_fields, read_change
 from milepost.servers.video.playing import Playable, exhibit
 from milepost.servers.video.processing import process_form
@@ -36,9 +37,6 @@ log = structlog.get_logger("milepost.video")
 
 TELEMETRY_FILE: Final = "telemetry.json"
 
-_PICTURES: Final = {b"\xff\xd8\xff": "jpg", b"\x89PNG\r\n\x1a\n": "png"}
-"""How the files begin that may be posters."""
-_LARGEST_PICTURE: Final = 10 * 2**20
 _SENT: Final = "poster-"
 """What the names of pictures begin with that somebody sent."""
 
@@ -76,7 +74,7 @@ class LayerResources:
                 self.poster,
                 methods=("POST",),
                 acts=True,
-                max_file=_LARGEST_PICTURE,
+                max_file=posters.LARGEST,
                 parameters=("file", "poster", "image", "url"),
                 document="Poster",
             ),
@@ -113,7 +111,7 @@ class LayerResources:
             crumbs=above_layer(call, service),
             links=links,
             forms=forms,
-            exhibit=exhibit(call.home, _playable(layer, home)),
+            exhibit=exhibit(call.home, _playable(layer, home).carrying(token_of_query(call))),
         )
 
     async def coverage(self, call: Call) -> Answer:
@@ -153,6 +151,11 @@ class LayerResources:
         service, layer = await self._library.layer(call)
         require_owner(call.person, service)
         wanted = read_change(call.parameters)
+        if wanted.export_frameset and not layer.facts.telemetry:
+            raise wrong(
+                "supportsFrameset",
+                "the layer has no telemetry, which says where the corners of its frames are",
+            )
         changed = await asyncio.to_thread(
             self._library.videos.change_layer, service.item, layer.id, lambda each: _changed(each, wanted)
         )
@@ -170,7 +173,7 @@ class LayerResources:
         url = given.get("url").strip()
         if bool(sent) == bool(url):
             raise ServiceError(400, "Send a picture as 'file', or its address as 'url', and not both")
-        path = _checked_url(url) if url else await self._keep_picture(layer, sent[-1])
+        path = posters.check_url(url) if url else await self._keep_picture(layer, sent[-1])
         replaced: list[str] = []
 
         def change(each: Layer) -> Layer:
@@ -195,12 +198,8 @@ class LayerResources:
 
     async def _keep_picture(self, layer: Layer, sent: UploadFile) -> str:
         """The path of a picture that was sent, once it is in the folder of the layer."""
-        content = await sent.read(_LARGEST_PICTURE + 1)
-        suffix = next((end for begin, end in _PICTURES.items() if content.startswith(begin)), "")
-        if not suffix:
-            raise ServiceError(400, "Parameter 'file': it is neither a JPEG nor a PNG picture")
-        if len(content) > _LARGEST_PICTURE:
-            raise ServiceError(400, f"Parameter 'file': it is larger than {_LARGEST_PICTURE >> 20} MiB")
+        content = await sent.read(posters.LARGEST + 1)
+        suffix = await asyncio.to_thread(posters.check_picture, content)
         path = f"{_SENT}{uuid.uuid4().hex[:8]}.{suffix}"
         try:
             storage = self._library.storage(layer.storage)
@@ -246,15 +245,3 @@ def _playable(layer: Layer, home: str) -> Playable:
 def _changed(layer: Layer, wanted: LayerChange) -> Layer:
     given = {name: value for name, value in msgspec.structs.asdict(wanted).items() if value is not None}
     return replace(layer, **given)
-
-
-def _checked_url(url: str) -> str:
-    """The address of a picture elsewhere, which browsers fetch and this server never does.
-
-    Raises:
-        ServiceError: 400, it is none.
-    """
-    begins = url.startswith(("https://", "http://"))
-    if not begins or len(url) > 2000 or any(ord(each) <= 32 or each in "\"'<>\\" for each in url):
-        raise ServiceError(400, "Parameter 'url': it must be an http or https address")
-    return url

@@ -76,7 +76,7 @@ class Media:
         # A file of somebody could be anything; it is only ever downloaded.
         if kind is None or folder == ORIGINAL:
             raise not_found(f"File {path[:120]}")
-        token = _token_of_query(call)
+        token = token_of_query(call)
         if token and file.endswith(".m3u8"):
             return await self._playlist(layer, path, token)
         return await self._serve(call, layer, path, kind)
@@ -183,7 +183,8 @@ def _streamed(
     return StreamingResponse(pieces, status_code=status, headers=headers)
 
 
-def _token_of_query(call: Call) -> str:
+def token_of_query(call: Call) -> str:
+    """The token that a URL carries, and that those on its page must carry too; empty without one."""
     return dict(parse_query(call.scope["query_string"])).get("token", "")
 
 

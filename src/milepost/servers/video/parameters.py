@@ -68,7 +68,9 @@ def read_service(given: Parameters) -> WantedService:
     Raises:
         ServiceError: 400; the message names every parameter that does not fit.
     """
-    reader = Reader(given, "createParameters")
+    # One document means a name by it, another one all that is to be said of the service.
+    whole = ("service",) if given.get("service").lstrip().startswith("{") else ()
+    reader = Reader(given, "createParameters", *whole)
     kind = reader.text("outputType")
     if kind and kind.lower() not in ("videoservice", "video service"):
         reader.wrong("outputType", f"{kind[:40]!r} is not made here; use videoService")
@@ -181,8 +183,8 @@ def service_fields() -> tuple[Field, ...]:
 
 
 def layer_fields(uploads: Iterable[str]) -> tuple[Field, ...]:
-    """The form that people add a layer with; ``uploads`` are the ids of theirs."""
-    mine = ", ".join(uploads)
+    """The form that people add a layer with; ``uploads`` are theirs in words."""
+    mine = "; ".join(uploads)
     return (
         Field("name", "Name", required=True),
         Field(

@@ -6,14 +6,17 @@ from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Final
+from urllib.parse import urlencode
 
 import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
+from msgspec.structs import replace
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from milepost.http import Call, Exhibit, Resources, not_found
+from milepost.servers.video.posters import origin_of
 
 PATH: Final = "/video/player/{version}/{file}"
 
@@ -27,7 +30,7 @@ _environment: Final = Environment(
 
 
 class Playable(msgspec.Struct, frozen=True, kw_only=True):
-    """What a player must know of a layer; all URLs are of this server."""
+    """What a player must know of a layer; all URLs but that of the poster are of this server."""
 
     title: str
     master: str
@@ -45,6 +48,24 @@ class Playable(msgspec.Struct, frozen=True, kw_only=True):
     """Names and URLs of the telemetry as files; empty without telemetry."""
     extent: tuple[float, float, float, float] | None = None
     """West, south, east and north in degrees of all that was seen."""
+
+    def carrying(self, token: str) -> "Playable":
+        """The same with URLs that carry a token, for a page whose URL carries it; as it is without one."""
+        if not token:
+            return self
+
+        def of(url: str) -> str:
+            return with_token(url, token)
+
+        return replace(
+            self,
+            master=of(self.master),
+            poster=self.poster if "://" in self.poster else of(self.poster),
+            original=of(self.original),
+            previews=of(self.previews),
+            coverage=of(self.coverage),
+            telemetry={name: of(url) for name, url in self.telemetry.items()},
+        )
 
 
 class Player:
@@ -84,7 +105,12 @@ def exhibit(home: str, layer: Playable) -> Exhibit:
         "extent": layer.extent or (),
         "length": _clock(round(layer.duration)),
     }
-    return _exhibit(home, "player", told)
+    return replace(_exhibit(home, "player", told), pictures=origin_of(layer.poster))
+
+
+def with_token(url: str, token: str) -> str:
+    """A URL of this server, which has no query yet, with a token; an empty one, or without a token, as it is."""
+    return f"{url}?{urlencode({'token': token})}" if url and token else url
 
 
 def progress_exhibit(home: str, url: str, fraction: float, text: str) -> Exhibit:

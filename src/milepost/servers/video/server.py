@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
-from urllib.parse import quote
 
 import msgspec
 from starlette.routing import BaseRoute
@@ -19,9 +18,9 @@ from milepost.servers.video.exports.keeping import Exports
 from milepost.servers.video.exports.resources import ExportResources
 from milepost.servers.video.ingest import problems
 from milepost.servers.video.layers import LayerResources
-from milepost.servers.video.library import ROOT, Library
-from milepost.servers.video.media import Media
-from milepost.servers.video.playing import Player, progress_exhibit
+from milepost.servers.video.library import ROOT, SERVICE, Library, may_see
+from milepost.servers.video.media import Media, token_of_query
+from milepost.servers.video.playing import Player, progress_exhibit, with_token
 from milepost.servers.video.processing import Processing
 from milepost.servers.video.services import ServiceResources
 from milepost.servers.video.uploads import Uploads
@@ -158,9 +157,11 @@ class Video:
             return msgspec.structs.replace(
                 page,
                 forms=[Form(action=f"{call.path}/cancel", title="Cancel")],
-                exhibit=progress_exhibit(call.home, call.path, job.fraction or 0.0, text),
+                exhibit=progress_exhibit(
+                    call.home, with_token(call.path, token_of_query(call)), job.fraction or 0.0, text
+                ),
             )
-        return msgspec.structs.replace(page, links=_made(call, said), notice=_reason(said))
+        return msgspec.structs.replace(page, links=await self._made(call, said), notice=_reason(said))
 
     async def cancel(self, call: Call) -> Answer:
         """Ask for the end of a job: an addition of this server."""
@@ -171,14 +172,20 @@ class Video:
         above = (wire.job_id(job), call.path.rpartition("/")[0])
         return Answer(answer, title="Cancel", crumbs=[*_above_job(call), above])
 
-
-def _made(call: Call, said: Mapping[str, Any]) -> dict[str, str]:
-    """The layer that a job made, and its service."""
-    made = msgspec.json.decode(msgspec.json.encode(said["results"]))  # some may be JSON as it was kept
-    if "layerId" not in made:
-        return {}
-    service = f"{call.home}{ROOT}/services/{quote(made['serviceName'])}/{TYPE}"
-    return {f"Layer {made['layerName']}": f"{service}/{made['layerId']}", "Its service": service}
+    async def _made(self, call: Call, said: Mapping[str, Any]) -> dict[str, str]:
+        """The layer that a job made, and its service, as far as they are still there for who asks."""
+        made = msgspec.json.decode(msgspec.json.encode(said["results"]))  # some may be JSON as it was kept
+        if "layerId" not in made:
+            return {}
+        videos = self._library.videos
+        service = await asyncio.to_thread(videos.service, made["serviceName"])
+        if service is None or not may_see(call.person, service):
+            return {}
+        url = call.home + SERVICE.format(service=service.name)
+        links = {"Its service": url}
+        if await asyncio.to_thread(videos.layer, service.item, made["layerId"]):
+            links = {f"Layer {made['layerName']}": f"{url}/{made['layerId']}", **links}
+        return links
 
 
 def _reason(said: Mapping[str, Any]) -> str:

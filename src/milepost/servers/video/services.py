@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute
 from milepost.http import Answer, Call, Form, ServiceError
 from milepost.servers.jobs_of_type import PAGING
 from milepost.servers.video import describing, wire
+from milepost.servers.video.arrivals import size_in_words
 from milepost.servers.video.library import (
     LAYER,
     ROOT,
@@ -40,6 +41,8 @@ from milepost.servers.video.stopping import stop_jobs
 log = structlog.get_logger("milepost.video")
 
 PAGE_LIMIT: Final = 100
+_LISTED: Final = 20
+"""Uploads that the form for a layer names."""
 
 CREATE_SERVICE: Final = "/sharing/rest/content/users/{username}/createService"
 
@@ -168,9 +171,8 @@ class ServiceResources:
         links["Portal item"] = f"{call.home}/sharing/rest/content/items/{service.item}"
         forms = []
         if may_change(call.person, service):
-            mine = await asyncio.to_thread(self._library.videos.uploads.of, call.person.username)
-            ids = [describing.upload_id(each.id) for each in mine if each.committed][:20]
-            forms.append(Form(f"{call.path}/addLayer", "Add layer", layer_fields(ids)))
+            mine = await asyncio.to_thread(self._uploads_of, call.person.username)
+            forms.append(Form(f"{call.path}/addLayer", "Add layer", layer_fields(mine)))
             forms.append(Form(f"{call.path}/delete", "Delete service"))
             links["Upload a file"] = f"{call.home}{ROOT}/uploads"
         return Answer(
@@ -180,6 +182,17 @@ class ServiceResources:
             links=links,
             forms=forms,
         )
+
+    def _uploads_of(self, owner: str) -> list[str]:
+        """The newest uploads of somebody of which a layer can be made, in words."""
+        told = []
+        for each in self._library.videos.uploads.of(owner):
+            file = self._library.manager.upload(each.id) if each.committed else None
+            if file is not None:
+                told.append(describing.upload_in_words(each, size_in_words(file.size)))
+            if len(told) == _LISTED:
+                break
+        return told
 
     async def add_layer(self, call: Call) -> Answer | Response:
         """Publish uploaded files as a layer: the answer is the id of the job that does it."""

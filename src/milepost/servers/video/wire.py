@@ -31,6 +31,9 @@ STATUS: Final[dict[Status, str]] = {
     Status.RESUME_PENDING: "EXECUTING",
 }
 
+CANCELLED: Final = 9099
+"""The code of the last message of a job that was cancelled: one of our own, as the documents have none."""
+
 PROGRESS: Final = "milepostProgress"
 """The member that tells how far a job or an upload is: an addition of this server."""
 
@@ -56,12 +59,16 @@ def job(
         results: the values of its results, by name.
         progress: whether it tells how far it is although it has ended, or has told nothing of it.
     """
-    said = state.account()
+    said = [(each.code, each.text) for each in state.account()]
+    if state.status is Status.CANCELLED:
+        by = f" by {state.cancelled_by}" if state.cancelled_by else ""
+        said.append((CANCELLED, f"The job was cancelled{by}"))
     attributes: dict[str, Any] = {
-        "messageCodes": [each.code for each in said],
+        "messageCodes": [code for code, _ in said],
         "savingToStorage": state.attributes.get("savingToStorage", False),
     }
-    if "newLayerId" in state.attributes:
+    # When a job comes to nothing, the number is free again.
+    if "newLayerId" in state.attributes and (state.status is Status.SUCCEEDED or not state.status.ended):
         attributes["newLayerId"] = state.attributes["newLayerId"]
     # Not by itself of a job that has ended, which then is what the document shows.
     if progress or (not state.status.ended and (state.stages or state.fraction)):
@@ -69,7 +76,7 @@ def job(
     return {
         "jobId": job_id(state),
         "inputs": dict(inputs),
-        "messages": [each.text for each in said],
+        "messages": [text for _, text in said],
         "type": state.attributes.get("type", state.operation),
         "results": {_camel(name): value for name, value in results.items()}
         if state.status is Status.SUCCEEDED

@@ -129,7 +129,10 @@ export class Bar {
     const picture = bubble.querySelector(".picture");
     picture.style.width = `${sheet.width}px`;
     picture.style.height = `${sheet.height}px`;
-    picture.style.backgroundImage = `url("${new URL(sheet.preview, new URL(url, location))}")`;
+    const about = new URL(url, location);
+    const source = new URL(sheet.preview, about);
+    source.search = about.search; // the token, if that is how it came
+    picture.style.backgroundImage = `url("${source}")`;
     const show = (seconds) => {
       const offsets = sheet.frames.map((frame) => frame.offset);
       const number = Math.max(0, offsets.findLastIndex((offset) => offset <= seconds * 1000));

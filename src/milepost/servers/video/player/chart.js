@@ -79,7 +79,9 @@ export class Chart {
   }
 
   async #cover(url) {
-    const answer = await fetch(`${url}?f=json`);
+    const asked = new URL(url, location); // which may carry a token
+    asked.searchParams.set("f", "json");
+    const answer = await fetch(asked);
     if (!answer.ok) return;
     const { area, sensorPoints } = await answer.json();
     const rings = area?.rings ?? [];

@@ -4,7 +4,10 @@ const PAUSE = 1000; // milliseconds between two looks
 const WAITING = { SUBMITTED: "Waiting for its turn", EXECUTING: "Starting", CANCELLING: "Being cancelled" };
 
 async function look(section) {
-  const answer = await fetch(`${section.dataset.job}?f=json&progress=true`);
+  const asked = new URL(section.dataset.job, location); // which may carry a token
+  asked.searchParams.set("f", "json");
+  asked.searchParams.set("progress", "true");
+  const answer = await fetch(asked);
   const job = await answer.json();
   if (job.error) throw new Error(job.error.message);
   if (!(job.status in WAITING)) {
