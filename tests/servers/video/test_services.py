@@ -308,7 +308,7 @@ async def test_a_layer_gets_another_picture(house: House, ann: httpx.AsyncClient
         assert "the name of its server" in error["message"]
     for broken, why in (
         (b"\xff\xd8\xff\xe0junk", "damaged"),
-        (picture[:60], "damaged"),
+        (picture[:48], "damaged"),
         (png(9000, 5000), "too many"),
     ):
         sent = {"file": ("a.png", broken)}
