@@ -12,7 +12,8 @@ from milepost.app import Server
 from milepost.servers.video.facts import COVERAGE, MASTER, POSTER, PREVIEW, TELEMETRY, Facts
 from milepost.servers.video.library import storage_at
 from milepost.servers.video.records import Layer, Service, Source, Upload
-from milepost.servers.video.telemetry.track import Track, as_geojson, encode
+from milepost.servers.video.telemetry.features import as_geojson
+from milepost.servers.video.telemetry.track import Track, encode
 
 START = 1_348_087_416_000
 SEGMENT = bytes(range(256)) * 8

@@ -4,7 +4,7 @@ import pytest
 import shapely
 
 from milepost.servers.video.telemetry import Interval, Track, corners_at, part_of_coverage, seen
-from milepost.servers.video.telemetry.track import as_geojson
+from milepost.servers.video.telemetry.features import as_geojson
 
 HOLD = 5.0
 

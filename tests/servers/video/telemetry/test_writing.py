@@ -9,6 +9,8 @@ import pytest
 import shapely
 
 from milepost.servers.video.telemetry import ingest, load
+from milepost.servers.video.telemetry.features import as_geojson
+from milepost.servers.video.telemetry.klv import NAMES
 from tests.servers.video.telemetry.webvtt import cues_of
 
 
@@ -102,8 +104,26 @@ def test_the_table_has_the_fields_that_arcgis_documents(written):
         assert float(row["Sensor Horizontal Field of View"]) == pytest.approx(truth.horizontal_view, abs=0.01)
 
 
+def test_the_table_has_all_that_is_told(written, film):
+    folder, _, _ = written()
+    with (folder / "telemetry.csv").open(newline="") as file:
+        row = next(csv.DictReader(file))
+    assert row["Security Classification"] == "UNCLASSIFIED"
+    path, _ = film()
+    told = next(ingest.read(path, workspace=folder).samples())
+    for tag, value in told.values.items():
+        # Places stand under names of their own, where they may be computed as well.
+        if isinstance(value, int | float) and tag not in range(82, 90):
+            assert float(row[NAMES[tag]]) == pytest.approx(value, abs=1e-6)
+    assert len(told.values) > 12
+
+
 def test_the_table_can_be_read_back_as_a_side_file(written, film, read):
-    folder, _, summary = written(corners="none")
+    folder, _, summary = written()
+    with (folder / "telemetry.csv").open(newline="") as file:
+        first = next(csv.DictReader(file))
+    mission = first["Mission ID"]
+    assert mission
     plain, _ = film(klv="none")
     found, samples = read(plain, [folder / "telemetry.csv"])
     assert found.source == "telemetry.csv"
@@ -111,6 +131,8 @@ def test_the_table_can_be_read_back_as_a_side_file(written, film, read):
     assert (found.start, found.end) == (summary.start, summary.end)
     assert len(samples) == 10
     assert samples[3].time == pytest.approx(0.6)
+    assert samples[3].values[3] == mission
+    assert len(samples[3].corners) == 4
 
 
 def test_the_track_follows_the_camera(written):
@@ -136,6 +158,17 @@ def test_the_geojson_has_tracks_and_footprints(written):
         assert shape.is_valid
         if shape.geom_type == "Polygon":
             assert shape.exterior.is_ccw
+            assert each["properties"]["Security Classification"] == "UNCLASSIFIED"
+            assert each["properties"]["Slant Range"] > 0
+    assert content["footprints"] == {"shown": len(truth.moments), "every": 1, "sets": len(truth.moments)}
+    assert content["about"] == load(folder / "telemetry.json").about
+
+
+def test_the_geojson_says_when_it_has_not_every_footprint(written):
+    folder, truth, _ = written()
+    content = as_geojson(load(folder / "telemetry.json"), most=4)
+    assert content["footprints"] == {"shown": 4, "every": 3, "sets": len(truth.moments)}
+    assert sum(each["geometry"]["type"] == "Polygon" for each in content["features"]) == 4
 
 
 def test_the_coverage_is_told_in_both_documented_shapes(written):

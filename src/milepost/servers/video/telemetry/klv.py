@@ -28,6 +28,9 @@ STRUCTURED: Final = frozenset(
 )
 """Tags whose values are sets or packs of their own."""
 
+TEXTS: Final = frozenset(tag for tag, each in FIELD_DEFINITIONS.items() if each.kind == "text")
+"""Tags whose values are text."""
+
 SECURITY_NAMES: Final[dict[int, str]] = {
     1: "Security Classification",
     2: "Classifying Country Coding Method",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 from xml.parsers import expat
 
-from milepost.servers.video.telemetry.klv import NAMES
+from milepost.servers.video.telemetry.klv import NAMES, TEXTS
 
 Row = tuple[int, dict[int, Any]]
 """Microseconds since the epoch, UTC, and values by tag of ST 0601."""
@@ -22,7 +22,7 @@ _HEADING: Final = 5
 _LONGEST: Final = 64 * 1024
 """Characters of a line."""
 _DELIMITERS: Final = ",;\t|"
-_TEXT: Final = frozenset({3, 4, 10, 11, 12, 59, 70})
+_TEXT: Final = TEXTS | {94}
 
 _ALIASES: Final = {
     "Precision Timestamp": 2,
@@ -47,6 +47,11 @@ _ALIASES: Final = {
     "Horizontal FOV": 16,
     "Vertical FOV": 17,
     "LDSVer": 65,
+    **{
+        f"Corner {axis} Point {number + 1}": 82 + 2 * number + at
+        for number in range(4)
+        for at, axis in enumerate(("Latitude", "Longitude"))
+    },
 }
 """What columns are called beside the names of ST 0601, which hold too."""
 

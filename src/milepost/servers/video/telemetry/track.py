@@ -4,12 +4,12 @@ import math
 from bisect import bisect_right
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from milepost.servers.video.telemetry.planar import near
-from milepost.servers.video.telemetry.samples import Corner, Corners, Position, Sample
+from milepost.servers.video.telemetry.samples import Corners, Position, Sample
 
 FILE: Final = "telemetry.json"
 FIELDS: Final = (
@@ -143,44 +143,3 @@ def _mix(before: tuple[float, float], after: tuple[float, float], share: float) 
 def encode(track: Track) -> bytes:
     """The content of ``telemetry.json``."""
     return msgspec.json.encode(track)
-
-
-def as_geojson(track: Track, most: int = 500) -> dict[str, Any]:
-    """Track, line of the frame centres, and footprints as GeoJSON.
-
-    Args:
-        track: the telemetry.
-        most: how many footprints there may be.
-    """
-    places = [place_of(each) for each in track.samples]
-    reference = track.extent[0] if track.extent else 0.0  # lines go on over the antimeridian
-    features = []
-    for role in ("sensor", "center"):
-        told = [found for each in places if (found := getattr(each, role)) is not None]
-        line = [_coordinates(each, reference) for each in told]
-        if len(line) > 1:
-            features.append(_feature({"type": "LineString", "coordinates": line}, {"role": f"{role} track"}))
-    seen = [each for each in places if each.corners is not None]
-    for each in seen[:: max(1, math.ceil(len(seen) / most))]:
-        corners = [_coordinates(corner, reference) for corner in each.corners or ()]
-        properties: dict[str, Any] = {"role": "footprint", "time": each.time}
-        if track.start is not None and places:
-            properties["utc"] = track.start + round((each.time - places[0].time) * 1000)
-        outline = {"type": "Polygon", "coordinates": [_counterclockwise(corners)]}
-        features.append(_feature(outline, properties))
-    return {"type": "FeatureCollection", "features": features}
-
-
-def _coordinates(position: Position | Corner, reference: float) -> list[float]:
-    x, *others = position
-    return [round(near(x, reference), 9), *(each for each in others if each is not None)]
-
-
-def _feature(geometry: dict[str, Any], properties: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "Feature", "geometry": geometry, "properties": properties}
-
-
-def _counterclockwise(corners: list[list[float]]) -> list[list[float]]:
-    turned = zip(corners, corners[1:] + corners[:1], strict=True)
-    points = corners if sum(a[0] * b[1] - b[0] * a[1] for a, b in turned) > 0 else corners[::-1]
-    return [*points, points[0]]

@@ -11,28 +11,13 @@ import msgspec
 
 from milepost.servers.video.telemetry import coverage, track
 from milepost.servers.video.telemetry.cues import CueFiles
+from milepost.servers.video.telemetry.features import as_geojson
 from milepost.servers.video.telemetry.klv import NAMES, SECURITY_NAMES
 from milepost.servers.video.telemetry.samples import Sample, Telemetry
+from milepost.servers.video.telemetry.table import Columns
 from milepost.servers.video.telemetry.track import Numbers, Track, numbers_of
 
 _ABOUT: Final = (3, 4, 10, 11, 12, 59, 70, 94)
-_COLUMNS: Final = {
-    "Sensor Latitude": 13,
-    "Sensor Longitude": 14,
-    "Sensor Ellipsoid Height Extended": 104,
-    "Sensor True Altitude": 15,
-    "Platform Heading Angle": 5,
-    "Platform Pitch Angle": 6,
-    "Platform Roll Angle": 7,
-    "Sensor Relative Roll Angle": 20,
-    "Sensor Relative Elevation Angle": 19,
-    "Sensor Relative Azimuth Angle": 18,
-    "Sensor Horizontal Field of View": 16,
-    "Sensor Vertical Field of View": 17,
-}
-"""The fields of video metadata as ArcGIS documents them, beside the time."""
-_SAME: Final = {104: 75, 6: 90, 7: 91}
-"""Tags that tell the same in another range."""
 _SHORTEST_HOLD: Final = 5.0
 _EVERY: Final = 50
 
@@ -73,13 +58,14 @@ def write(
     cues = CueFiles(subtitles, segments, hold, media_start)
     about: dict[str, str] = {}
     kept: list[Numbers] = []
+    columns = Columns(found)
     with (folder / "telemetry.csv").open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file)
-        table.writerow(["Precision Timestamp", *_COLUMNS, *_PLACES])
+        table.writerow(columns.names)
         for number, sample in enumerate(found.samples()):
             utc = found.utc(sample)
             cues.add(sample.time, sample, utc)
-            table.writerow(_row(sample, utc))
+            table.writerow(columns.row(sample, utc))
             _remember(about, sample)
             if number % every == 0:
                 kept.append(numbers_of(sample))
@@ -100,25 +86,9 @@ def write(
         samples=kept,
     )
     (folder / track.FILE).write_bytes(track.encode(made))
-    _write_json(folder / "telemetry.geojson", track.as_geojson(made))
+    _write_json(folder / "telemetry.geojson", as_geojson(made, found.samples()))
     _write_json(folder / coverage.FILE, coverage.coverage(made))
     return Summary(found.start, found.end, found.extent, found.warnings)
-
-
-_PLACES: Final = (
-    "Frame Center Latitude",
-    "Frame Center Longitude",
-    "Frame Center Elevation",
-    *(f"Corner {axis} Point {number}" for number in range(1, 5) for axis in ("Latitude", "Longitude")),
-)
-
-
-def _row(sample: Sample, utc: int | None) -> list[Any]:
-    values = sample.values
-    told = [values.get(tag, values.get(_SAME.get(tag, 0), "")) for tag in _COLUMNS.values()]
-    x, y, z = sample.center or ("", "", None)
-    corners = [each for x, y in sample.corners for each in (y, x)] if sample.corners else [""] * 8
-    return ["" if utc is None else utc, *told, y, x, "" if z is None else z, *corners]
 
 
 def _remember(about: dict[str, str], sample: Sample) -> None:
