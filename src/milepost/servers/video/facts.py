@@ -49,7 +49,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     source_quality: str
     """The name of the resolution of the source."""
     qualities: tuple[str, ...]
-    """The rungs that were made, ascending; ``native`` is the resolution of the source."""
+    """The rungs that were made, ascending; ``native`` is the resolution of the source, where it is none of the others."""
     encoder: str
     """``CPU`` or ``GPU``."""
     telemetry: bool = False

@@ -2,6 +2,7 @@
 
 import shutil
 
+import av
 import pytest
 from PIL import Image
 
@@ -101,7 +102,9 @@ def test_the_frame_rate_of_a_layer_is_even_and_no_higher_than_players_like(tmp_p
 def test_a_recording_whose_clock_was_reset_is_made_to_its_end(tmp_path, clip):
     twice = tmp_path / "twice.ts"
     twice.write_bytes(clip.read_bytes() * 2)
-    assert ingest(twice, tmp_path / "layer").duration == pytest.approx(6, abs=0.2)
+    run = Run()
+    assert ingest(twice, tmp_path / "layer", run=run).duration == pytest.approx(6, abs=0.2)
+    assert [code for code, _ in said(run) if code >= 9000] == [9007]
 
 
 def test_damage_is_patched_over_and_told(tmp_path, clip):
@@ -115,6 +118,57 @@ def test_damage_is_patched_over_and_told(tmp_path, clip):
     (told,) = [text for code, text in said(run) if code == 9004]
     assert told.startswith("Parts of the source are damaged and were patched over (")
     assert str(tmp_path) not in told
+
+
+def test_pictures_that_came_incomplete_are_told_though_they_can_be_decoded(tmp_path, clip):
+    data = bytearray(clip.read_bytes())
+    middle = len(data) // 188 // 2
+    # Three packets of one picture in a row, the second of which is out of its turn.
+    found = next(n for n in range(middle, middle + 200) if _inner(data, n) == {True})
+    data[(found + 1) * 188 + 3] ^= 0x0F
+    (tmp_path / "torn.ts").write_bytes(data)
+    run = Run()
+    ingest(tmp_path / "torn.ts", tmp_path / "layer", run=run)
+    (told,) = [text for code, text in said(run) if code == 9004]
+    assert told == "Parts of the source are damaged and were patched over (1 of its pictures came incomplete)"
+
+
+def _inner(data, first):
+    """Whether packets of a transport stream are of the picture, and neither begin nor end one."""
+    heads = [data[n * 188 : n * 188 + 4] for n in range(first, first + 4)]
+    return {head[1] & 0x5F == 0x01 and head[2] == 0 and head[3] & 0x30 == 0x10 for head in heads}
+
+
+def test_sound_that_is_left_out_is_told(tmp_path):
+    tones = [part for n in (440, 880) for part in ("-f", "lavfi", "-i", f"sine=frequency={n}:duration=4")]
+    picture = ["-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25:duration=1"]
+    maps = ["-map", "0", "-map", "1", "-map", "2", "-c:a", "aac"]
+    encode(*picture, *tones, *maps, *H264, str(tmp_path / "long.mp4"))
+    run = Run()
+    ingest(tmp_path / "long.mp4", tmp_path / "layer", run=run)
+    assert [text for code, text in said(run) if code == 9002] == [
+        "The source has 2 tracks of sound; the layer has the first one, and the others are left out",
+        "The sound goes on for 3.0 s after the last picture, and is left out there",
+    ]
+
+
+@pytest.mark.parametrize(("transfer", "known"), [("arib-std-b67", "HLG"), ("smpte2084", "PQ")])
+def test_a_high_dynamic_range_becomes_the_standard_one(tmp_path, transfer, known):
+    ten_bits = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p10le")
+    tags = ("-color_primaries", "bt2020", "-color_trc", transfer, "-colorspace", "bt2020nc")
+    source = film(tmp_path / "bright.mp4", *ten_bits, *tags, seconds=0.4, sound=False)
+    run = Run()
+    ingest(source, tmp_path / "layer", run=run)
+    (told,) = [text for code, text in said(run) if code == 9008]
+    assert told.startswith(f"The source has a high dynamic range ({known}); ")
+    rung = tmp_path / "rung.mp4"
+    parts = ("init.mp4", "00000.m4s")
+    rung.write_bytes(b"".join((tmp_path / "layer/native" / each).read_bytes() for each in parts))
+    with av.open(str(rung)) as made, av.open(str(source)) as sent:
+        sdr, hdr = next(made.decode(video=0)), next(sent.decode(video=0))
+    # 1 is BT.709 in all of the tables of H.273.
+    assert (sdr.color_primaries, sdr.color_trc, sdr.colorspace) == (1, 1, 1)
+    assert sdr.to_ndarray(format="gray").mean() != pytest.approx(hdr.to_ndarray(format="gray").mean(), abs=1)
 
 
 def refused(folder, *sources, resolutions=("native",), limits=None):

@@ -27,6 +27,7 @@ FAILED: Final = 9000
 RESOLUTION_LEFT_OUT: Final = 9001
 """A resolution that was asked for is above that of the source, or the same as another one."""
 AUDIO_LEFT_OUT: Final = 9002
+"""Sound, or a part of it."""
 GPU_GIVEN_UP: Final = 9003
 """The graphics processor failed in the middle of the work, which the CPU then did."""
 SOURCE_DAMAGED: Final = 9004
@@ -35,3 +36,5 @@ TELEMETRY_DOUBTFUL: Final = 9005
 FRAME_RATE_CHANGED: Final = 9006
 CLOCK_JUMPS: Final = 9007
 """The clock of the source jumps: what was not recorded in between is left out."""
+RANGE_REDUCED: Final = 9008
+"""The source has a high dynamic range, and the layer the standard one."""

@@ -81,6 +81,11 @@ def find_ffmpeg() -> str:
     return found
 
 
+def has_filters(ffmpeg: str, *names: str) -> bool:
+    """Whether an FFmpeg has filters of some names."""
+    return _filters(ffmpeg, os.stat(ffmpeg).st_mtime_ns).issuperset(names)
+
+
 def problems() -> list[str]:
     """What is missing on this machine for videos to be published, a sentence each; empty when nothing is.
 
@@ -153,14 +158,26 @@ def _found() -> tuple[str, str]:
 @functools.cache
 def _encodes(ffmpeg: str, _: int) -> bool:
     """Whether a program encodes H.264; asked once as long as it has not changed, by the time of its last change."""
+    return b" libx264 " in _answer(ffmpeg, "-encoders")
+
+
+@functools.cache
+def _filters(ffmpeg: str, _: int) -> frozenset[str]:
+    """The names of all filters; asked once, as above."""
+    lines = _answer(ffmpeg, "-filters").decode(errors="replace").splitlines()
+    return frozenset(words[1] for line in lines if len(words := line.split()) > 2)
+
+
+def _answer(ffmpeg: str, question: str) -> bytes:
+    """What a program says of itself; nothing when it cannot be asked."""
     try:
         answer = subprocess.run(  # noqa: S603 - found by ourselves
-            [ffmpeg, "-hide_banner", "-nostdin", "-encoders"],
+            [ffmpeg, "-hide_banner", "-nostdin", question],
             capture_output=True,
             stdin=subprocess.DEVNULL,
             timeout=_SECONDS,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
-        return False
-    return b" libx264 " in answer.stdout
+        return b""
+    return answer.stdout

@@ -10,7 +10,7 @@ import msgspec
 from milepost.servers.video.facts import RESOLUTIONS
 
 NATIVE: Final = "native"
-"""The resolution of the source."""
+"""The resolution of the source, where it is none of the others."""
 
 GOP_SECONDS: Final = 2
 """About how far one key frame is from the next."""
@@ -67,13 +67,13 @@ def ladder(width: int, height: int, rate: Fraction, asked: Sequence[str]) -> Lad
     size = f"{width} x {height} pixels"
     rungs: list[Rung] = []
     left_out = []
-    # Native comes last: a resolution that has a name of its own goes by it.
+    # Native comes last: it may be one of the others, and goes by its name.
     for name in (each for each in known if each in wanted):
         scale = _scale(width, height, name)
         if scale > 1:
             left_out.append(f"Resolution {name} is above that of the source, {size}, and is left out")
             continue
-        rung = _rung(name, width, height, scale, rate)
+        rung = _rung(_own_name(width, height) if name == NATIVE else name, width, height, scale, rate)
         same = next(
             (each.name for each in rungs if each.width == rung.width and each.height == rung.height), None
         )
@@ -82,7 +82,7 @@ def ladder(width: int, height: int, rate: Fraction, asked: Sequence[str]) -> Lad
         else:
             rungs.append(rung)
     if not rungs:
-        rungs.append(_rung(NATIVE, width, height, Fraction(1), rate))
+        rungs.append(_rung(_own_name(width, height), width, height, Fraction(1), rate))
         left_out.append("Nothing that was asked for is left: the resolution of the source is made instead")
     return Ladder(tuple(rungs), tuple(left_out))
 
@@ -114,6 +114,11 @@ def frame_rate(told: Fraction) -> Fraction:
 def gop_of(rate: Fraction) -> int:
     """Frames from one key frame to the next."""
     return max(1, round(GOP_SECONDS * rate))
+
+
+def _own_name(width: int, height: int) -> str:
+    """The name of the resolution that a picture has as it is, by which players know it; ``native`` if it has none."""
+    return next((name for name in RESOLUTIONS if _scale(width, height, name) == 1), NATIVE)
 
 
 def _scale(width: int, height: int, name: str) -> Fraction:

@@ -12,14 +12,15 @@ import msgspec
 from milepost.operations import Run
 from milepost.servers.video.facts import COVERAGE, MASTER, POSTER, PREVIEW, TELEMETRY, Facts
 from milepost.servers.video.ingest import codes, playlists
-from milepost.servers.video.ingest.containers import HEAD, SUFFIXES, container_of, is_text, video_in
+from milepost.servers.video.ingest.containers import SUFFIXES
 from milepost.servers.video.ingest.ffmpeg import CPU, Encoder, find_ffmpeg, gpu_encoder
 from milepost.servers.video.ingest.fragments import INIT, Rendition, measure
 from milepost.servers.video.ingest.keeping import link_or_copy
 from milepost.servers.video.ingest.limits import Limits
+from milepost.servers.video.ingest.looking import find_video, has_klv, has_sound, plan_rungs
 from milepost.servers.video.ingest.pictures import SPRITE, make_poster, make_previews
-from milepost.servers.video.ingest.planning import Plan, describe, jumps_of, plan
-from milepost.servers.video.ingest.probing import Source, probe
+from milepost.servers.video.ingest.planning import Plan, describe
+from milepost.servers.video.ingest.probing import Source
 from milepost.servers.video.ingest.steps import TRANSCODING, Steps, cause
 from milepost.servers.video.ingest.transcoding import AUDIO, transcode
 from milepost.servers.video.ingest.watching import Died, Hung
@@ -76,11 +77,11 @@ def make_files(
     # While other processes look into the source and encode it, this one has nothing else to do.
     threading.Thread(target=importlib.import_module, args=[_TELEMETRY], daemon=True).start()
     steps = Steps(run)
-    source = steps.do("Probing Video Codec", _find_video, run, sources, limits)
-    audio = steps.do("Probing Audio", _has_sound, steps, source)
+    source = steps.do("Probing Video Codec", find_video, run, sources, limits)
+    audio = steps.do("Probing Audio", has_sound, steps, source)
     beside = [each for each in sources if str(each) != source.path]
-    klv = steps.do("Probing Video Klv", _has_klv, source, beside, run.check)
-    planned = steps.do("Generating Video Stream Info", _plan, steps, source, resolutions)
+    klv = steps.do("Probing Video Klv", has_klv, source, beside, run.check)
+    planned = steps.do("Generating Video Stream Info", plan_rungs, steps, source, resolutions, ffmpeg)
     about = steps.do("Generating Video Info", describe, source)
     encoder = _Transcoding(run, steps, ffmpeg, source, planned, audio, folder, limits).work(devices)
     rungs = [measure(folder / each.name) for each in planned.rungs]
@@ -107,80 +108,6 @@ def make_files(
         end=found.end if found else None,
         extent=found.extent if found else None,
     )
-
-
-def _find_video(run: Run, sources: Sequence[Path], limits: Limits) -> Source:
-    videos = [each for each in sources if _is_video(each)]
-    if len(videos) > 1:
-        names = ", ".join(each.name for each in videos)
-        raise ValueError(
-            f"there are {len(videos)} videos ({names}), and a layer has one; add a layer for each"
-        )
-    for each in sources:
-        if each not in videos and (not videos or not is_text(each)):
-            video_in(each)  # says what it is instead
-    if not videos:
-        raise ValueError("there is no video; send one")
-    return probe(videos[0], check=run.check, limits=limits)
-
-
-def _is_video(path: Path) -> bool:
-    if path.is_symlink() or not path.is_file():
-        return False
-    with path.open("rb") as file:
-        return container_of(file.read(HEAD)) is not None
-
-
-def _has_sound(steps: Steps, source: Source) -> bool:
-    """Whether the layer gets sound."""
-    audio = source.audio
-    if audio and not audio.decoded:
-        steps.warn(f"The {audio.codec} sound cannot be decoded and is left out", codes.AUDIO_LEFT_OUT)
-    return audio is not None and audio.decoded
-
-
-def _has_klv(source: Source, beside: Sequence[Path], check: Callable[[], None]) -> bool:
-    """Whether there is telemetry in the video.
-
-    Raises:
-        ValueError: there is none, and no file beside it can be read as telemetry: this must not show only after hours.
-    """
-    from milepost.servers.video.telemetry.demuxing import find
-
-    if find(Path(source.path), check) is not None:
-        return True
-    if beside:
-        _check_beside(beside, check)
-    return False
-
-
-def _check_beside(files: Sequence[Path], check: Callable[[], None]) -> None:
-    """Look at the beginnings of files with telemetry; one that can be read is enough.
-
-    Raises:
-        ValueError: there is none.
-    """
-    from milepost.servers.video.telemetry.sides import SideFileError, rows
-
-    refused: list[SideFileError] = []
-    for each in files:
-        try:
-            next(rows(each, each.name, check), None)
-        except SideFileError as error:
-            refused.append(error)
-    if len(refused) == len(files):
-        raise refused[0]
-
-
-def _plan(steps: Steps, source: Source, resolutions: Sequence[str]) -> Plan:
-    made = plan(source, resolutions)
-    for each in made.left_out:
-        steps.warn(each, codes.RESOLUTION_LEFT_OUT)
-    if made.changed_rate:
-        steps.warn(made.changed_rate, codes.FRAME_RATE_CHANGED)
-    if source.jumped:
-        steps.warn(jumps_of(source), codes.CLOCK_JUMPS)
-    return made
 
 
 class _Transcoding:
@@ -234,6 +161,8 @@ class _Transcoding:
             check=self._run.check,
             progress=report,
         )
+        if not damage and self._source.damaged:
+            damage = f"{self._source.damaged} of its pictures came incomplete"
         if damage:
             text = f"Parts of the source are damaged and were patched over ({damage})"
             self._steps.warn(text, codes.SOURCE_DAMAGED)

@@ -43,6 +43,8 @@ class Video(msgspec.Struct, frozen=True, kw_only=True):
     interlaced: bool
     start: float
     """Seconds on the clock of the file at which the first picture is shown."""
+    high_range: str = ""
+    """The transfer function of a high dynamic range, ``smpte2084`` or ``arib-std-b67``; empty for the standard one."""
 
     @property
     def shown(self) -> tuple[int, int]:
@@ -72,6 +74,10 @@ class Audio(msgspec.Struct, frozen=True, kw_only=True):
     language: str
     decoded: bool
     """Whether any of it could be decoded."""
+    tracks: int = 1
+    """How many of such streams there are; this is the first one."""
+    ends: float = 0.0
+    """Seconds after the first picture at which it ends; 0 where the clock of the source jumps."""
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,6 +95,8 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds since the first picture at which its clock jumps, and by how many: the first few."""
     jumped: int
     """How many times it jumps."""
+    damaged: int = 0
+    """Pictures that are incomplete, as far as the container tells."""
     bit_rate: int
     origin: float
     """Seconds on the clock of the file at which the first of its streams begins."""

@@ -39,6 +39,9 @@ _TELL_EVERY: Final = 16 << 20
 FRAMES: Final = 12
 """Decoded to see whether and how the picture can be read."""
 
+_HIGH_RANGES: Final = {16: "smpte2084", 18: "arib-std-b67"}
+"""FFmpeg's names of the transfer functions of a high dynamic range, by their numbers in H.273."""
+
 _MOST_JUMPS: Final = 8
 """Jumps of the clock that are told with their times."""
 
@@ -97,7 +100,7 @@ def read(path: str, demuxer: str, *, side: int, pixels: int, streams: int) -> di
         video.codec_context.options = {"max_pixels": str(pixels)}
         audio = next((each for each in container.streams.audio if each.codec_context), None)
         course = Course(container, video)
-        pictures, sound = _read_through(container, video, audio, course, side, pixels)
+        pictures, sound, sound_end = _read_through(container, video, audio, course, side, pixels)
         if not pictures:
             raise UnreadableError(
                 f"no picture of its {video.codec_context.name} video can be decoded: it is damaged; "
@@ -108,7 +111,12 @@ def read(path: str, demuxer: str, *, side: int, pixels: int, streams: int) -> di
             "bit_rate": container.bit_rate or 0,
             "origin": float((container.start_time or 0) / Fraction(av.time_base)),
             "video": _about_video(video, pictures),
-            "audio": _about_audio(audio, decoded=sound),
+            "audio": _about_audio(
+                audio,
+                decoded=sound,
+                tracks=len(container.streams.audio),
+                ends=0.0 if course.jumped or course.first is None else max(0.0, sound_end - course.first),
+            ),
         }
 
 
@@ -152,13 +160,19 @@ def _read_through(
     course: "Course",
     side: int,
     most: int,
-) -> tuple[list[av.VideoFrame], bool]:
-    """The first pictures, and whether any sound can be decoded; what comes later is only noted in the course."""
+) -> tuple[list[av.VideoFrame], bool, float]:
+    """The first pictures, whether any sound can be decoded, and when it ends on the clock of the file.
+
+    Of what comes later only the course is noted.
+    """
     pictures: list[av.VideoFrame] = []
     sound, passed, told = False, 0, 0
+    sound_end = -math.inf
     for packet in container.demux([video, audio] if audio else [video]):
         if packet.size and packet.stream is video:
             course.note(packet)
+        elif packet.stream is audio and packet.pts is not None and packet.time_base is not None:
+            sound_end = max(sound_end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
         passed += packet.size
         if passed < BYTES and (len(pictures) < FRAMES or (audio and not sound)):
             try:
@@ -174,7 +188,7 @@ def _read_through(
         if passed - told > _TELL_EVERY:
             told = passed
             print(flush=True)  # noqa: T201 - an empty line says that it gets on
-    return pictures, sound
+    return pictures, sound, sound_end
 
 
 class Course:
@@ -201,16 +215,27 @@ class Course:
         """Seconds since the first picture, and seconds by which the clock jumps there: the first few jumps."""
         self.jumped = 0
         """How many jumps there are in all."""
+        self.damaged = 0
+        """Pictures that are incomplete, as far as the container tells."""
+        self._lately = [0, 0]
+        """Which of the last two pictures are."""
         self.still = 0.0
         """Seconds during which a picture stands still."""
 
     def note(self, packet: Any) -> float | None:
         """The time at which the picture of a packet is shown, in seconds on the clock of the file as if it never jumped."""
         decoded: float | None = None
+        jumped = self.jumped
         if packet.dts is not None:
             decoded = self._follow(packet.dts * self._base + self.shift)
             self._next = decoded + ((packet.duration or 0) * self._base or self._frame)
             self._latest = decoded if self._latest is None else max(self._latest, decoded)
+        if self.jumped > jumped:
+            # Where a recording was joined to another one, packets are not in order: nothing is damaged by that.
+            self.damaged -= sum(self._lately)
+            self._lately = [0, 0]
+        self._lately = [self._lately[1], int(packet.is_corrupt)]
+        self.damaged += packet.is_corrupt
         stamp = packet.pts if packet.pts is not None else packet.dts
         if stamp is None or packet.is_discard:  # it is read for others, and never shown
             return None
@@ -255,6 +280,7 @@ def _told(course: Course, container: av.container.InputContainer, video: av.Vide
         "still": course.still,
         "jumps": course.jumps,
         "jumped": course.jumped,
+        "damaged": course.damaged,
     }
 
 
@@ -275,6 +301,7 @@ def _about_video(video: av.VideoStream, pictures: list[av.VideoFrame]) -> dict[s
         "pixel_format": first.format.name,
         "interlaced": any(frame.interlaced_frame for frame in pictures),
         "start": float(start),
+        "high_range": _HIGH_RANGES.get(first.color_trc, ""),
     }
 
 
@@ -285,7 +312,9 @@ def _rate_of(pictures: list[av.VideoFrame]) -> Fraction:
     return 1 / gaps[len(gaps) // 2] if gaps else Fraction(25)
 
 
-def _about_audio(audio: av.AudioStream | None, *, decoded: bool) -> dict[str, Any] | None:
+def _about_audio(
+    audio: av.AudioStream | None, *, decoded: bool, tracks: int, ends: float
+) -> dict[str, Any] | None:
     if audio is None:
         return None
     return {
@@ -295,6 +324,8 @@ def _about_audio(audio: av.AudioStream | None, *, decoded: bool) -> dict[str, An
         "channels": audio.channels or 0,
         "language": audio.language or "",
         "decoded": decoded,
+        "tracks": tracks,
+        "ends": ends,
     }
 
 

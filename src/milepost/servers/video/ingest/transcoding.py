@@ -12,6 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Final
 
+from milepost.servers.video.ingest.colours import to_standard
 from milepost.servers.video.ingest.ffmpeg import Encoder
 from milepost.servers.video.ingest.fragments import INIT, Rendition, measure
 from milepost.servers.video.ingest.ladder import SEGMENT_GOPS, Rung, frame_rate, gop_of
@@ -37,7 +38,9 @@ _SPARE: Final = 2.0
 _LOST: Final = 0.5
 """Seconds that may be missing from what a graphics processor made, before it is taken to have lost them."""
 
-_DAMAGE: Final = re.compile(r"error|corrupt|invalid|conceal|missing|non-existing", re.IGNORECASE)
+_DAMAGE: Final = re.compile(
+    r"error|corrupt|invalid|conceal|missing|non-existing|unavailable|overread|exceeds", re.IGNORECASE
+)
 
 
 def transcode(
@@ -130,7 +133,7 @@ def command(
             "-i",
             f"file:{os.path.abspath(source.path)}",
             "-filter_complex",
-            _filters(source, rungs, rate, encoder),
+            _filters(source, rungs, rate, encoder, ffmpeg),
         ),
     ]
     for number, rung in enumerate(rungs):
@@ -176,11 +179,12 @@ def command(
     return line
 
 
-def _filters(source: Source, rungs: Sequence[Rung], rate: Fraction, encoder: Encoder) -> str:
+def _filters(source: Source, rungs: Sequence[Rung], rate: Fraction, encoder: Encoder, ffmpeg: str) -> str:
     first = ["bwdif=mode=send_frame:deint=interlaced"] if source.video.interlaced else []
     # What tells a time after the end would have the picture before it stand still until then.
     first.append(f"select=lt(t\\,{_end_of(source):.3f})")
     first.append(f"fps={rate.numerator}/{rate.denominator}:start_time=0")
+    first += to_standard(source.video, ffmpeg)
     ends = "".join(f"[s{number}]" for number in range(len(rungs)))
     parts = [f"[0:{source.video.index}]{','.join(first)},split={len(rungs)}{ends}"]
     for number, rung in enumerate(rungs):
