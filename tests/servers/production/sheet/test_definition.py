@@ -1,11 +1,14 @@
 """Products as data: those that come with Milepost, and what is said about those that are wrong."""
 
+import itertools
 import json
+import math
 
 import pytest
+from PIL import Image, ImageCms, ImageColor
 
 from milepost.servers.production.sheet.reading import built_in, read_product, write_product
-from milepost.servers.production.sheet.symbols import Label, Line
+from milepost.servers.production.sheet.symbols import Fill, Label, Line
 
 PRODUCT = {
     "name": "TOWN10",
@@ -45,6 +48,30 @@ def test_nothing_in_them_is_too_small_to_read(product):
     symbols = [each for layer in product.layers for rule in layer.rules for each in rule.symbols]
     assert min(each.size for each in symbols if isinstance(each, Label)) >= 5
     assert min(each.width for each in symbols if isinstance(each, Line)) >= 0.1
+
+
+def seen(fill):
+    """The colour of a fill on white paper, in CIE L*a*b*."""
+    paper = 255 * (1 - fill.opacity)
+    color = tuple(round(part * fill.opacity + paper) for part in ImageColor.getrgb(fill.color))
+    lab = ImageCms.createProfile("LAB")
+    turn = ImageCms.buildTransform(ImageCms.createProfile("sRGB"), lab, "RGB", "LAB")
+    light, *hues = ImageCms.applyTransform(Image.new("RGB", (1, 1), color), turn).getpixel((0, 0))
+    return (light * 100 / 255, *(hue - 256 if hue > 127 else hue for hue in hues))
+
+
+@pytest.mark.parametrize("product", built_in().values(), ids=lambda each: each.name)
+def test_the_tones_of_areas_are_told_apart(product):
+    plain = {
+        rule.legend: seen(symbol)
+        for layer in product.layers
+        for rule in layer.rules
+        for symbol in rule.symbols
+        if isinstance(symbol, Fill) and symbol.color and not symbol.pattern and not symbol.outline
+    }
+    assert len(plain) >= 5
+    for one, other in itertools.combinations(plain, 2):
+        assert math.dist(plain[one], plain[other]) > 8, (one, other)
 
 
 @pytest.mark.parametrize("product", built_in().values(), ids=lambda each: each.name)

@@ -8,6 +8,7 @@ import pyproj
 import pytest
 import shapely
 
+from milepost.servers.production.sheet.definition import Contours
 from milepost.servers.production.sheet.frame.declination import DeclinationBlock, North, turned
 from milepost.servers.production.sheet.frame.figures import GridFigure, degrees, grid_figure, minutes, nice
 from milepost.servers.production.sheet.frame.pen import load_fonts, text_width, wrap
@@ -17,9 +18,12 @@ from milepost.servers.production.sheet.frame.references import (
     worked_example,
     zone_designations,
 )
-from milepost.servers.production.sheet.frame.scale import UNITS, bar_within
+from milepost.servers.production.sheet.frame.scale import UNITS, bar_within, contour_note
+from milepost.servers.production.sheet.frame.type import Paragraph
 from milepost.servers.production.sheet.geometry import SheetGeometry
 from milepost.servers.production.sheet.grids import grid_at
+from milepost.servers.production.sheet.symbols import Label
+from tests.servers.production.sheet import sheets
 
 load_fonts()
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -126,6 +130,13 @@ def test_the_arrows_of_the_declination_diagram_stand_in_their_true_order(grid, m
         difference, shown = truth[one] - truth[other], drawn[one] - drawn[other]
         assert (difference > 0, difference < 0) == (shown > 0, shown < 0)
         assert shown == 0 or abs(shown) >= 10
+    north = North(grid, magnetic, 0.1, "WMM-2025", NOW, doubtful=False, outdated=False)
+    pen = sheets.InkPen()
+    DeclinationBlock(north).draw(pen, 0, 0, 170)
+    names = {text: box for text, box in pen.words if text in ("GN", "MN")}
+    if len(names) == 2:
+        left, bottom, right, top = names["GN"]
+        assert not sheets.overlap((left - 1.5, bottom, right + 1.5, top), names["MN"])
 
 
 def test_the_declination_is_that_of_the_magnetic_model_and_the_rules_fit_it():
@@ -162,3 +173,13 @@ def test_lines_fit_their_width_and_lose_no_word():
         assert all(text_width(line, "sans", 6) <= width for line in lines)
         assert "".join(lines).replace(" ", "") == text.replace(" ", "")
     assert math.isclose(text_width("", "sans", 6), 0)
+
+
+def test_a_figure_and_its_unit_stand_on_one_line():
+    text = "Index contours every 100\N{NO-BREAK SPACE}m. Heights in metres."
+    for width in range(60, 140, 4):
+        for title in ("", "Relief"):
+            lines = Paragraph(text, title).lines(width)
+            assert any("100\N{NO-BREAK SPACE}m." in line for line in lines)
+    note = contour_note(Contours(interval=20, line=sheets.LINE, index=sheets.LINE, label=Label()))
+    assert "100\N{NO-BREAK SPACE}m." in note

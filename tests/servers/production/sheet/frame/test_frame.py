@@ -8,8 +8,12 @@ from msgspec.structs import replace
 
 from milepost.servers.production.sheet.frame import Frame
 from milepost.servers.production.sheet.frame.border import BORDER
+from milepost.servers.production.sheet.frame.layout import GUTTER
+from milepost.servers.production.sheet.frame.legend import LegendBlock
 from milepost.servers.production.sheet.frame.naming import series_name, sheet_name
 from milepost.servers.production.sheet.frame.pen import load_fonts
+from milepost.servers.production.sheet.frame.reference_box import ReferenceBlock
+from milepost.servers.production.sheet.frame.references import squares
 from milepost.servers.production.sheet.geometry import SheetGeometry
 from tests.servers.production.sheet import sheets
 
@@ -88,7 +92,7 @@ def test_the_words_of_a_block_do_not_cover_each_other(frame):
         placed.draw(pen)
         for (one, first), (other, second) in itertools.combinations(pen.words, 2):
             # The title of a paragraph stands on the blanks that its first line begins with.
-            if "\N{NO-BREAK SPACE}" not in one + other:
+            if not one.startswith("\N{NO-BREAK SPACE}") and not other.startswith("\N{NO-BREAK SPACE}"):
                 assert not sheets.overlap(first, second, 0.7), (one, other)
 
 
@@ -177,3 +181,66 @@ def test_a_sheet_across_the_edge_of_a_zone_says_so():
     order = sheets.order((5.9, 45, 6.05, 45.1))
     frame = Frame(order, sheets.sheet_of(order), sheets.contents(), sheets.MADE)
     assert "The sheet reaches into zone 32" in " ".join(words_of(frame))
+
+
+@pytest.mark.parametrize(
+    ("area", "interval"),
+    [
+        ((15, 78.1, 15.4, 78.2), 1000),
+        ((5.9, 45, 6.1, 45.1), 1000),
+        ((15, 78.1, 15.15, 78.15), 500),
+        ((-53.672, 87.417, -52, 87.5), 1000),
+    ],
+)
+def test_every_line_of_the_grid_has_its_figure_and_every_longer_tick_its_own(area, interval):
+    order = sheets.order(area, sheets.product(interval=interval))
+    border = Frame(order, sheets.sheet_of(order), sheets.contents(0), sheets.MADE).border
+    pen = sheets.InkPen()
+    border.draw(pen)
+    large = [
+        ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
+        for text, box in pen.words
+        if len(text) == 2 and text.isdigit() and box[3] - box[1] > 6
+    ]
+    for line in border.grid_lines():
+        nearest = min(math.dist(end, figure) for end, _ in line.ends for figure in large)
+        assert nearest < 20, (line.value, line.easting)
+    texts = [text for text, _ in pen.words]
+    for text in ("78°10\N{PRIME}N", "45°05\N{PRIME}N"):
+        assert texts.count(text) == (2 if area[1] < float(text[:2]) + int(text[3:5]) / 60 < area[3] else 0)
+
+
+@pytest.mark.parametrize("area", [(1.4, 42.4, 1.8, 42.7), (0.2, 41, 3.4, 43.3)])
+def test_every_square_of_the_sheet_has_its_letters_in_the_reference_box(area):
+    order = sheets.order(area, sheets.product(250_000, 10_000, 15.0))
+    frame = Frame(order, sheets.sheet_of(order), sheets.contents(0), sheets.MADE)
+    [placed] = [each for each in frame.placed if isinstance(each.block, ReferenceBlock)]
+    pen = sheets.InkPen()
+    placed.draw(pen)
+    texts = [text for text, _ in pen.words]
+    there = squares(frame.sheet)
+    assert len(there) >= 4
+    assert {square.letters for square in there} <= set(texts)
+    for (one, first), (other, second) in itertools.combinations(pen.words, 2):
+        assert not sheets.overlap(first, second, 0.3), (one, other)
+
+
+def test_a_group_of_the_legend_goes_on_under_its_name_and_leaves_no_entry_alone():
+    entry = sheets.entries(1)[0]
+    sizes = {"Points": 9, "Roads": 11, "Contours": 2, "Water": 5, "Boundaries": 3}
+    entries = [
+        replace(entry, text=f"{theme} {n}", theme=theme) for theme, size in sizes.items() for n in range(size)
+    ]
+    pen = sheets.InkPen()
+    LegendBlock(entries).draw(pen, 0, 0, 400)
+    columns = {}
+    for text, box in pen.words[1:]:
+        columns.setdefault(3 * box[0] // (400 + GUTTER), []).append(text)
+    assert len(columns) == 3
+    for texts in columns.values():
+        runs = [list(run) for _, run in itertools.groupby(texts, key=lambda text: text.split()[0])]
+        for name, *entries in runs:
+            theme = name.removesuffix(" (continued)")
+            assert theme in sizes
+            assert len(entries) >= 2
+            assert sizes[theme] > 3 or len(entries) == sizes[theme]

@@ -10,13 +10,13 @@ import shapely
 
 from milepost.servers.production.sheet.areas import Box
 from milepost.servers.production.sheet.definition import Product
-from milepost.servers.production.sheet.frame.figures import GridFigure, degrees, grid_figure
+from milepost.servers.production.sheet.frame.figures import degrees, grid_figure
 from milepost.servers.production.sheet.frame.pen import INK, Align, Pen, text_width
 from milepost.servers.production.sheet.geometry import MM
 from milepost.servers.production.sheet.page import Page
 
-STRIP: Final = 9.6 * MM
-"""Points of the strip of figures around the neatline."""
+STRIP: Final = 11 * MM
+"""Points of the strip of figures around the neatline: the longest of the grid and those of the graticule side by side."""
 
 SCALE_BAND: Final = 0.9 * MM
 """Of the band of minutes outside of it."""
@@ -32,6 +32,12 @@ LARGE: Final = 9.0
 CORNER: Final = 6.0
 FREE: Final = 1.2
 """Points between two figures of the strip at least."""
+
+EDGE: Final = 1.8
+"""Points between the figures of the graticule and the band of minutes."""
+
+GRID_ROW: Final = 11.0
+"""Points above and below the neatline that the grid figures need: the corners stand outside of them."""
 
 TICKS: Final = (1 / 6, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0)
 """Minutes that ticks may be apart."""
@@ -73,6 +79,21 @@ class GridLine:
     ends: tuple[tuple[Point, str], tuple[Point, str]]
 
 
+@dataclass(frozen=True)
+class Rest:
+    """What completes the figures of a line to its value in metres.
+
+    Attributes:
+        text: such as ``000mE``.
+        at: where it begins, at its foot.
+        room: what it covers, but for what is next to its figures.
+    """
+
+    text: str
+    at: Point
+    room: Box
+
+
 class Border:
     """Draws what lies on and around the neatline of a page."""
 
@@ -106,8 +127,9 @@ class Border:
         self._ticks(pen)
         self._outline(pen)
         self._corners(pen)
-        self._graticule_figures(pen)
+        # The grid first: references are read from its figures.
         self._grid_figures(pen)
+        self._graticule_figures(pen)
 
     # --- the grid ---
 
@@ -139,59 +161,75 @@ class Border:
         # Where the grid is turned far, as around the poles, eastings are read at the left and right.
         upright = abs(np.cos(np.radians(self.sheet.convergence))) >= np.sqrt(0.5)
         read = {True: ("bottom", "top"), False: ("left", "right")}
+        lines = list(self.grid_lines())
         found = [
             (side, point, line)
-            for line in self.grid_lines()
+            for line in lines
             for point, side in line.ends
             if side in read[line.easting == upright]
         ]
+        told: set[tuple[int, bool]] = set()
         for side in SIDES:
             axis = 0 if side in ("bottom", "top") else 1
-            full = True
+            rests: list[Rest] = []
             for _, point, line in sorted(
                 (each for each in found if each[0] == side), key=lambda each: each[1][axis]
             ):
-                figure = grid_figure(line.value, self.product.grid.interval)
-                letter = "E" if line.easting else "N"
-                if self._grid_figure(pen, side, point, figure, letter if full else ""):
-                    full = False
+                if rest := self._grid_figure(pen, side, point, line):
+                    told.add((line.value, line.easting))
+                    rests.append(rest)
+            # After all figures, so that it takes the room of none.
+            for rest in rests:
+                if self._complete(pen, rest):
+                    break
+        # A line across a corner may end where the others of its kind are not read: it has its letter there.
+        for line in lines:
+            if (line.value, line.easting) not in told:
+                for point, side in line.ends:
+                    if (rest := self._grid_figure(pen, side, point, line)) and self._complete(pen, rest):
+                        break
 
-    def _grid_figure(self, pen: Pen, side: str, point: Point, figure: GridFigure, letter: str) -> bool:
-        """Write the value of a line at its end, unless another figure is there; whether it was written."""
+    def _grid_figure(self, pen: Pen, side: str, point: Point, line: GridLine) -> Rest | None:
+        """Write the value of a line at its end, unless another figure is there.
+
+        Returns:
+            What completes it; None when it was not written.
+        """
+        figure = grid_figure(line.value, self.product.grid.interval)
         before = text_width(figure.before, "sans", SMALL) + (0.3 if figure.before else 0)
         large = text_width(figure.large, "sans-bold", LARGE)
         after = text_width(figure.after, "sans", SMALL) + (0.5 if figure.after else 0)
-        rest = f"{figure.rest}m{letter}" if letter else ""
+        rest = f"{figure.rest}m{'E' if line.easting else 'N'}"
         tail = text_width(rest, "sans", SMALL)
+        width = before + large + after
         px, py = point
         gap = 2.6
         if side in ("bottom", "top"):
             # The principal figures stand on the line; what surrounds them hangs over.
             x = px - large / 2 - before if figure.large else px - before / 2
             y = py - gap - LARGE * 0.76 if side == "bottom" else py + gap
-            width, below = before + large + after + (tail + 0.4 if rest else 0), 0.0
         else:
-            width, below = before + large + after, (SMALL + 1.2 if rest else 0.0)
-            width = max(width, tail)
             x = px - gap - width if side == "left" else px + gap
             y = py - LARGE * 0.36
-        if not self.strip.take((x, y - below, x + width, y + LARGE * 0.76)):
-            return False
-        start = x + width - before - large - after if side == "left" else x
-        pen.text(start, y + LARGE * 0.74 - SMALL * 0.74, figure.before, SMALL)
-        pen.text(start + before, y, figure.large, LARGE, face="sans-bold")
-        pen.text(start + before + large + 0.5, y + LARGE * 0.74 - SMALL * 0.74, figure.after, SMALL)
-        if rest and side in ("bottom", "top"):
-            pen.text(start + before + large + after + 0.4, y, rest, SMALL)
-        elif rest:
-            pen.text(
-                x + width if side == "left" else x,
-                y - below,
-                rest,
-                SMALL,
-                align="right" if side == "left" else "left",
-            )
-        return True
+        if not self.strip.take((x, y, x + width, y + LARGE * 0.76)):
+            return None
+        pen.text(x, y + LARGE * 0.74 - SMALL * 0.74, figure.before, SMALL)
+        pen.text(x + before, y, figure.large, LARGE, face="sans-bold")
+        pen.text(x + before + large + 0.5, y + LARGE * 0.74 - SMALL * 0.74, figure.after, SMALL)
+        if side in ("bottom", "top"):
+            start, foot = x + width + 0.4, y
+            room = (x + width + FREE, foot, start + tail, foot + SMALL * 0.76)
+        else:
+            start = x + width - tail if side == "left" else x
+            foot = y - SMALL - 1.2
+            room = (start, foot, start + tail, foot + SMALL * 0.76)
+        return Rest(rest, (start, foot), room)
+
+    def _complete(self, pen: Pen, rest: Rest) -> bool:
+        """Write what completes a value, unless another figure is there; whether it was written."""
+        if free := self.strip.take(rest.room):
+            pen.text(*rest.at, rest.text, SMALL)
+        return free
 
     # --- the graticule ---
 
@@ -277,7 +315,7 @@ class Border:
 
     def _figure_at(self, pen: Pen, side: str, x: float, y: float, text: str) -> None:
         """Write a value on the outer side of the strip, along the band of minutes that it belongs to."""
-        half, gap = text_width(text, "sans-italic", CORNER) / 2, STRIP - 1.8
+        half, gap = text_width(text, "sans-italic", CORNER) / 2, STRIP - EDGE
         dx, dy = OUTWARD[side]
         x, y = x + dx * gap, y + dy * gap
         cap = CORNER * 0.76
@@ -291,7 +329,7 @@ class Border:
                 pen.text(x, foot, text, CORNER, face="sans-italic", align="centre")
 
     def _corners(self, pen: Pen) -> None:
-        """Longitude and latitude of the four corners, in full, within the strip above and below."""
+        """Longitude and latitude of the four corners, in full, within the strip beyond the grid figures."""
         sheet = self.sheet
         for longitude, side, align in ((sheet.west, "left", "left"), (sheet.east, "right", "right")):
             for latitude, level in ((sheet.south, "bottom"), (sheet.north, "top")):
@@ -299,7 +337,7 @@ class Border:
                 texts = [degrees(latitude, "NS"), degrees(longitude, "EW")]
                 width = max(text_width(text, "sans-bold", CORNER) for text in texts)
                 edge = x - STRIP + 3 if side == "left" else x + STRIP - 3
-                y0 = y + 3.2 if level == "top" else y - 3.2 - 2 * CORNER - 0.6
+                y0 = y + GRID_ROW if level == "top" else y - GRID_ROW - 2 * CORNER
                 box = (
                     (edge, y0, edge + width, y0 + 2 * CORNER)
                     if side == "left"

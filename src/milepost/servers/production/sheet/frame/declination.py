@@ -19,8 +19,8 @@ from milepost.servers.production.sheet.frame.type import (
 from milepost.servers.production.sheet.geometry import SheetGeometry
 
 MILS: Final = 6400 / 360
-APART: Final = 11.0
-"""Degrees between two arrows of the diagram at least, so that each can be seen."""
+APART: Final = 15.0
+"""Degrees between two arrows of the diagram at least, so that each can be seen and their names do not touch."""
 
 STEEP: Final = 50.0
 """Degrees beyond which an arrow is not turned, but for what sets it apart: a flat diagram is hard to read."""
@@ -129,7 +129,10 @@ class DeclinationBlock:
         return [
             ("Grid convergence", _angle(north.grid)),
             ("Declination", _angle(north.magnetic)),
-            ("G-M angle", f"{_angle(north.grid_magnetic)} ({abs(round(north.grid_magnetic * MILS))} mils)"),
+            (
+                "G-M angle",
+                f"{_angle(north.grid_magnetic)} ({abs(round(north.grid_magnetic * MILS))}\N{NO-BREAK SPACE}mils)",
+            ),
             ("Annual change", annual),
         ]
 

@@ -109,8 +109,10 @@ class ReliefBlock:
                 canvas.linearGradient(left, below, right, below, ends)
         pen.box(left, below - 2 * TINT, right, below, stroke=INK, width=0.3)
         foot = below - 2 * TINT - 7.5
-        pen.text(left, foot, f"lowest {thousands(self.lowest)} m", BODY)
-        pen.text(left + width, foot, f"highest {thousands(self.highest)} m", BODY, align="right")
+        pen.text(left, foot, f"lowest {thousands(self.lowest)}\N{NO-BREAK SPACE}m", BODY)
+        pen.text(
+            left + width, foot, f"highest {thousands(self.highest)}\N{NO-BREAK SPACE}m", BODY, align="right"
+        )
         for number, line in enumerate(self._note(width)):
             pen.text(left, foot - 1 - (number + 1) * LEADING, line, BODY)
 

@@ -21,13 +21,16 @@ INDENT: Final = WIDTH + 7
 NARROW: Final = 36 * MM
 """The least width of a column, in points: few entries are longer than a line in it."""
 
+SHORT: Final = 3
+"""Entries of a group that always stay together."""
+
 
 @dataclass(frozen=True)
 class _Row:
     """An entry, or the name of a group when there is none."""
 
     text: str
-    entry: Entry | None
+    entry: Entry | None = None
 
     def lines(self, width: float) -> list[str]:
         return wrap(self.text, "sans", BODY, width - INDENT) if self.entry else [self.text]
@@ -70,30 +73,49 @@ class LegendBlock:
         count = max(1, int((width + GUTTER) // (NARROW + GUTTER)))
         each = (width - (count - 1) * GUTTER) / count
         groups = [list(entries) for _, entries in groupby(self.entries, key=lambda entry: entry.theme)]
-        rows: list[_Row] = []
-        for group in groups:
-            if len(groups) > 1:
-                rows.append(_Row(group[0].theme, None))
-            rows += [_Row(entry.text, entry) for entry in group]
-        low, high = 0.0, sum(row.height(each) for row in rows)
+        pieces = [piece for group in groups for piece in _pieces(group, named=len(groups) > 1)]
+        low, high = 0.0, sum(row.height(each) for piece in pieces for row in piece.rows)
         # The least height at which the rows fit into the columns.
         while high - low > 0.5:
             middle = (low + high) / 2
-            low, high = (low, middle) if len(_filled(rows, each, middle)) <= count else (middle, high)
-        return each, _filled(rows, each, high) or [[]]
+            low, high = (low, middle) if len(_filled(pieces, each, middle)) <= count else (middle, high)
+        return each, _filled(pieces, each, high) or [[]]
 
 
-def _filled(rows: Sequence[_Row], width: float, height: float) -> list[list[_Row]]:
-    """Rows in columns of a height; the name of a group stays with its first entry."""
+@dataclass(frozen=True)
+class _Piece:
+    """Rows that stay together.
+
+    Attributes:
+        rows: in their order.
+        again: the name of their group, to be repeated where they begin a column.
+    """
+
+    rows: Sequence[_Row]
+    again: _Row | None = None
+
+
+def _pieces(group: Sequence[Entry], *, named: bool) -> list[_Piece]:
+    """What a group may be cut into, so that no entry stands alone: a short one not at all."""
+    name = [_Row(group[0].theme)] if named else []
+    rows = [_Row(entry.text, entry) for entry in group]
+    if len(rows) <= SHORT:
+        return [_Piece([*name, *rows])]
+    again = _Row(f"{group[0].theme} (continued)") if named else None
+    single = [_Piece([row], again) for row in rows[2:-2]]
+    return [_Piece([*name, *rows[:2]]), *single, _Piece(rows[-2:], again)]
+
+
+def _filled(pieces: Sequence[_Piece], width: float, height: float) -> list[list[_Row]]:
+    """Rows in columns of a height."""
     columns: list[list[_Row]] = []
     room = 0.0
-    for number, row in enumerate(rows):
-        needed = row.height(width)
-        if row.entry is None and number + 1 < len(rows):
-            needed += rows[number + 1].height(width)
-        if needed > room + 1e-6 or not columns:
+    for piece in pieces:
+        rows = list(piece.rows)
+        if sum(row.height(width) for row in rows) > room + 1e-6 or not columns:
             columns.append([])
             room = height
-        columns[-1].append(row)
-        room -= row.height(width)
+            rows = [*([piece.again] if piece.again else []), *rows]
+        columns[-1] += rows
+        room -= sum(row.height(width) for row in rows)
     return columns

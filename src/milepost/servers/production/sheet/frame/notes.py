@@ -46,7 +46,10 @@ class DatumBlock:
             ("Horizontal datum", "World Geodetic System 1984"),
             *([("Vertical datum", self._vertical())] if self.elevation else []),
             ("Projection", projection),
-            ("Grid", f"{thousands(self.product.grid.interval)} m {grid.title} (EPSG:{grid.epsg})"),
+            (
+                "Grid",
+                f"{thousands(self.product.grid.interval)}\N{NO-BREAK SPACE}m {grid.title} (EPSG:{grid.epsg})",
+            ),
             ("Scale factor", f"{factors.meridional_scale:.5f} in the middle of the sheet"),
         ]
         zones = {grid_at(side, sheet.latitude).zone for side in (sheet.west, sheet.east - 1e-9)} - {grid.zone}
@@ -111,7 +114,7 @@ def notes(order: Order, contents: Contents, made: datetime) -> list[NoteBlock]:
     sources = [Paragraph(f"{features}.", "Features", size=SMALL)] if features else []
     sources += [Paragraph(f"{heights}.", "Heights", size=SMALL)] if heights else []
     limits = " ".join([*(f"{note.rstrip('.')}." for note in contents.notes), NOT_AUTHORITATIVE])
-    production = f"{made:%Y-%m-%d %H:%M} UTC by Milepost {__version__}, product {order.product.name}, version {order.version}."
+    production = f"{made:%Y-%m-%d %H:%M}\N{NO-BREAK SPACE}UTC by Milepost {__version__}, product {order.product.name}, version\N{NO-BREAK SPACE}{order.version}."
     blocks = [NoteBlock(sources)] if sources else []
     return [
         *blocks,

@@ -60,12 +60,16 @@ def text_width(text: str, face: Face, size: float) -> float:
     return float(pdfmetrics.stringWidth(text, face, size))
 
 
+def words(text: str) -> list[str]:
+    """The words of a text; a figure and its unit, with a no-break space between them, are one."""
+    return [word for word in re.split(r"[ \t\n]", text) if word]
+
+
 def wrap(text: str, face: Face, size: float, width: float) -> list[str]:
     """The lines of a text that is to fit a width; a word that is wider is broken, after a hyphen if it has one."""
     lines: list[str] = []
     line = ""
-    # Not at spaces that are to keep figures and their units together.
-    for word in filter(None, re.split(r"[ \t\n]", text)):
+    for word in words(text):
         longer = f"{line} {word}" if line else word
         if text_width(longer, face, size) <= width:
             line = longer

@@ -3,17 +3,23 @@
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-import shapely
-
 from milepost.servers.production.sheet.frame.pen import INK, Pen, text_width, wrap
 from milepost.servers.production.sheet.frame.references import Example, Square
+from milepost.servers.production.sheet.frame.square_map import SquareMap
 from milepost.servers.production.sheet.frame.type import BODY, HEAD, LEADING, heading
 from milepost.servers.production.sheet.geometry import SheetGeometry
 from milepost.servers.production.sheet.symbols import Face
 
-TOP: Final = 38.0
-"""Points of the upper part, with the letters."""
+HUNDRED: Final = "100\N{NO-BREAK SPACE}000\N{NO-BREAK SPACE}m"
+
+SHARE: Final = 0.42
+"""Of the width of the upper part, which has the zone at the left and the squares at the right."""
+
+MAP: Final = 24.5
+"""Points of the height of the small map of the squares, or more where they are many."""
+
+AROUND: Final = 13.5
+"""Of what is above and below it."""
 
 PAD: Final = 4.0
 PRINCIPAL: Final = 8.5
@@ -45,7 +51,7 @@ class ReferenceBlock:
         large = "large figure" if self.interval >= 10_000 else "large figures"
         example = self.example
         return [
-            ("Letters of the 100 000 m square of the place", example.letters),
+            (f"Letters of the {HUNDRED} square of the place", example.letters),
             (f"First vertical line left of it: {large}", example.east),
             ("Tenths from that line to the place", example.east_tenths),
             (f"First horizontal line below it: {large}", example.north),
@@ -56,27 +62,27 @@ class ReferenceBlock:
         """Points that it needs at a width."""
         rows = sum(self._row(text, width)[1] for text, _ in self.steps())
         lines = len(self._sample(width)) * LEADING
-        return HEAD + TOP + PAD + lines + 2 + rows + 18 + len(self._note(width)) * LEADING + PAD
+        return HEAD + self._top(width) + PAD + lines + 2 + rows + 18 + len(self._note(width)) * LEADING + PAD
 
     def draw(self, pen: Pen, left: float, top: float, width: float) -> None:
         """Draw it below and to the right of a corner."""
         below = heading(pen, left, top, width, "Grid reference")
         right, bottom = left + width, top - self.height(width)
         pen.box(left, bottom, right, below, stroke=INK, width=0.5)
-        middle = left + width * 0.42
-        pen.line([(middle, below), (middle, below - TOP)], 0.35)
-        pen.line([(left, below - TOP), (right, below - TOP)], 0.35)
+        middle = left + width * SHARE
+        floor = below - self._top(width)
+        pen.line([(middle, below), (middle, floor)], 0.35)
+        pen.line([(left, floor), (right, floor)], 0.35)
         pen.text(left + PAD, below - 8, "Grid zone designation", 5.4)
         self._letters(pen, " ".join(self.zones), left + PAD, below - 30, middle - left - 2 * PAD)
-        pen.text(
-            middle + PAD, below - 8, "100 000 m squares" if len(self.squares) > 1 else "100 000 m square", 5.4
-        )
+        squares = f"{HUNDRED} squares" if len(self.squares) > 1 else f"{HUNDRED} square"
+        pen.text(middle + PAD, below - 8, squares, 5.4)
         if len(self.squares) > 1:
-            self._map(pen, middle + PAD, below - TOP + 3, right - PAD, below - 10.5)
+            self._map(width).draw(pen, middle + PAD, floor + 3)
         else:
             text = self.squares[0].letters if self.squares else self.example.letters
             self._letters(pen, text, middle + PAD, below - 30, right - middle - 2 * PAD)
-        y = below - TOP - PAD
+        y = floor - PAD
         for number, line in enumerate(self._sample(width)):
             face: Face = "sans-bold" if number == 0 else "sans"
             pen.text(left + PAD, y - BODY * 0.85, line, BODY, face=face)
@@ -99,6 +105,13 @@ class ReferenceBlock:
             pen.text(left + PAD, y - BODY * 0.85, line, BODY, face="sans-italic")
             y -= LEADING
 
+    def _top(self, width: float) -> float:
+        """Points of the upper part, with the letters."""
+        return AROUND + (self._map(width).height if len(self.squares) > 1 else MAP)
+
+    def _map(self, width: float) -> SquareMap:
+        return SquareMap.within(self.sheet, self.squares, width * (1 - SHARE) - 2 * PAD, MAP)
+
     def _sample(self, width: float) -> list[str]:
         words = "one kilometre" if self.interval >= 10_000 else "100 metres"
         return [f"Example to {words}", *wrap(self.place, "sans", BODY, width - 2 * PAD)]
@@ -116,23 +129,3 @@ class ReferenceBlock:
         while text_width(text, "sans-bold", size) > room and size > 5:
             size -= 0.5
         pen.text(x, y, text, size, face="sans-bold")
-
-    def _map(self, pen: Pen, left: float, bottom: float, right: float, top: float) -> None:
-        """The sheet in small, with its squares."""
-        x0, y0, x1, y1 = self.sheet.frame
-        k = min((right - left) / (x1 - x0), (top - bottom) / (y1 - y0))
-        dx, dy = (left + right) / 2 - (x0 + x1) / 2 * k, (bottom + top) / 2 - (y0 + y1) / 2 * k
-
-        def small(coordinates: object) -> list[tuple[float, float]]:
-            return [(x * k + dx, y * k + dy) for x, y in np.asarray(coordinates).tolist()]
-
-        for square in self.squares:
-            pen.area(small(square.part.exterior.coords), stroke=INK, width=0.35)
-            # Largest first, until the letters lie within their square.
-            inside = shapely.Polygon(small(square.part.exterior.coords))
-            x, y = inside.centroid.x, inside.centroid.y
-            for size in (9.0, 8.0, 7.0, 6.0, 5.0):
-                half = text_width(square.letters, "sans-bold", size) / 2 + 0.5
-                if inside.contains(shapely.box(x - half, y - size * 0.42, x + half, y + size * 0.42)):
-                    pen.text(x, y - size * 0.36, square.letters, size, face="sans-bold", align="centre")
-                    break

@@ -120,7 +120,7 @@ class ScaleBlock:
             return
         y -= 6
         title = (
-            f"Contour interval {contours.interval:g} metres".upper()
+            f"Contour interval {contours.interval:g}\N{NO-BREAK SPACE}metres".upper()
             if contours
             else "Heights in metres".upper()
         )
@@ -143,7 +143,7 @@ def contour_note(contours: Contours | None) -> str:
     ticks = " Ticks point down into depressions." if contours.tick else ""
     steep = contours.steep is not None and contours.interval == contours.steep.interval
     why = " The interval is that of steep sheets of the series." if steep else ""
-    return f"Index contours every {index:g} m.{why}{ticks} {words}"
+    return f"Index contours every {index:g}\N{NO-BREAK SPACE}m.{why}{ticks} {words}"
 
 
 def _label(value: float) -> str:

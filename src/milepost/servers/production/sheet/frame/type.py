@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from milepost.servers.production.sheet.frame.pen import Pen, text_width, wrap
+from milepost.servers.production.sheet.frame.pen import Pen, text_width, words, wrap
 from milepost.servers.production.sheet.symbols import Face
 
 HEADING: Final = 6.8
@@ -76,11 +76,11 @@ class Paragraph:
 def wrap_filled(filler: str, text: str, face: Face, size: float, width: float) -> list[str]:
     """The lines of a text, the first of which begins with a filler."""
     indent = text_width(filler, face, size)
-    words = text.split()
+    rest = words(text)
     first: list[str] = []
-    while words and indent + text_width(" ".join([*first, words[0]]), face, size) <= width:
-        first.append(words.pop(0))
-    return [filler + " ".join(first), *wrap(" ".join(words), face, size, width)]
+    while rest and indent + text_width(" ".join([*first, rest[0]]), face, size) <= width:
+        first.append(rest.pop(0))
+    return [filler + " ".join(first), *wrap(" ".join(rest), face, size, width)]
 
 
 def table_height(rows: Sequence[tuple[str, str]], width: float, share: float = 0.38) -> float:
