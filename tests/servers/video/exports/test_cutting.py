@@ -13,6 +13,7 @@ from milepost.servers.video.flight import Flight, make_clip
 from milepost.servers.video.ingest import Limits, find_ffmpeg
 from milepost.servers.video.ingest.probing import Source, probe
 from milepost.servers.video.telemetry.ingest import find, read
+from tests.servers.video.ingest.filming import film as film_of
 
 SECONDS, RATE = 6, 25
 
@@ -214,3 +215,14 @@ def test_a_lower_quality_is_smaller(tmp_path: Path, tmp_path_factory: pytest.Tem
     (frame, *_) = pictures(part)
     assert (frame.width, frame.height) == (854, 480)
     assert film.shares == sorted(film.shares)
+
+
+def test_a_part_of_a_high_dynamic_range_that_is_encoded_has_the_standard_one(tmp_path: Path) -> None:
+    tags = ("-color_primaries", "bt2020", "-color_trc", "arib-std-b67", "-colorspace", "bt2020nc")
+    ten_bits = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p10le")
+    source = film_of(tmp_path / "bright.mp4", *ten_bits, *tags, seconds=0.8, sound=False)
+    path, made = Film(source).cut(tmp_path, 0.2, 0.6)
+    first, *others = pictures(path)
+    assert (made.encoded, len(others)) == (True, 9)
+    # 1 is BT.709 in all of the tables of H.273.
+    assert (first.color_primaries, first.color_trc, first.colorspace) == (1, 1, 1)

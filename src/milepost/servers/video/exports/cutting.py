@@ -12,6 +12,7 @@ from milepost.servers.video.exports.joining import Strand, join
 from milepost.servers.video.exports.plans import Cut
 from milepost.servers.video.exports.seeking import reading
 from milepost.servers.video.exports.surveying import Part, survey
+from milepost.servers.video.ingest.colours import to_standard
 from milepost.servers.video.ingest.ladder import ladder
 from milepost.servers.video.ingest.limits import Limits
 from milepost.servers.video.ingest.probing import DEMUXERS, Source
@@ -175,6 +176,7 @@ class Cutter:
             *(["bwdif=mode=send_frame:deint=interlaced"] if video.interlaced else []),
             f"trim=start={begin:.6f}:end={begin + length:.6f}",
             f"setpts=PTS-{zero:.6f}/TB",
+            *to_standard(video, self._ffmpeg),
             f"scale={rung.width}:{rung.height}:flags=bicubic",
             "setsar=1",
         ]
