@@ -69,9 +69,11 @@ async def test_a_file_that_came_out_is_told_by_its_url(house, pat):
     job = await house.run("Video.VideoServer", "clip", owner="ann")
     seen = (await pat.get(f"/admin/jobs/{UUID(job.id)}", params=JSON)).json()
     (url,) = seen["result"].values()
-    assert (await pat.get(url)).content == b"video"
-    async with house.client("bob") as bob:
-        assert (await bob.get(url, params=JSON)).json()["error"]["code"] == 404
+    async with house.client("ann") as ann, house.client("bob") as bob:
+        assert (await ann.get(url)).content == b"video"
+        # Who lists the jobs of everybody sees that there is a file, and reads it no more than others do.
+        for other in (pat, bob):
+            assert (await other.get(url, params=JSON)).json()["error"]["code"] == 404
 
 
 async def test_a_job_whose_client_waits_is_not_listed_but_can_be_read(house, root):
