@@ -192,6 +192,14 @@ async def test_a_layer_as_its_clients_read_it(house: House, ann: httpx.AsyncClie
     assert mine["frameworkProperties"]["layers"][0]["serviceType"] == "ONDEMAND"
 
 
+async def test_times_that_may_not_be_utc_are_called_misp_time(house: House, ann: httpx.AsyncClient) -> None:
+    facts = replace(FACTS, time_system="MISP")
+    make_layer(house.server, make_service(house.server, "Own", "ann"), facts=facts)
+    url = f"{SERVICES}/Own/VideoServer/0"
+    assert json_of(await ann.get(url, params=JSON))["time"]["timeSystem"] == "MISP"
+    assert 'data-clock="MISP time"' in (await ann.get(url, params={"f": "html"})).text
+
+
 async def test_without_telemetry_and_previews_no_flag_says_otherwise(
     house: House, ann: httpx.AsyncClient
 ) -> None:

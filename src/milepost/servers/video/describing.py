@@ -67,6 +67,8 @@ def layer(about: Service, each: Layer, url: str, *, supports: Iterable[str] = ()
     time: dict[str, Any] = {"duration": facts.duration, "timezone": "UTC"}
     if facts.start is not None and facts.end is not None:
         time |= {"start": facts.start, "end": facts.end}
+        if facts.time_system != "UTC":
+            time["timeSystem"] = facts.time_system
     available = frozenset(supports)
     clips = each.export_clip and "ExportClip" in available
     framesets = exports_frames(each) and "ExportFrameset" in available

@@ -58,5 +58,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     start: int | None = None
     end: int | None = None
     """UTC milliseconds since the epoch of the first and last telemetry; None when nobody knows."""
+    time_system: str = "UTC"
+    """``MISP`` when the telemetry does not tell its leap seconds: then those times are of its clock, taken for UTC."""
     extent: tuple[float, float, float, float] | None = None
     """West, south, east, north in degrees (WGS 84) of all that is seen; None without telemetry."""

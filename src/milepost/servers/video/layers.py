@@ -238,6 +238,7 @@ def _playable(layer: Layer, home: str) -> Playable:
         }
         if facts.telemetry
         else {},
+        clock="MISP time" if facts.time_system == "MISP" else "UTC",
         extent=facts.extent,
     )
 

@@ -46,6 +46,8 @@ class Playable(msgspec.Struct, frozen=True, kw_only=True):
     """URL of what was seen from where; empty when nobody knows."""
     telemetry: Mapping[str, str] = {}
     """Names and URLs of the telemetry as files; empty without telemetry."""
+    clock: str = "UTC"
+    """What the times of its telemetry are called."""
     extent: tuple[float, float, float, float] | None = None
     """West, south, east and north in degrees of all that was seen."""
 

@@ -106,6 +106,7 @@ def make_files(
         previews=True,
         start=found.start if found else None,
         end=found.end if found else None,
+        time_system=found.time_system if found else "UTC",
         extent=found.extent if found else None,
     )
 

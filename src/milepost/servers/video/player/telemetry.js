@@ -47,13 +47,13 @@ export function outline(of) {
 }
 
 /** What is worth knowing at a glance: names and words. */
-function summary(of) {
+function summary(of, clock) {
   const lines = [];
   const say = (name, value) => value && lines.push([name, value]);
   const time = of(10002);
   const micros = isNumber(time) ? time / 1000 : Date.parse(time);
-  // Tag 2 counts microseconds of its own time scale, a few seconds from UTC.
-  say("Time", Number.isFinite(micros) && new Date(micros).toISOString().replace("T", " ").slice(0, 21));
+  // Without leap seconds tag 2 counts on its own time scale, some seconds from UTC.
+  say(clock, Number.isFinite(micros) && new Date(micros).toISOString().replace("T", " ").slice(0, 21));
   say("Mission", of(10003));
   say("Platform", of(10010));
   const [latitude, longitude] = [of(10013), of(10014)];
@@ -70,6 +70,7 @@ function summary(of) {
 
 export class Telemetry {
   constructor(section, video) {
+    this.clock = section.dataset.clock;
     this.values = section.querySelector(".values");
     this.everything = section.querySelector(".everything");
     this.rows = this.everything.querySelector("tbody");
@@ -95,7 +96,7 @@ export class Telemetry {
     this.seen += 1;
     const of = (tag) => values.get(tag)?.value;
     this.values.replaceChildren(
-      ...summary(of).map(([name, value]) => {
+      ...summary(of, this.clock).map(([name, value]) => {
         const line = document.createElement("div");
         const term = document.createElement("dt");
         const words = document.createElement("dd");

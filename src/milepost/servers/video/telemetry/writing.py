@@ -28,6 +28,8 @@ class Summary(msgspec.Struct, frozen=True):
     start: int | None
     end: int | None
     """Milliseconds since the epoch of the first and last sample; None when nobody knows."""
+    time_system: str
+    """``UTC`` or ``MISP``, whose times are taken for UTC."""
     extent: tuple[float, float, float, float] | None
     """West, south, east, north in degrees of all that is seen."""
     warnings: tuple[str, ...]
@@ -88,7 +90,7 @@ def write(
     (folder / track.FILE).write_bytes(track.encode(made))
     _write_json(folder / "telemetry.geojson", as_geojson(made, found.samples()))
     _write_json(folder / coverage.FILE, coverage.coverage(made))
-    return Summary(found.start, found.end, found.extent, found.warnings)
+    return Summary(found.start, found.end, found.time_system, found.extent, found.warnings)
 
 
 def _remember(about: dict[str, str], sample: Sample) -> None:
