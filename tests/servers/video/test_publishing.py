@@ -190,12 +190,10 @@ async def test_a_second_layer_gets_the_next_id(
 ) -> None:
     sent = await upload(pat, clip, "two.ts")
     started = await add(pat, "Flight", name="Second", fileIds=[sent["fileId"]], requestedResolutions=["uhd"])
-    # It needs what was sent no more once it has begun.
-    running = await house.manager.get(started["jobId"].removeprefix("j").replace("-", ""))
-    await house.until(running, lambda state: any(each.code == 154 for each in state.messages))
-    assert json_of(await pat.post(f"{REST}/uploads/{sent['fileId']}/delete", data=JSON)) == {"success": True}
     job = await ended(house, pat, started["jobId"])
     assert job["results"]["layerId"] == 1, job
+    # The layer needs what was sent no more.
+    assert json_of(await pat.post(f"{REST}/uploads/{sent['fileId']}/delete", data=JSON)) == {"success": True}
     assert json_of(await pat.get(f"{SERVICES}/Flight/VideoServer/01", params=JSON))["qualities"] == ["native"]
     listed = json_of(await pat.get(SERVICES, params=JSON))
     [mine] = [each for each in listed["services"] if each["serviceName"] == "Flight"]
@@ -294,6 +292,8 @@ async def test_cancelled_it_leaves_nothing(house: House, pat: httpx.AsyncClient,
     assert told["text"].startswith("Transcoding")
     [doing] = [each for each in told["steps"] if each["state"] == "started"]
     assert (doing["name"], doing["ended"]) == ("Transcoding", None)
+    refused = error_of(await pat.post(f"{REST}/uploads/{sent['fileId']}/delete", data=JSON))
+    assert refused["message"].startswith("A job needs this upload: ")
     answer = await pat.post(f"{REST}/jobs/job/{started['jobId']}/cancel", data=JSON)
     assert json_of(answer) == {"success": True}
     job = await ended(house, pat, started["jobId"])

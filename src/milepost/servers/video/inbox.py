@@ -163,7 +163,7 @@ class Inbox:
         Args:
             now: UTC seconds since 1970.
         """
-        used = await self._in_jobs()
+        used = await self.in_jobs()
 
         def remove() -> None:
             for each in self._records.of():
@@ -173,7 +173,7 @@ class Inbox:
 
         await asyncio.to_thread(remove)
 
-    async def _in_jobs(self) -> set[str]:
+    async def in_jobs(self) -> set[str]:
         """The ids of the uploads that jobs still need."""
         found: set[str] = set()
         page, wanted = Page(limit=_PAGE), JobFilter(statuses=UNFINISHED, service=OPERATIONS)

@@ -215,7 +215,15 @@ class Uploads:
         return Answer({"success": True}, title="Delete", crumbs=_above(call))
 
     async def remove(self, upload: Upload) -> None:
-        """Let an upload be gone, also one that is still on its way."""
+        """Let an upload be gone, also one that is still on its way.
+
+        Raises:
+            ServiceError: 400, a job needs it; after a crash the next attempt would not find it.
+        """
+        if upload.id in await self._inbox.in_jobs():
+            raise ServiceError(
+                400, "A job needs this upload: delete it when the job has ended, or cancel the job"
+            )
         self._arrivals.stop(upload)
         await asyncio.to_thread(self._inbox.remove, upload)
 
