@@ -79,7 +79,7 @@ def a_sheet() -> Any:
 
 def an_area_from_a_point() -> Any:
     point = {"x": -84.2, "y": 36.3, "spatialReference": {"wkid": 4326}}
-    said = manager.calculate_extent("MTM50", "1.0", "https://example.com/0", point, "4326")
+    said = manager.calculate_extent("MTM50", "1.0", "", point, "4326")
     return {"success": said["success"], "features": len(said["customAoi"])}
 
 

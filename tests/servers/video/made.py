@@ -3,10 +3,12 @@
 import json
 import tempfile
 import uuid
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
+from PIL import Image
 
 from milepost.app import Server
 from milepost.servers.video.facts import COVERAGE, MASTER, POSTER, PREVIEW, TELEMETRY, Facts
@@ -142,3 +144,10 @@ def make_upload(server: Server, owner: str, *, name: str = "flight.ts", committe
         upload = replace(upload, committed=True, content_type="video/mp2t")
     server.videos.uploads.put(upload)
     return upload
+
+
+def png(width: int, height: int) -> bytes:
+    """A picture of one colour."""
+    content = BytesIO()
+    Image.new("L", (width, height)).save(content, "PNG")
+    return content.getvalue()

@@ -13,7 +13,7 @@ from milepost.storage import StorageError
 from milepost.storage.objects import ObjectStorage
 from tests.servers.house import opened
 from tests.servers.talking import error_of, json_of
-from tests.servers.video.made import SEGMENT, make_layer, make_service
+from tests.servers.video.made import SEGMENT, make_layer, make_service, png
 from tests.storage import conftest as storage
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(280, method="thread")]
@@ -60,7 +60,7 @@ async def test_from_the_upload_to_the_player(bucket: str, s3: str, tmp_path: Pat
         again = await pat.get(path, headers={"If-None-Match": whole.headers["etag"]})
         assert again.status_code == 304
         assert (await pat.get(f"{url}/original")).content == clip.read_bytes()
-        picture = {"file": ("p.png", b"\x89PNG\r\n\x1a\n")}
+        picture = {"file": ("p.png", png(8, 6))}
         for _ in range(2):
             assert (
                 json_of(await pat.post(f"{url}/update/poster", data=JSON, files=picture))["success"] is True

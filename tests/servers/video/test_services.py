@@ -6,14 +6,12 @@ import json
 import os
 import re
 from collections.abc import AsyncIterator
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from msgspec.structs import replace
-from PIL import Image
 
 from milepost.servers.video.exports.keeping import Exports, new_id
 from milepost.servers.video.operations import discard_layer
@@ -23,7 +21,7 @@ from milepost.storage import LocalStorage, StorageError
 from tests.running import PASSWORD
 from tests.servers.house import House, opened
 from tests.servers.talking import error_of, json_of
-from tests.servers.video.made import BOX, FACTS, START, make_layer, make_service, make_upload
+from tests.servers.video.made import BOX, FACTS, START, make_layer, make_service, make_upload, png
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120, method="thread")]
 
@@ -48,13 +46,6 @@ async def pat(house: House) -> AsyncIterator[httpx.AsyncClient]:
     """A publisher."""
     async with house.client("pat") as client:
         yield client
-
-
-def png(width: int, height: int) -> bytes:
-    """A picture of one colour."""
-    content = BytesIO()
-    Image.new("L", (width, height)).save(content, "PNG")
-    return content.getvalue()
 
 
 async def names(client: httpx.AsyncClient, url: str = SERVICES) -> list[str]:
