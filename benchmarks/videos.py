@@ -44,10 +44,13 @@ def run(options: Options, folder: Path) -> Report:
         )
         bare_peak = peak(psutil.Process(), lambda: _bare(clip, folder))
         job_peak = peak(below, publisher.publish)
-        two_bare = _at_once(lambda: _bare(clip, folder))
-        two_jobs = _at_once(publisher.publish)
+        two_bare, two_jobs = in_turns(
+            min(ROUNDS, options.rounds),
+            lambda: _at_once(lambda: _bare(clip, folder)),
+            lambda: _at_once(publisher.publish),
+        )
     one = ratio(whole, bare)
-    two = two_jobs / two_bare
+    two = ratio(two_jobs, two_bare)
     share = job_peak / bare_peak
     return Report(
         [
@@ -61,11 +64,11 @@ def run(options: Options, folder: Path) -> Report:
             ),
             Figure(
                 "two at once, until both are done",
-                _seconds(two_jobs),
-                _seconds(two_bare),
-                Ratio(two, two, two),
+                _seconds(statistics.median(two_jobs)),
+                _seconds(statistics.median(two_bare)),
+                two,
                 "1.10",
-                two <= 1.10,
+                two.median <= 1.10,
             ),
             Figure(
                 "peak memory of all that works for one job",
@@ -110,7 +113,7 @@ class _Publisher:
         add = f"{self._root}/services/Bench/addLayer"
         job = self._milepost.json(add, createParameters=json.dumps(wanted))["jobId"]
         while (state := self._state(job))["status"] in ("SUBMITTED", "EXECUTING"):
-            time.sleep(0.05)
+            time.sleep(0.1)
         seconds = time.perf_counter() - begun
         assert state["status"] == "COMPLETED", state["messages"]
         return seconds
