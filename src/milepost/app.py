@@ -113,16 +113,14 @@ class Server:
         self.sheet_sources: Final = _sheet_sources(settings)
         self.videos: Final = video.Videos(settings.data)
         self._exports: Final = video.Exports(settings.data)
-        self._expiry: Final = video.Expiry(self._exports)
         inbox = video.Inbox(self.videos.uploads, self.manager, keep=settings.video_keep_uploads)
-        self._upkeep: Final = video.Upkeep(inbox)
+        self._upkeep: Final = video.Upkeep(inbox, self._exports, self.videos, settings.data)
         self._arrivals: Final = video.Arrivals(
             inbox, settings.data, per_person=settings.video_uploads_per_person
         )
         self.seals: Final = Seals(settings.data / "token.key")
         self.settings: Final = settings
         self._registry: Final = RegistryEdits(settings.data, self.manager, settings.registry_networks)
-        self._sweeping: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Take up what an earlier process left.
@@ -134,16 +132,10 @@ class Server:
         await self.manager.finish_deletions()
         await self._registry.start()
         await asyncio.to_thread(discard_arrived, self.settings.data / _ARRIVING)
-        await self._expiry.start()
         await self._upkeep.start()
-        # A storage that does not answer must not keep the server from starting.
-        self._sweeping = asyncio.create_task(self._library(self._resources()).sweep())
 
     async def stop(self) -> None:
         """Stop in good order."""
-        if self._sweeping is not None:
-            await self._sweeping
-        await self._expiry.stop()
         await self._upkeep.stop()
         await self._registry.stop()
         await self.engine.stop()

@@ -13,7 +13,6 @@ from msgspec.structs import replace
 from milepost.http import ServiceError, not_found, told_when_full
 from milepost.jobs import UNFINISHED, JobFilter, Page
 from milepost.manager import JobManager
-from milepost.security import SecurityError
 from milepost.servers.video.facts import OPERATIONS
 from milepost.servers.video.kinds import TEXTS, content_type
 from milepost.servers.video.parameters import read_upload_id
@@ -27,9 +26,6 @@ _OF_VIDEOS: Final = (
     *(".mpg", ".mpeg", ".avi", ".mov"),
 )
 """What the names of videos end with. Others may have any name: the content decides."""
-
-EVERY: Final = 3600.0
-"""Seconds between two looks at what nobody used for too long."""
 
 _LONGEST_NAME: Final = 250
 _PAGE: Final = 500
@@ -199,38 +195,6 @@ class Inbox:
         if upload.committed:
             return self._manager.upload(upload.id) is not None
         return self.folder(upload).is_dir()
-
-
-class Upkeep:
-    """Keeps an inbox clean, as long as the server runs."""
-
-    def __init__(self, inbox: Inbox):
-        """Of a site."""
-        self._inbox = inbox
-        self._task: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        """Remove what nothing will come of any more, and go on with what is not used."""
-        try:
-            await asyncio.to_thread(self._inbox.discard_broken)
-        except (OSError, SecurityError) as error:
-            log.warning("broken uploads are still there", reason=str(error))
-        self._task = asyncio.create_task(self._go_on())
-
-    async def stop(self) -> None:
-        """Let the rest be for the next start."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-
-    async def _go_on(self) -> None:
-        while True:
-            try:
-                await self._inbox.remove_stale(time.time())
-            except Exception as error:  # noqa: BLE001 - whatever keeps it from this may be gone the next time
-                log.warning("unused uploads are still there", reason=str(error))
-            await asyncio.sleep(EVERY)
 
 
 def plain_name(parameter: str, name: str) -> str:

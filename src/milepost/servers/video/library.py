@@ -125,22 +125,9 @@ class Library:
     async def sweep(self) -> None:
         """Remove the files of layers that are gone. What cannot be removed now is left for the next time."""
         try:
-            await asyncio.to_thread(self._sweep)
+            await asyncio.to_thread(remove_deleted, self.videos, self._data)
         except SecurityError as error:
             log.error("what is left of deleted layers cannot be read", reason=str(error))
-
-    def _sweep(self) -> None:
-        silent: set[str] = set()
-        for key, place in self.videos.removals():
-            if place in silent:
-                continue
-            try:
-                remove_files(self.videos, self._data, key, place)
-            except StorageError as error:
-                silent.add(place)
-                log.warning(
-                    "files of deleted layers are still there", layer=key, reason=str(error), place=error.place
-                )
 
 
 def storage_at(place: str, data: Path) -> Storage:
@@ -150,6 +137,25 @@ def storage_at(place: str, data: Path) -> Storage:
         StorageError: it cannot be used.
     """
     return open_storage(place, data / "videos")
+
+
+def remove_deleted(videos: Videos, data: Path) -> None:
+    """Remove the files of all layers that are gone, as far as their storages answer. The rest is left for the next time.
+
+    Raises:
+        SecurityError: the records cannot be read.
+    """
+    silent: set[str] = set()
+    for key, place in videos.removals():
+        if place in silent:
+            continue
+        try:
+            remove_files(videos, data, key, place)
+        except StorageError as error:
+            silent.add(place)
+            log.warning(
+                "files of deleted layers are still there", layer=key, reason=str(error), place=error.place
+            )
 
 
 def remove_files(videos: Videos, data: Path, key: str, place: str) -> None:

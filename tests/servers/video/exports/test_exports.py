@@ -15,9 +15,11 @@ import pytest
 from PIL import Image
 
 from milepost.jobs import Status
-from milepost.servers.video.exports.keeping import Expiry, Exports, new_id
+from milepost.servers.video.exports.keeping import Exports, new_id
 from milepost.servers.video.exports.plans import Cut, Plan
 from milepost.servers.video.flight import Flight, make_clip
+from milepost.servers.video.inbox import Inbox
+from milepost.servers.video.upkeep import Upkeep
 from tests.servers.house import House
 from tests.servers.talking import error_of, json_of
 
@@ -186,7 +188,9 @@ async def test_what_has_expired_is_gone(flight: Flight, pat: httpx.AsyncClient, 
     assert (await pat.get(f"{LAYER}/clips/nonsense/clip.mp4")).status_code == 404
 
 
-async def test_what_expires_while_no_server_runs_is_removed_at_the_start(tmp_path: Path) -> None:
+async def test_what_expires_while_no_server_runs_is_removed_at_the_start(
+    house: House, tmp_path: Path
+) -> None:
     exports, key = Exports(tmp_path), "ab" * 16
     now = time.time_ns() // 1_000_000
     for expires in (now - 1, now + 3_600_000):
@@ -197,14 +201,16 @@ async def test_what_expires_while_no_server_runs_is_removed_at_the_start(tmp_pat
     assert len(exports.storage.names()) == 2
     # As a removal leaves it that was cut off.
     (exports.storage.root / ".gone-clip").mkdir()
-    expiry = Expiry(exports)
-    await expiry.start()
+    server = house.server
+    inbox = Inbox(server.videos.uploads, server.manager, keep=3600)
+    upkeep = Upkeep(inbox, exports, server.videos, server.settings.data)
+    await upkeep.start()
     for _ in range(200):
         left = exports.storage.names()
         if len(left) == 1:
             break
         await asyncio.sleep(0.02)
-    await expiry.stop()
+    await upkeep.stop()
     assert not list(exports.storage.root.glob(".gone-*"))
     assert [each.split(".")[1] for each in left] == [str(now + 3_600_000)]
 

@@ -4,8 +4,7 @@ The name is all that is known of an export, so it outlives a restart and there i
 contradict it: ``KEY.EXPIRES.NUMBER``, with the key of the layer, UTC milliseconds, and a random number.
 """
 
-import asyncio
-import contextlib
+import math
 import re
 import time
 import uuid
@@ -14,12 +13,9 @@ from typing import Final
 
 import structlog
 
-from milepost.storage import LocalStorage, StorageError
+from milepost.storage import LocalStorage
 
 log = structlog.get_logger("milepost.video")
-
-EVERY: Final = 60.0
-"""Seconds between two looks at what has expired, at most."""
 
 _ID: Final = re.compile(r"(\d{13,16})\.([0-9a-f]{32})", re.ASCII)
 _NAME: Final = re.compile(rf"[0-9a-f]{{32}}\.{_ID.pattern}", re.ASCII)
@@ -59,8 +55,8 @@ class Exports:
         self.storage.finish_deletions()
 
     def remove_expired(self) -> float:
-        """Remove what has expired; seconds until the next one does, at most ``EVERY``."""
-        now, left = time.time(), EVERY
+        """Remove what has expired; seconds until the next one does, infinity when there is none."""
+        now, left = time.time(), math.inf
         for name in self.storage.names():
             found = _NAME.fullmatch(name)
             if found is None:
@@ -83,37 +79,3 @@ def name_of(key: str, export: str) -> str:
     """The name of the folder of an export of a layer; empty when there is none, or not any more."""
     found = _ID.fullmatch(export)
     return f"{key}.{export}" if found and int(found[1]) > time.time() * 1000 else ""
-
-
-class Expiry:
-    """Removes exports when their time has come, as long as the server runs."""
-
-    def __init__(self, exports: Exports):
-        """Of a site."""
-        self._exports = exports
-        self._task: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        """Remove what expired, or was half removed, while no server ran, and go on."""
-        self._task = asyncio.create_task(self._go_on())
-
-    async def stop(self) -> None:
-        """Let the rest be for the next start."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-
-    async def _go_on(self) -> None:
-        try:
-            await asyncio.to_thread(self._exports.finish_deletions)
-        except StorageError as error:
-            log.warning("removed exports are still there", reason=str(error), place=error.place)
-        while True:
-            try:
-                left = await asyncio.to_thread(self._exports.remove_expired)
-            except StorageError as error:
-                log.warning("expired exports are still there", reason=str(error), place=error.place)
-                left = EVERY
-            # Those that are made meanwhile are seen within the same time.
-            await asyncio.sleep(min(left, EVERY / 12) + 0.05)
