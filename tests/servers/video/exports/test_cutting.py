@@ -4,6 +4,7 @@ import subprocess
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 
 from milepost.servers.video.exports.cutting import Cutter, Made
@@ -14,6 +15,7 @@ from milepost.servers.video.ingest import Limits, find_ffmpeg
 from milepost.servers.video.ingest.probing import Source, probe
 from milepost.servers.video.telemetry.ingest import find, read
 from tests.servers.video.ingest.filming import film as film_of
+from tests.servers.video.ingest.filming import film_in_high_range
 
 SECONDS, RATE = 6, 25
 
@@ -184,6 +186,27 @@ def test_pictures_that_begin_later_than_the_sound_are_cut_where_they_are_shown(
     )
     [frame] = pictures(tmp_path / name)
     assert min(range(8, 17), key=lambda each: likeness(frame, whole[each])) == 12
+
+
+def test_exports_of_a_high_dynamic_range_have_the_standard_one(tmp_path: Path) -> None:
+    bright = Film(film_in_high_range(tmp_path / "bright.mp4", "smpte2084"))
+    part, made = bright.cut(tmp_path, 0.0, 0.4)
+    assert made.encoded
+    cut = pictures(part)
+    assert {(each.format.name, each.color_trc) for each in cut} == {("yuv420p", 1)}
+    [name] = take_frames(
+        bright.source,
+        [0.2],
+        tmp_path,
+        ffmpeg=find_ffmpeg(),
+        check=lambda: None,
+        progress=lambda _: None,
+        limits=Limits(),
+    )
+    [frame] = pictures(tmp_path / name)
+    size = {"width": 96, "height": 54}
+    a, b = (np.asarray(each.to_image(**size)).astype(float) for each in (frame, cut[5]))
+    assert abs(a - b).mean() < 4
 
 
 @pytest.mark.parametrize(("start", "end"), [(0.0, 6.0), (1.2, 3.2)])

@@ -21,6 +21,13 @@ def film(
     return path
 
 
+def film_in_high_range(path: Path, transfer: str) -> Path:
+    """A video of ten bits with a transfer function of HDR, by FFmpeg's name of it."""
+    ten_bits = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p10le", "-g", "5")
+    tags = ("-color_primaries", "bt2020", "-color_trc", transfer, "-colorspace", "bt2020nc")
+    return film(path, *ten_bits, *tags, seconds=0.4, sound=False)
+
+
 def encode(*arguments: str) -> None:
     """Run FFmpeg."""
     command = [find_ffmpeg(), "-hide_banner", "-nostdin", "-y", "-loglevel", "error", *arguments]

@@ -7,11 +7,23 @@ import pytest
 from PIL import Image
 
 from milepost.operations import Run
-from milepost.servers.video.ingest import Limits, make_files
+from milepost.servers.video.ingest import Limits, find_ffmpeg, make_files
 from milepost.servers.video.ingest.fragments import measure
-from tests.servers.video.ingest.filming import H264, encode, film, ingest, said
+from tests.servers.video.ingest.filming import H264, encode, film, film_in_high_range, ingest, said
 
 MPEG2 = ("-c:v", "mpeg2video", "-c:a", "mp2")
+
+PARTS = ("init.mp4", "00000.m4s")
+"""Of a rendition, which together can be played."""
+
+WITHOUT_ZIMG = """#!/bin/sh
+case "$*" in
+*-filters*) "{ffmpeg}" "$@" | grep -v zscale ;;
+*zscale*) echo "No such filter: 'zscale'" >&2; exit 1 ;;
+*) exec "{ffmpeg}" "$@" ;;
+esac
+"""
+"""An FFmpeg as it is when nobody built the library zimg into it."""
 
 
 @pytest.mark.parametrize(
@@ -154,21 +166,69 @@ def test_sound_that_is_left_out_is_told(tmp_path):
 
 @pytest.mark.parametrize(("transfer", "known"), [("arib-std-b67", "HLG"), ("smpte2084", "PQ")])
 def test_a_high_dynamic_range_becomes_the_standard_one(tmp_path, transfer, known):
-    ten_bits = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p10le")
-    tags = ("-color_primaries", "bt2020", "-color_trc", transfer, "-colorspace", "bt2020nc")
-    source = film(tmp_path / "bright.mp4", *ten_bits, *tags, seconds=0.4, sound=False)
+    source = film_in_high_range(tmp_path / "bright.mp4", transfer)
     run = Run()
     ingest(source, tmp_path / "layer", run=run)
     (told,) = [text for code, text in said(run) if code == 9008]
     assert told.startswith(f"The source has a high dynamic range ({known}); ")
     rung = tmp_path / "rung.mp4"
-    parts = ("init.mp4", "00000.m4s")
-    rung.write_bytes(b"".join((tmp_path / "layer/native" / each).read_bytes() for each in parts))
+    rung.write_bytes(b"".join((tmp_path / "layer/native" / each).read_bytes() for each in PARTS))
     with av.open(str(rung)) as made, av.open(str(source)) as sent:
         sdr, hdr = next(made.decode(video=0)), next(sent.decode(video=0))
     # 1 is BT.709 in all of the tables of H.273.
     assert (sdr.color_primaries, sdr.color_trc, sdr.colorspace) == (1, 1, 1)
     assert sdr.to_ndarray(format="gray").mean() != pytest.approx(hdr.to_ndarray(format="gray").mean(), abs=1)
+
+
+@pytest.mark.parametrize(
+    ("size", "options"),
+    [
+        ("1280x720", ("-vf", "scale=out_color_matrix=bt709,format=yuv420p", "-c:v", "libx264")),
+        ("320x180", ("-vf", "scale=out_color_matrix=bt601,format=yuv420p", "-c:v", "libx264")),
+        ("320x180", ("-vf", "format=bgr24", "-c:v", "rawvideo")),
+    ],
+    ids=["HD", "SD", "RGB"],
+)
+def test_colours_are_the_same_in_every_rung_and_picture_when_the_file_does_not_tell_them(
+    tmp_path, size, options
+):
+    wanted = (200, 100, 50)
+    orange = f"color=c=0x{bytes(wanted).hex()}:size={size}:rate=5:duration=1,format=rgb24"
+    source = tmp_path / "orange.avi"
+    encode("-f", "lavfi", "-i", orange, *options, str(source))
+    facts = ingest(source, tmp_path / "layer", *(("sd", "hd") if size == "1280x720" else ("native",)))
+    for name in facts.qualities:
+        rung = tmp_path / f"{name}.mp4"
+        rung.write_bytes(b"".join((tmp_path / "layer" / name / each).read_bytes() for each in PARTS))
+        with av.open(str(rung)) as made:
+            picture = next(made.decode(video=0))
+        # 2 is "untold", which each player guesses in its own way.
+        assert picture.colorspace != 2
+        assert middle(picture.to_image()) == pytest.approx(wanted, abs=6)
+    with Image.open(tmp_path / "layer" / "poster.jpg") as poster:
+        assert middle(poster) == pytest.approx(wanted, abs=6)
+
+
+def middle(picture):
+    return picture.convert("RGB").getpixel((picture.width // 2, picture.height // 2))
+
+
+def test_without_the_filters_that_map_tones_it_is_told_that_the_layer_looks_pale(tmp_path, monkeypatch):
+    program = tmp_path / "bin" / "ffmpeg"
+    program.parent.mkdir()
+    program.write_text(WITHOUT_ZIMG.format(ffmpeg=find_ffmpeg()))
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+    source = film_in_high_range(tmp_path / "bright.mp4", "smpte2084")
+    run = Run()
+    ingest(source, tmp_path / "layer", run=run)
+    (told,) = [text for code, text in said(run) if code == 9008]
+    assert told.endswith("looks pale: this FFmpeg cannot map tones; install one with zscale and tonemap")
+    rung = tmp_path / "rung.mp4"
+    rung.write_bytes(b"".join((tmp_path / "layer/native" / each).read_bytes() for each in PARTS))
+    with av.open(str(rung)) as made:
+        picture = next(made.decode(video=0))
+    assert (picture.format.name, picture.color_trc, picture.colorspace) == ("yuv420p", 1, 1)
 
 
 def refused(folder, *sources, resolutions=("native",), limits=None):

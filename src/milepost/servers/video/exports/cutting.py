@@ -22,6 +22,8 @@ from milepost.servers.video.telemetry.samples import KlvStream
 _QUALITY: Final = ("-c:v", "libx264", "-preset", "veryfast", "-crf", "18", "-pix_fmt", "yuv420p")
 """Hardly to be told from the source, since a part is cut out once."""
 _SOUND: Final = ("-c:a", "aac", "-b:a", "160k")
+_PLAYED: Final = ("yuv420p", "yuvj420p")
+"""The formats of pixels that all players of H.264 know."""
 _JOINING: Final = 0.05
 """Share of the progress that is for putting together what is encoded."""
 
@@ -91,10 +93,11 @@ class Cutter:
     def _copied(self, wanted: Cut, part: Part, target: Path) -> int | None:
         """Take over the pictures as they are; how many there are, None when that cannot be.
 
-        Only of whole groups of pictures, and only H.264, which all can play.
+        Only of whole groups of pictures, and only H.264 of eight bits and the standard range, which all can play.
         """
         video = self._source.video
-        same = video.codec == "h264" and wanted.quality == "native"
+        same = video.codec == "h264" and video.pixel_format in _PLAYED and wanted.quality == "native"
+        same = same and not video.high_range
         # A transport stream cannot tell that its pictures are to be turned.
         if not part.whole or not part.pictures or not same or (video.rotation and wanted.format == "ts"):
             return None

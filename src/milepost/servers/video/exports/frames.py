@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from milepost.servers.video.exports.seeking import reading
+from milepost.servers.video.ingest.colours import TO_JPEG, to_standard
 from milepost.servers.video.ingest.limits import Limits
 from milepost.servers.video.ingest.probing import Source
 from milepost.servers.video.ingest.watching import watch
@@ -40,8 +41,12 @@ def take_frames(
     """
     width, height = source.video.shown
     frame = float(1 / source.video.rate)
-    filters = [*(["bwdif=mode=send_frame:deint=interlaced"] if source.video.interlaced else [])]
-    filters += [f"scale={width}:{height}:flags=bicubic", "setsar=1"]
+    whole = ["bwdif=mode=send_frame:deint=interlaced"] if source.video.interlaced else []
+    shape = [
+        *to_standard(source.video, ffmpeg),
+        f"scale={width}:{height}:flags=bicubic:{TO_JPEG}",
+        "setsar=1",
+    ]
     names = []
     for number, time in enumerate(times):
         name = f"frame-{number + 1:04d}.jpg"
@@ -53,7 +58,14 @@ def take_frames(
             [
                 *(ffmpeg, "-hide_banner", "-nostdin", "-y", "-loglevel", "error"),
                 *inputs,
-                *("-map", f"0:{source.video.index}", "-frames:v", "1", "-vf", ",".join([*filters, part])),
+                *(
+                    "-map",
+                    f"0:{source.video.index}",
+                    "-frames:v",
+                    "1",
+                    "-vf",
+                    ",".join([*whole, part, *shape]),
+                ),
                 *("-map_metadata", "-1", "-q:v", _FINE, "-f", "image2", "-update", "1", name),
             ],
             line=lambda _: True,

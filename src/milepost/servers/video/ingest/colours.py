@@ -1,6 +1,8 @@
-"""Pictures of a high dynamic range (HDR), which become ones of the standard range (SDR, BT.709).
+"""Colours that all players show alike: of the standard range (SDR), and with the matrix told by which they are coded.
 
-The rungs are H.264 of eight bits, which players show as SDR: such pictures would look pale in them.
+The rungs are H.264 of eight bits, which players show as SDR: pictures of a high dynamic range (HDR) would look pale in
+them. And where no matrix is told, players go by the size of each rung, so that the same picture would change its colours
+from rung to rung.
 """
 
 from typing import Final
@@ -18,10 +20,20 @@ _REFERENCE: Final = 203
 """Candela a square metre of white paper in HDR (ITU-R BT.2408), which is the white of SDR."""
 
 
+_HD: Final = (1280, 720)
+"""Pixels from which on players take untold colours for those of BT.709, and not of BT.601."""
+
+_RGB, _UNTOLD = 0, 2
+"""In H.273."""
+
+TO_JPEG: Final = "out_color_matrix=bt601:out_range=pc"
+"""What FFmpeg's ``scale`` is told of JPEG, which always has these (JFIF)."""
+
+
 def to_standard(video: Video, ffmpeg: str) -> list[str]:
-    """The filters by which a picture gets the standard range; none when it has it."""
+    """The filters by which a picture gets the standard range and tells its matrix; none when it has and does."""
     if not video.high_range:
-        return []
+        return _to_told(video)
     if not has_filters(ffmpeg, *_MAPPING):
         return [
             "scale=in_color_matrix=bt2020:out_color_matrix=bt709,format=yuv420p",
@@ -36,6 +48,15 @@ def to_standard(video: Video, ffmpeg: str) -> list[str]:
         "zscale=t=bt709:m=bt709:r=limited",
         "format=yuv420p",
     ]
+
+
+def _to_told(video: Video) -> list[str]:
+    if video.matrix == _RGB:
+        return ["scale=out_color_matrix=bt709:out_range=tv", "format=yuv420p", "setparams=colorspace=bt709"]
+    if video.matrix == _UNTOLD:
+        large = video.width >= _HD[0] or video.height >= _HD[1]
+        return [f"setparams=colorspace={'bt709' if large else 'smpte170m'}"]
+    return []
 
 
 def told_of_range(video: Video, ffmpeg: str) -> str:

@@ -46,6 +46,10 @@ class Video(msgspec.Struct, frozen=True, kw_only=True):
     high_range: str = ""
     """The transfer function of a high dynamic range, ``smpte2084`` or ``arib-std-b67``; empty for the standard one."""
 
+    matrix: int = 2
+    """By which brightness and colours become red, green and blue: the number in H.273, with 2 when the file does not tell
+    and 0 when they are these already."""
+
     @property
     def shown(self) -> tuple[int, int]:
         """Width and height of the picture as it is shown: with square pixels, turned upright."""

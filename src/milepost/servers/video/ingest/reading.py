@@ -42,6 +42,9 @@ FRAMES: Final = 12
 _HIGH_RANGES: Final = {16: "smpte2084", 18: "arib-std-b67"}
 """FFmpeg's names of the transfer functions of a high dynamic range, by their numbers in H.273."""
 
+_RGB: Final = 0
+"""In H.273, the matrix of pictures that are red, green and blue already."""
+
 _MOST_JUMPS: Final = 8
 """Jumps of the clock that are told with their times."""
 
@@ -302,6 +305,7 @@ def _about_video(video: av.VideoStream, pictures: list[av.VideoFrame]) -> dict[s
         "interlaced": any(frame.interlaced_frame for frame in pictures),
         "start": float(start),
         "high_range": _HIGH_RANGES.get(first.color_trc, ""),
+        "matrix": _RGB if first.format.is_rgb or first.format.has_palette else int(first.colorspace),
     }
 
 
