@@ -140,7 +140,7 @@ def test_an_encoding_that_is_cut_off_is_done_again(studio: Studio) -> None:
 
 
 @pytest.mark.parametrize(
-    "place", ["after-117", "after-reserve", "encoding", "after-160", "after-163", "after-206", "after-finish"]
+    "place", ["after-reserve", "encoding", *(f"after-{step}" for step in STEPS), "after-finish"]
 )
 def test_cancelled_it_leaves_nothing(studio: Studio, place: str) -> None:
     before = studio.world()
