@@ -22,6 +22,7 @@ from milepost.servers.video.inbox import Inbox
 from milepost.servers.video.upkeep import Upkeep
 from tests.servers.house import House
 from tests.servers.talking import error_of, json_of
+from tests.servers.video.ingest.filming import H264, film
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(280, method="thread")]
 
@@ -43,16 +44,20 @@ async def flight(house: House, pat: httpx.AsyncClient, tmp_path_factory: pytest.
     """A flight that pat published."""
     path = tmp_path_factory.mktemp("flight") / "flight.ts"
     flight = await asyncio.to_thread(make_clip, path, seconds=SECONDS, width=160, height=90)
-    files = {"file": ("flight.ts", path.read_bytes())}
-    sent = json_of(await pat.post(f"{REST}/uploads/upload", data=JSON, files=files))
-    json_of(
-        await pat.post(f"{REST}/services/create", data={"serviceName": "Flight", "access": "org", **JSON})
-    )
+    await publish(house, pat, path, "Flight")
+    return flight
+
+
+async def publish(house: House, client: httpx.AsyncClient, path: Path, service: str) -> None:
+    """Make a file the layer 0 of a new service."""
+    files = {"file": (path.name, await asyncio.to_thread(path.read_bytes))}
+    sent = json_of(await client.post(f"{REST}/uploads/upload", data=JSON, files=files))
+    form = {"serviceName": service, "access": "org", **JSON}
+    json_of(await client.post(f"{REST}/services/create", data=form))
     wanted = {"type": "ondemand", "name": "One turn", "fileIds": sent["fileId"]}
     form = {"createParameters": json.dumps(wanted), **JSON}
-    job = json_of(await pat.post(f"{REST}/services/Flight/addLayer", data=form))
+    job = json_of(await client.post(f"{REST}/services/{service}/addLayer", data=form))
     await house.manager.finished(job["jobId"].removeprefix("j").replace("-", ""))
-    return flight
 
 
 async def ask(client: httpx.AsyncClient, what: str, **form: str) -> dict[str, Any]:
@@ -213,6 +218,29 @@ async def test_what_expires_while_no_server_runs_is_removed_at_the_start(
     await upkeep.stop()
     assert not list(exports.storage.root.glob(".gone-*"))
     assert [each.split(".")[1] for each in left] == [str(now + 3_600_000)]
+
+
+async def test_what_comes_after_a_jump_of_the_clock_is_refused_and_what_comes_before_is_not(
+    house: House, pat: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    whole = tmp_path / "twice.ts"
+    with whole.open("wb") as file:
+        for later in (0, 300):
+            part = film(
+                tmp_path / f"part{later}.ts", *H264, "-output_ts_offset", str(later), seconds=2, sound=False
+            )
+            file.write(part.read_bytes())
+    await publish(house, pat, whole, "Twice")
+    clip = f"{REST}/services/Twice/VideoServer/0/clip"
+
+    async def cut(start: str, end: str) -> httpx.Response:
+        part = {**PART, "timeRange": json.dumps({"start": start, "end": end}), "async": "false"}
+        return await pat.post(clip, data={**part, **JSON})
+
+    assert json_of(await cut("0.4", "1.4"))["success"]
+    told = error_of(await cut("2.4", "3.4"))
+    assert "the clock of the original file jumps after 2 s" in told["message"]
+    assert "ask for what ends before" in told["message"]
 
 
 async def test_of_a_layer_that_is_deleted_meanwhile_no_export_is_left(flight: Flight, house: House) -> None:
