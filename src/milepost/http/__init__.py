@@ -15,6 +15,7 @@ from milepost.http.answers import (
 )
 from milepost.http.arriving import Arrival, discard_arrived, told_when_full
 from milepost.http.body import ClientGone
+from milepost.http.call import Call
 from milepost.http.errors import (
     ServiceError,
     bad_input,
@@ -33,7 +34,7 @@ from milepost.http.parameters import Parameters, json_of, missing, object_of, re
 from milepost.http.protocol import LimitedProtocol
 from milepost.http.reader import LONGEST_NAME, LONGEST_TEXT, Reader
 from milepost.http.request import PublicAddress, parse_query, read_parameters, save_upload
-from milepost.http.resource import MAX_BODY, METHODS, Call, Endpoint, Resource, Resources
+from milepost.http.resource import MAX_BODY, METHODS, Endpoint, Resource, Resources
 from milepost.http.shortcut import Shortcut, from_another_site
 
 __all__ = [
