@@ -9,7 +9,7 @@ from starlette.routing import BaseRoute
 
 from milepost import __version__
 from milepost.features import FeatureServices
-from milepost.http import Answer, Call, Parameters, Resources, ServiceError, not_found, plain
+from milepost.http import Answer, Call, Parameters, Resources, not_found, plain, wrong
 from milepost.jobs import Job, JobFilter, Page, Status
 from milepost.manager import JobManager
 from milepost.security import Role
@@ -177,7 +177,7 @@ def _status(text: str) -> Status:
     if name in Status.__members__:
         return Status[name]
     known = ", ".join(each.name.lower() for each in Status)
-    raise ServiceError(400, f"Parameter 'status': {text[:40]!r} is no status; use one of {known}")
+    raise wrong("status", f"{text[:40]!r} is no status; use one of {known}")
 
 
 def _time(given: Parameters, name: str) -> int | None:

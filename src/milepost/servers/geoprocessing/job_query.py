@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from milepost.http import Parameters, ServiceError
+from milepost.http import Parameters, ServiceError, wrong
 from milepost.jobs import JobFilter, Status
 from milepost.servers.geoprocessing.wire import STATUS
 
@@ -94,7 +94,7 @@ def _word(text: str) -> str:
     word = _WORDS.get("esrijob" + text.lower().removeprefix("esrijob"))
     if word is None:
         known = ", ".join(dict.fromkeys(STATUS.values()))
-        raise ServiceError(400, f"Parameter 'jobStatus': {text[:40]!r} is no status; use one of {known}")
+        raise wrong("jobStatus", f"{text[:40]!r} is no status; use one of {known}")
     return word
 
 

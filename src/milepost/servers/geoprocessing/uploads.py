@@ -5,7 +5,7 @@ from typing import Any, Final
 from starlette.datastructures import UploadFile
 from starlette.routing import BaseRoute
 
-from milepost.http import Answer, Call, Form, Resources, ServiceError, not_found, save_upload
+from milepost.http import Answer, Call, Form, Resources, not_found, save_upload, wrong
 from milepost.manager import JobManager
 from milepost.servers.geoprocessing import pages
 from milepost.servers.geoprocessing.access import find_service
@@ -43,7 +43,7 @@ class Uploads:
         about = find_service(self._manager, call)
         sent = call.parameters.files("file")
         if not sent:
-            raise ServiceError(400, "Parameter 'file': send the file as multipart/form-data")
+            raise wrong("file", "send the file as multipart/form-data")
         upload_id = await self.save(call, sent[-1], call.parameters.get("description")[:1000])
         return Answer(
             {"success": True, "item": self._about(call, upload_id)},

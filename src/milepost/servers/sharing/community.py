@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from starlette.routing import BaseRoute
 
-from milepost.http import Answer, Call, Field, Form, Resources, ServiceError
+from milepost.http import Answer, Call, Field, Form, Resources, ServiceError, wrong
 from milepost.security import People, Person, Role
 from milepost.servers.sharing import wire
 from milepost.servers.sharing.portal import PAGING, PORTAL, paging, require_own
@@ -101,7 +101,7 @@ class Community:
         require_own(call)
         kind = call.parameters.get("type") or "role"
         if kind not in _COUNTED:
-            raise ServiceError(400, f"Parameter 'type': use one of {', '.join(_COUNTED)}")
+            raise wrong("type", f"use one of {', '.join(_COUNTED)}")
         counted = Counter(_COUNTED[kind](who.role) for who in self._people.list())
         found = [{"key": key, "count": count} for key, count in sorted(counted.items())]
         return Answer(wire.page("results", found, *paging(call)), title="Users counted")
@@ -112,7 +112,7 @@ class Community:
         wanted = wire.read_role_id(role) if role else None
         by = _SORTED_BY.get((given.get("sortField") or "username").lower())
         if by is None:
-            raise ServiceError(400, f"Parameter 'sortField': use one of {', '.join(_SORTED_BY)}")
+            raise wrong("sortField", f"use one of {', '.join(_SORTED_BY)}")
         found = [
             who
             for who in self._people.list()

@@ -4,7 +4,7 @@ from typing import Final
 
 import structlog
 
-from milepost.http import Call, ServiceError, client_ip, parse_query
+from milepost.http import Call, ServiceError, client_ip, parse_query, wrong
 from milepost.security import BindingError, People, Person, Tokens
 from milepost.servers.sharing.passwords import PasswordCheck, SignInPaused
 
@@ -73,9 +73,7 @@ class Credentials:
         given = call.parameters
         client = given.get("client") or "referer"
         if client not in ("referer", "ip", "requestip"):
-            raise ServiceError(
-                400, f"Parameter 'client': {client[:40]!r} is none of referer, requestip and ip"
-            )
+            raise wrong("client", f"{client[:40]!r} is none of referer, requestip and ip")
         needed = [client] if given.get("client") and client != "requestip" else []
         person = await self.person(call, *needed)
         referer = given.get("referer") if client == "referer" else ""

@@ -8,7 +8,7 @@ import msgspec
 import structlog
 from starlette.routing import BaseRoute
 
-from milepost.http import Answer, Call, Resources, ServiceError
+from milepost.http import Answer, Call, Resources, ServiceError, wrong
 from milepost.security import (
     PasswordError,
     People,
@@ -103,7 +103,7 @@ class Members:
             raise _forbidden("Only administrators change other people.")
         for name in _NOT_KEPT:
             if given.get(name):
-                raise ServiceError(400, f"Parameter '{name}': this server does not keep it of people")
+                raise wrong(name, "this server does not keep it of people")
         full_name, password, granted = given.get("fullname"), given.get("password"), _granted(call)
         if not full_name and (given.get("firstName") or given.get("lastName")):
             first, _, last = who.full_name.partition(" ")
@@ -187,7 +187,7 @@ def _granted(call: Call) -> frozenset[Privilege] | None:
         try:
             names = msgspec.json.decode(text, type=list[str])
         except msgspec.MsgspecError as error:
-            raise ServiceError(400, f"Parameter 'grantedPrivileges': not a list of texts: {error}") from None
+            raise wrong("grantedPrivileges", f"not a list of texts: {error}") from None
     return _refused(read_privileges, [each.strip() for each in names if each.strip()])
 
 

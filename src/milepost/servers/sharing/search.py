@@ -5,7 +5,7 @@ from collections.abc import Callable
 from fnmatch import fnmatchcase
 from typing import Final
 
-from milepost.http import ServiceError
+from milepost.http import ServiceError, wrong
 from milepost.security import Person
 from milepost.servers.sharing.wire import PORTAL_ID, role_id
 
@@ -117,4 +117,4 @@ def _pattern(value: str) -> str:
 
 
 def _wrong(why: str) -> ServiceError:
-    return ServiceError(400, f"Parameter 'q': {why}")
+    return wrong("q", why)

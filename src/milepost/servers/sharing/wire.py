@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from milepost.http import ServiceError
+from milepost.http import wrong
 from milepost.security import PRIVILEGES_OF, Person, PrivilegeError, Role, read_role
 
 PORTAL_ID: Final = "0123456789ABCDEF"
@@ -52,7 +52,7 @@ def read_role_id(text: str) -> Role:
     try:
         return read_role(text.strip().lower())
     except PrivilegeError as error:
-        raise ServiceError(400, f"Parameter 'role': {error}") from None
+        raise wrong("role", str(error)) from None
 
 
 def license_type(role: Role) -> str:

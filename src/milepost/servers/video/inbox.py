@@ -10,7 +10,7 @@ from typing import Final
 import structlog
 from msgspec.structs import replace
 
-from milepost.http import ServiceError, not_found, told_when_full
+from milepost.http import not_found, told_when_full, wrong
 from milepost.jobs import UNFINISHED, JobFilter, Page
 from milepost.manager import JobManager
 from milepost.servers.video.facts import OPERATIONS
@@ -92,7 +92,7 @@ class Inbox:
             if kind in TEXTS and upload.name.lower().endswith(_OF_VIDEOS):
                 raise ValueError("it is named as a video, and its content is text")
         except ValueError as error:
-            raise ServiceError(400, f"Parameter 'file': {error}") from None
+            raise wrong("file", str(error)) from None
         done = replace(upload, content_type=kind, committed=True)
         with told_when_full():
             about = self._manager.finish_upload(
@@ -205,7 +205,5 @@ def plain_name(parameter: str, name: str) -> str:
     """
     plain = name.replace("\\", "/").rpartition("/")[2].strip()
     if not 1 <= len(plain) <= _LONGEST_NAME:
-        raise ServiceError(
-            400, f"Parameter '{parameter}': {plain[:60]!r} must have 1 to {_LONGEST_NAME} characters"
-        )
+        raise wrong(parameter, f"{plain[:60]!r} must have 1 to {_LONGEST_NAME} characters")
     return plain

@@ -123,7 +123,7 @@ class LayerResources:
         try:
             said = part_of_coverage(msgspec.json.decode(content), call.parameters.get("type").strip())
         except ValueError as error:
-            raise ServiceError(400, f"Parameter 'type': {error}") from None
+            raise wrong("type", str(error)) from None
         return Answer(said, title="Coverage", crumbs=below_layer(call, service, layer))
 
     async def telemetry(self, call: Call) -> Answer:

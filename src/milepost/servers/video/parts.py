@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Final
 
-from milepost.http import ServiceError
+from milepost.http import ServiceError, wrong
 
 _MOST: Final = 10_000
 _PIECE: Final = 1 << 20
@@ -19,7 +19,7 @@ def part_at(folder: Path, text: str) -> Path:
         ServiceError: 400, it is none.
     """
     if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) > _MOST:
-        raise ServiceError(400, f"Parameter 'partId': it must be a number from 0 to {_MOST}")
+        raise wrong("partId", f"it must be a number from 0 to {_MOST}")
     return _part(folder, text)
 
 
@@ -35,17 +35,17 @@ def named_parts(folder: Path, text: str) -> list[Path]:
         ServiceError: 400, one of them is none, was not sent, or is named twice.
     """
     named = [each.strip() for each in text.strip("[] ").split(",") if each.strip()]
-    wrong = [each for each in named if not re.fullmatch(r'"?[0-9]{1,5}"?', each)]
-    if wrong:
-        raise ServiceError(400, f"Parameter 'parts': {wrong[0][:40]!r} is no number of a part")
+    strange = [each for each in named if not re.fullmatch(r'"?[0-9]{1,5}"?', each)]
+    if strange:
+        raise wrong("parts", f"{strange[0][:40]!r} is no number of a part")
     parts = [_part(folder, each.strip('"')) for each in named] or all_parts(folder)
     twice = [each.name for each, times in Counter(parts).items() if times > 1]
     if twice:
         number = int(twice[0].removeprefix("part-"))
-        raise ServiceError(400, f"Parameter 'parts': {number} is named twice; name each part once")
+        raise wrong("parts", f"{number} is named twice; name each part once")
     lost = [each.name for each in parts if not each.is_file()]
     if lost:
-        raise ServiceError(400, f"Parameter 'parts': {lost[0].removeprefix('part-')} was not sent")
+        raise wrong("parts", f"{lost[0].removeprefix('part-')} was not sent")
     return parts
 
 

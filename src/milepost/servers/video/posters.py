@@ -5,7 +5,7 @@ from io import BytesIO
 from typing import Final
 from urllib.parse import urlsplit
 
-from milepost.http import ServiceError
+from milepost.http import ServiceError, wrong
 
 LARGEST: Final = 10 * 2**20
 """Bytes of a picture."""
@@ -26,7 +26,7 @@ def check_picture(content: bytes) -> str:
         ServiceError: 400, it is no picture that browsers show; 500, what reads pictures is not installed.
     """
     if len(content) > LARGEST:
-        raise ServiceError(400, f"Parameter 'file': it is larger than {LARGEST >> 20} MiB")
+        raise wrong("file", f"it is larger than {LARGEST >> 20} MiB")
     try:
         from PIL import Image, UnidentifiedImageError
     except ImportError:
@@ -40,13 +40,12 @@ def check_picture(content: bytes) -> str:
                 image.load()
             kind = image.format or ""
     except UnidentifiedImageError:
-        raise ServiceError(400, "Parameter 'file': it is neither a JPEG nor a PNG picture") from None
+        raise wrong("file", "it is neither a JPEG nor a PNG picture") from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-        raise ServiceError(400, "Parameter 'file': the picture is damaged; send another one") from None
+        raise wrong("file", "the picture is damaged; send another one") from None
     if width * height > _MOST_PIXELS:
-        raise ServiceError(
-            400,
-            f"Parameter 'file': {width} x {height} pixels are too many; {_MOST_PIXELS // 10**6} million are allowed",
+        raise wrong(
+            "file", f"{width} x {height} pixels are too many; {_MOST_PIXELS // 10**6} million are allowed"
         )
     return _SUFFIXES[kind]
 
@@ -59,11 +58,9 @@ def check_url(url: str) -> str:
     """
     begins = url.startswith(("https://", "http://"))
     if not begins or len(url) > 2000 or any(ord(each) <= 32 or each in "\"'<>\\" for each in url):
-        raise ServiceError(400, "Parameter 'url': it must be an http or https address")
+        raise wrong("url", "it must be an http or https address")
     if not origin_of(url):
-        raise ServiceError(
-            400, "Parameter 'url': write the name of its server in plain letters, without a user"
-        )
+        raise wrong("url", "write the name of its server in plain letters, without a user")
     return url
 
 

@@ -8,7 +8,7 @@ import msgspec
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from milepost.http import Answer, Call, Field, Form, ServiceError, not_found
+from milepost.http import Answer, Call, Field, Form, not_found, wrong
 from milepost.servers.video.exports.resources import accepted
 from milepost.servers.video.facts import RESOLUTIONS
 from milepost.servers.video.library import LAYER, SERVICE, Library, may_see, require_owner
@@ -117,7 +117,5 @@ def _resolutions(text: str) -> tuple[str, ...]:
     )
     known = (NATIVE, *RESOLUTIONS)
     if unknown := [each for each in wanted if each not in known]:
-        raise ServiceError(
-            400, f"Parameter 'requestedResolutions': {unknown[0][:40]!r} is none of {', '.join(known)}"
-        )
+        raise wrong("requestedResolutions", f"{unknown[0][:40]!r} is none of {', '.join(known)}")
     return wanted or (NATIVE,)

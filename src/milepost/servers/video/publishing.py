@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from milepost.http import Call, ServiceError
+from milepost.http import Call, ServiceError, wrong
 from milepost.jobs import Job
 from milepost.operations import Operation
 from milepost.servers.video import describing
@@ -53,7 +53,7 @@ async def start_publishing(library: Library, call: Call, service: Service, wante
     if number is None:
         await require_next_id(library, service, "Parameter 'layerId': ")
     elif not await asyncio.to_thread(library.videos.is_free, service.item, number):
-        raise ServiceError(400, f"Parameter 'layerId': {number} is taken; choose another, or none")
+        raise wrong("layerId", f"{number} is taken; choose another, or none")
     plan = Plan(
         service=service.name,
         item=service.item,

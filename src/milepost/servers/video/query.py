@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import shapely
 
-from milepost.http import Field, Parameters, ServiceError, wrong
+from milepost.http import Field, Parameters, wrong
 from milepost.servers.places import read_geometry, read_time
 from milepost.servers.video.records import Layer, Service
 from milepost.servers.video.telemetry import Interval, Track, seen
@@ -49,18 +49,18 @@ def answer_query(given: Parameters, service: Service, layer: Layer, track: Track
     """
     named = given.get("id").strip()
     if named and named.lower() not in (service.name.lower(), service.item):
-        raise ServiceError(400, f"Parameter 'id': {named[:60]!r} is not the service {service.name}")
+        raise wrong("id", f"{named[:60]!r} is not the service {service.name}")
     number = given.get("layerId").strip()
     if number and number.lstrip("0") != str(layer.id).lstrip("0"):
-        raise ServiceError(400, f"Parameter 'layerId': {number[:20]!r} is not layer {layer.id}")
+        raise wrong("layerId", f"{number[:20]!r} is not layer {layer.id}")
     relation = given.get("spatialRel", _INTERSECTS).strip()
     if relation != _INTERSECTS:
-        raise ServiceError(400, f"Parameter 'spatialRel': {relation[:40]!r} is not {_INTERSECTS}")
+        raise wrong("spatialRel", f"{relation[:40]!r} is not {_INTERSECTS}")
     place, times = _read_place(given), _read_times(given)
     try:
         stretches = seen(track, place, times) if track is not None else []
     except ValueError as error:
-        raise ServiceError(400, f"Parameter 'time': {error}") from None
+        raise wrong("time", str(error)) from None
     return {
         "serviceName": service.name,
         "layerId": layer.id,

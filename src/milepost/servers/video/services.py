@@ -10,7 +10,7 @@ import structlog
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute
 
-from milepost.http import Answer, Call, Form, ServiceError
+from milepost.http import Answer, Call, Form, ServiceError, wrong
 from milepost.servers.jobs_of_type import PAGING
 from milepost.servers.video import describing, wire
 from milepost.servers.video.arrivals import size_in_words
@@ -155,7 +155,7 @@ class ServiceResources:
         try:
             await asyncio.to_thread(self._library.videos.add, service)
         except RecordError as error:
-            raise ServiceError(400, f"Parameter 'serviceName': {error}") from None
+            raise wrong("serviceName", str(error)) from None
         log.info("video service made", service=service.name, by=call.person.username)
         return service
 

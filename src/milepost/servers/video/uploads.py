@@ -10,7 +10,7 @@ from typing import Any, Final
 from msgspec.structs import replace
 from starlette.routing import BaseRoute
 
-from milepost.http import Answer, Call, Field, Form, ServiceError, save_upload, told_when_full
+from milepost.http import Answer, Call, Field, Form, ServiceError, missing, save_upload, told_when_full, wrong
 from milepost.servers.video import describing
 from milepost.servers.video.arrivals import Arriving
 from milepost.servers.video.inbox import plain_name
@@ -120,7 +120,7 @@ class Uploads:
         """Take a file."""
         sent = call.parameters.files("file")
         if not sent:
-            raise ServiceError(400, "Parameter 'file': send the file as multipart/form-data")
+            raise wrong("file", "send the file as multipart/form-data")
         name = plain_name("file", sent[-1].filename or "")
         async with self._arriving(call, name) as arriving:
             assert arriving.upload is not None
@@ -136,7 +136,7 @@ class Uploads:
         given = call.parameters
         name = given.get("fileName") or given.get("itemName")
         if not name.strip():
-            raise ServiceError(400, "Parameter 'fileName' is required")
+            raise missing("fileName", "the name of the file that will be sent")
         plain = plain_name("fileName", name)
         size = given.number("size", 0, least=1, most=self._library.max_upload)
         await self._arrivals.require_room(call.person.username, size)
@@ -152,7 +152,7 @@ class Uploads:
         target = part_at(folder, text)
         sent = call.parameters.files("partFile") or call.parameters.files("file")
         if not sent:
-            raise ServiceError(400, "Parameter 'partFile': send the part as multipart/form-data")
+            raise wrong("partFile", "send the part as multipart/form-data")
         fresh = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
         try:
             await save_upload(sent[-1], fresh)
