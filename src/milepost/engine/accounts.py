@@ -8,19 +8,22 @@ from milepost.jobs import Job, Outcome, Status
 from milepost.jobs import events as ev
 
 
-def interruption(job: Job, at: int, reason: str, *, crash: bool) -> list[ev.Event]:
+def interruption(
+    job: Job, at: int, reason: str, *, crash: bool = False, stop: bool = False
+) -> list[ev.Event]:
     """The events after which the job waits for another attempt.
 
     Args:
         job: as it is now.
         at: when the attempt was at work for the last time.
         reason: why it ended.
-        crash: whether it counts against the retries of the operation.
+        crash: whether its own process died, which counts against the retries of the operation.
+        stop: whether the server was stopped in good order.
     """
     then = f"goes on after its last finished step ({len(job.steps)} kept)" if job.steps else "is tried again"
     said = _sentence(f"{reason}; the job {then}")
     return [
-        ev.Interrupted(at=at, attempt=job.attempt, reason=reason, crash=crash),
+        ev.Interrupted(at=at, attempt=job.attempt, reason=reason, crash=crash, stop=stop),
         ev.MessageAdded(at=_now(), attempt=job.attempt, level="warning", text=said),
     ]
 

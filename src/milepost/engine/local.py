@@ -13,7 +13,7 @@ from milepost.engine.instances import StartError, Template
 from milepost.engine.pool import TEND_EVERY, Pool
 from milepost.engine.processes import kill_leftovers
 from milepost.engine.services import Services
-from milepost.engine.supervisor import MAX_ATTEMPTS
+from milepost.engine.supervisor import MAX_LOSSES
 from milepost.engine.turns import Turns
 from milepost.jobs import IllegalMove, Job, Status
 from milepost.jobs import events as ev
@@ -213,10 +213,7 @@ class Engine:
                 # Before the owner's other jobs, if it waited before: it came before them then.
                 self._turns.put(job, front=job.attempt > 0 or job.status is Status.RESUME_PENDING)
             elif self._turns.open:
-                held = job.status in (Status.RESUME_PENDING, Status.RESUMED)
-                await self._interrupt(
-                    job, "the instance that held the paused job is gone" if held else reason
-                )
+                await self._interrupt(job, reason)
         except IllegalMove:
             pass  # cancelled or resumed in this very moment, and taken up for that
         except StoreError as error:
@@ -230,13 +227,18 @@ class Engine:
 
     async def _interrupt(self, job: Job, reason: str) -> None:
         operation = self._catalog.get(job.service, job.operation)
-        if operation is not None and operation.resume and job.attempt < MAX_ATTEMPTS:
+        # What stood still has killed nothing.
+        held = job.status in (Status.RESUME_PENDING, Status.RESUMED)
+        if held:
+            reason = "the instance that held the paused job is gone"
+        resumes = operation is not None and operation.resume
+        if resumes and (held or job.losses + 1 < MAX_LOSSES):
             # Dated to its last sign of life: the time that nobody worked is not the job's.
-            events = interruption(job, job.updated_at, reason, crash=False)
+            events = interruption(job, job.updated_at, reason, stop=held)
             self._turns.put(await self._store.append(job.id, *events), front=True)
             return
-        if job.attempt >= MAX_ATTEMPTS:
-            reason = f"{reason}, and it was tried {job.attempt} times"
+        if resumes:
+            reason = f"{reason}, as it did {job.losses} times before"
         undo = ev.RollbackStarted(at=_now(), attempt=job.attempt, outcome="failed", reason=reason)
         self._turns.supervise(await self._store.append(job.id, undo))
 

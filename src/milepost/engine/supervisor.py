@@ -22,8 +22,8 @@ from milepost.store import FileStore, JobStore, keep_encoded, read_encoded
 
 log = structlog.get_logger("milepost.engine")
 
-MAX_ATTEMPTS: Final = 10
-"""Attempts after which a job that keeps being interrupted is given up: it may be what stops the server."""
+MAX_LOSSES: Final = 10
+"""How often a server or machine may be lost with a job until it is given up: it may be what kills them."""
 
 NODE: Final = socket.gethostname()
 
@@ -184,7 +184,7 @@ class Supervisor:
         elif self._orders.shut_down:
             reason = "the server was stopped while the job ran"
             if operation.resume:
-                await self._try_again(job, reason, crash=False)
+                await self._try_again(interruption(job, _now(), reason, stop=True))
             else:
                 await self._end(job, "failed", reason)
         elif isinstance(answer, m.Raised):
@@ -193,12 +193,12 @@ class Supervisor:
             await self._end(job, "failed", "the operation stopped although nobody asked it to")
         else:
             reason = f"the instance that ran the job {end}"
-            if lost and operation.resume and job.attempt < MAX_ATTEMPTS:
+            if lost and operation.resume and job.losses + 1 < MAX_LOSSES:
                 # Not the fault of the operation, no more than the end of the server would be.
                 reason = "the process that instances are forked from died while the job ran"
-                await self._try_again(job, reason, crash=False)
+                await self._try_again(interruption(job, _now(), reason))
             elif job.crashes < operation.retries:
-                await self._try_again(job, reason, crash=True)
+                await self._try_again(interruption(job, _now(), reason, crash=True))
             else:
                 await self._end(job, "failed", reason)
 
@@ -216,10 +216,10 @@ class Supervisor:
         await asyncio.to_thread(self._files.clean, job.id)
         return True
 
-    async def _try_again(self, job: Job, reason: str, *, crash: bool) -> None:
+    async def _try_again(self, events: list[ev.Event]) -> None:
         # Refused when it was cancelled or paused in between; whoever takes it up sees which.
         with contextlib.suppress(IllegalMove):
-            await self._store.append(job.id, *interruption(job, _now(), reason, crash=crash))
+            await self._store.append(self.job_id, *events)
 
     async def _end(self, job: Job, outcome: Outcome, reason: str) -> None:
         """Undo what the job did, then say how it ended."""

@@ -157,7 +157,9 @@ class Interrupted(AttemptEvent, frozen=True, kw_only=True):
 
     reason: str
     crash: bool = True
-    """False when the server was stopped in good order; such ends are not counted."""
+    """Whether it was the operation's own process that died."""
+    stop: bool = False
+    """Whether the server was stopped in good order. When neither is so, the server or the machine was lost."""
 
 
 class CancelRequested(Event, frozen=True, kw_only=True):

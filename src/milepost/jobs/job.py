@@ -88,7 +88,9 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     under_way: bool = False
     """Whether that attempt has begun and is not over: its instance is at work, or holds still."""
     crashes: int = 0
-    """Attempts that ended without a word."""
+    """Attempts whose own process died."""
+    losses: int = 0
+    """Attempts with which the server or the machine was lost."""
     worker: str = ""
     pid: int = 0
     born: float = 0.0
@@ -312,6 +314,7 @@ def _changes(job: Job, event: ev.Event) -> dict[str, Any]:
         case ev.Interrupted():
             return {
                 "crashes": job.crashes + event.crash,
+                "losses": job.losses + (not event.crash and not event.stop),
                 "under_way": False,
                 "worker": "",
                 "pid": 0,
