@@ -113,6 +113,19 @@ def test_labels_along_a_line_are_repeated_at_a_distance():
     assert np.diff(x).min() >= 19.9
 
 
+def test_bare_figures_are_not_written_on_roads():
+    along = [(2, 50), (98, 50)]
+    road = line(along, "", Line(color="#ff0000", width=0.5))
+    for more, written in (({"halo": 0.0}, 0), ({}, 1), ({"halo": 0.0, "box": "#ffffff"}, 1)):
+        contour = line(along, "1200", Label(placement="line", distance=-1, **more))
+        assert len(place_labels([road, contour], SHEET, SCALE).placed) == written
+    half = line([(2, 50), (60, 50)], "", Line(color="#ff0000", width=0.5))
+    placed, *_ = place_labels(
+        [half, line(along, "1200", Label(placement="line", distance=-1, halo=0.0))], SHEET, SCALE
+    )
+    assert placed[0].shape.bounds[0] > 60 * MM
+
+
 def test_text_keeps_off_thick_lines_where_it_can():
     road = Layer(
         name="Roads",

@@ -60,6 +60,17 @@ def test_the_summit_is_in_its_place(terrain):
     )
 
 
+def test_the_heights_within_an_area_are_all_of_its_nodes(terrain):
+    area = shapely.box(-400, -300, 500, 700)
+    x, y = np.meshgrid(terrain.x, terrain.y)
+    there = terrain.values[shapely.contains_xy(area, x, y)]
+    assert np.array_equal(terrain.within(area), there)
+    # A peak of one node counts, and one outside does not.
+    values = np.zeros((9, 9), dtype=np.float32)
+    values[3, 5], values[0, 0] = 700, 900
+    assert Heights(values, -40, 40, 10, 10).within(shapely.box(-35, -35, 35, 35)).max() == 700
+
+
 def test_steep_sheets_take_the_wider_interval():
     contours = msgspec.structs.replace(CONTOURS, interval=10, steep=Steep(interval=20, spacing=0.5), smooth=0)
     for slope, wanted in ((0.1, 10), (0.6, 20)):

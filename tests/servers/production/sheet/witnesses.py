@@ -3,7 +3,9 @@
 import shutil
 import subprocess
 
+import numpy as np
 import pytest
+from PIL import Image
 
 
 def tool(name, *arguments):
@@ -13,3 +15,9 @@ def tool(name, *arguments):
     done = subprocess.run([name, *map(str, arguments)], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def drawn_by_poppler(path, dpi, folder):
+    """The grey values of a PDF of one page."""
+    tool("pdftoppm", "-gray", "-r", dpi, "-singlefile", path, folder / "poppler")
+    return np.asarray(Image.open(folder / "poppler.pgm"))

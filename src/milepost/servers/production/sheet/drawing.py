@@ -17,7 +17,7 @@ import shapely
 from milepost.servers.production.sheet.definition import Layer, Structures
 from milepost.servers.production.sheet.geometry import MM
 from milepost.servers.production.sheet.marks import marker_shapes, pattern_shapes, points_along
-from milepost.servers.production.sheet.symbols import Fill, Line, Marker
+from milepost.servers.production.sheet.symbols import Fill, Line, Marker, Symbol
 
 SUFFIX: Final = ".fgb"
 """Of files of features: FlatGeobuf, which Mapnik reads piece by piece."""
@@ -120,6 +120,13 @@ def _strokes(
         if inside:
             passes[2].append((where, tuple(inside)))
     return [tuple(each) for each in passes]
+
+
+def in_tunnel(symbols: Sequence[Symbol], structures: Structures) -> tuple[Line, ...]:
+    """The lines among symbols as they are drawn in a tunnel, the lowest first."""
+    lines = [symbol for symbol in symbols if isinstance(symbol, Line)]
+    casings = [_casing(line, -1, structures) for line in lines if line.casing]
+    return (*casings, *(_tinted(line, structures) for line in lines))
 
 
 def _casing(line: Line, level: int, structures: Structures | None) -> Line:

@@ -22,6 +22,8 @@ KEEP_APART: Final = 7.0
 """Millimetres between labels of one layer along lines, whatever they say, so that they form no clots."""
 TOO_CROWDED: Final = 6.0
 """Cost beyond which a text is left out rather than written over other signs."""
+LEGIBLE: Final = 0.8
+"""Millimetres of lines of weight 1 that a text without a halo or a plate may cross: a path, but no road."""
 
 
 @dataclass(frozen=True)
@@ -207,6 +209,7 @@ def _place(
     same = said.setdefault((wanted.layer, wanted.text), [])
     others = said.setdefault((wanted.layer, ""), [])
     along = label.placement == "line"
+    bare = not label.halo and label.box is None
     if along:
         candidates = list(setter.along(wanted.text, wanted.geometry))
     elif label.placement == "area":
@@ -227,6 +230,8 @@ def _place(
         if not label.required and _nearest(same, candidate.at) < max(label.spacing, SAME_TEXT) * millimetre:
             continue
         if along and _nearest(others, candidate.at) < KEEP_APART * millimetre:
+            continue
+        if bare and crowded[number] > LEGIBLE:
             continue
         if not space.free(candidate.shape):
             continue

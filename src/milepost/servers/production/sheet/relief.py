@@ -24,6 +24,7 @@ from milepost.servers.production.sheet.definition import (
     Rule,
 )
 from milepost.servers.production.sheet.geometry import SheetGeometry
+from milepost.servers.production.sheet.numerals import grouped
 from milepost.servers.production.sheet.order import Order
 from milepost.servers.production.sheet.spots import spot_heights
 from milepost.servers.production.sheet.symbols import Fill, Line, Pattern
@@ -145,9 +146,12 @@ def contour_layer(product: Product, contours: Contours) -> Layer:
         rules=(
             Rule(
                 symbols=(contours.index, contours.label),
-                legend=f"Index contour, every {every:g}\N{NO-BREAK SPACE}m",
+                legend=f"Index contour, every {grouped(every)}\N{NO-BREAK SPACE}m",
             ),
-            Rule(symbols=(contours.line,), legend=f"Contour, every {contours.interval:g}\N{NO-BREAK SPACE}m"),
+            Rule(
+                symbols=(contours.line,),
+                legend=f"Contour, every {grouped(contours.interval)}\N{NO-BREAK SPACE}m",
+            ),
             Rule(symbols=(tick,), legend="Depression", sample=(contours.line, ticks)),
         ),
     )

@@ -124,9 +124,7 @@ def prepare_ground(run: Run, shop: Workshop) -> Ground:
     check_unchanged(order, order.elevation)
     used: set[str] = set()
     heights = read_heights(order.elevation, geometry, shop.path("elevation"), used.add)
-    xx, yy = np.meshgrid(heights.x[::4], heights.y[::4])
-    inside = shapely.contains_xy(geometry.neatline, xx, yy)
-    known = heights.values[::4, ::4][inside]
+    known = heights.within(geometry.neatline)
     unknown = float(np.isnan(known).mean())
     if unknown == 1:
         names = ", ".join(Path(source.path).name for source in order.elevation)

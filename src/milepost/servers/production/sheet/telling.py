@@ -1,11 +1,15 @@
 """What the margin of a sheet tells of its map: the signs that are on it, and a place for the worked example."""
 
 from collections.abc import Sequence
+from typing import Any
+
+import geopandas as gpd
 
 from milepost.servers.production.sheet.contents import Entry, Place
 from milepost.servers.production.sheet.definition import Layer
+from milepost.servers.production.sheet.drawing import in_tunnel
 from milepost.servers.production.sheet.labels import Placed
-from milepost.servers.production.sheet.symbols import Marker
+from milepost.servers.production.sheet.symbols import Line, Marker
 from milepost.servers.production.sheet.workshop import FINAL, Workshop
 
 
@@ -32,7 +36,22 @@ def legend(shop: Workshop, layers: Sequence[Layer], relief: Sequence[Layer]) -> 
                     theme=layer.theme,
                 )
                 entries.setdefault(rule.legend, entry)
+        if below := _in_tunnel(layer, frame, neatline):
+            entry = Entry(text="Tunnel", geometry="line", symbols=below, theme=layer.theme)
+            entries.setdefault(entry.text, entry)
     return tuple(entries.values())
+
+
+def _in_tunnel(layer: Layer, frame: gpd.GeoDataFrame, neatline: Any) -> tuple[Line, ...]:
+    """The most important line of a layer that is on the map in a tunnel, as it is drawn there."""
+    if not layer.structures or frame.empty:
+        return ()
+    there = set(frame["rule"][(frame["level"] < 0) & frame.intersects(neatline)])
+    for rule in (layer.rules[number] for number in sorted(there)):
+        # Lines that are dashed on the ground look no different below it.
+        if any(isinstance(each, Line) and (each.casing or not each.dash) for each in rule.symbols):
+            return in_tunnel(rule.symbols, layer.structures)
+    return ()
 
 
 def sample(shop: Workshop, layers: Sequence[Layer], placed: Sequence[Placed]) -> Place | None:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 import pyproj
+import shapely
 from numpy.typing import NDArray
 
 from milepost.servers.production.sheet.elevation import Grid, Mosaic, read_mosaics
@@ -69,6 +70,17 @@ class Heights:
             (1 - u) * z[i + 1, j] + u * z[i + 1, j + 1]
         )
         return np.where(inside, found, np.nan)
+
+    def within(self, area: Any) -> Grid:
+        """The heights of the nodes in an area in sheet metres, one after the other."""
+        shapely.prepare(area)
+        band = max(1, _BLOCK // self.values.shape[1])
+        found = []
+        for first in range(0, self.values.shape[0], band):
+            rows = slice(first, first + band)
+            x, y = np.meshgrid(self.x, self.y[rows])
+            found.append(self.values[rows][shapely.contains_xy(area, x, y)])
+        return np.concatenate(found)
 
     def smoothed(self, sigma: float) -> "Heights":
         """The same ground, evened out over so many metres."""

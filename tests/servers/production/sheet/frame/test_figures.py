@@ -18,10 +18,11 @@ from milepost.servers.production.sheet.frame.references import (
     worked_example,
     zone_designations,
 )
-from milepost.servers.production.sheet.frame.scale import UNITS, bar_within, contour_note
+from milepost.servers.production.sheet.frame.scale import UNITS, ScaleBlock, bar_within, contour_note
 from milepost.servers.production.sheet.frame.type import Paragraph
 from milepost.servers.production.sheet.geometry import SheetGeometry
 from milepost.servers.production.sheet.grids import grid_at
+from milepost.servers.production.sheet.relief import contour_layer
 from milepost.servers.production.sheet.symbols import Label
 from tests.servers.production.sheet import sheets
 
@@ -173,6 +174,23 @@ def test_lines_fit_their_width_and_lose_no_word():
         assert all(text_width(line, "sans", 6) <= width for line in lines)
         assert "".join(lines).replace(" ", "") == text.replace(" ", "")
     assert math.isclose(text_width("", "sans", 6), 0)
+
+
+@pytest.mark.parametrize(
+    ("interval", "said", "index"), [(200, "200", "1 000"), (1250, "1 250", "6 250"), (2.5, "2.5", "12.5")]
+)
+def test_intervals_of_contours_are_written_as_all_numbers_are(interval, said, index):
+    line = sheets.LINE
+    contours = Contours(interval=interval, line=line, index=line, label=Label())
+    first, second, _ = contour_layer(sheets.product(), contours).rules
+    frame = ScaleBlock(sheets.product(), heights=True, contours=contours)
+    pen = sheets.InkPen()
+    frame.draw(pen, 0, 0, 400)
+    words = " ".join(text for text, _ in pen.words).replace("\N{NO-BREAK SPACE}", " ")
+    assert f"CONTOUR INTERVAL {said} METRES" in words
+    assert f"Index contours every {index} m." in words
+    legend = [rule.legend.replace("\N{NO-BREAK SPACE}", " ") for rule in (first, second)]
+    assert legend == [f"Index contour, every {index} m", f"Contour, every {said} m"]
 
 
 def test_a_figure_and_its_unit_stand_on_one_line():

@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
+from milepost.servers.production.sheet.numerals import grouped
+
 MINUTE: Final = "\N{PRIME}"
 SECOND: Final = "\N{DOUBLE PRIME}"
 
@@ -33,7 +35,7 @@ def degrees(value: float, letters: str, *, seconds: bool = True) -> str:
 
 def thousands(number: float) -> str:
     """A whole number in groups of three, as in ``50 000``."""
-    return f"{round(number):,}".replace(",", "\N{NO-BREAK SPACE}")
+    return grouped(round(number))
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,11 @@
 """Samples of symbols for the legend, drawn as the map draws them."""
 
 from collections.abc import Iterable, Sequence
+from itertools import cycle
 from typing import Final
 
 import shapely
+from shapely.affinity import translate
 
 from milepost.servers.production.sheet.areas import Box
 from milepost.servers.production.sheet.definition import Geometry
@@ -36,16 +38,13 @@ def _line(pen: Pen, box: Box, symbols: Sequence[Symbol]) -> None:
     y = (bottom + top) / 2
     lines = [symbol for symbol in symbols if isinstance(symbol, Line)]
     # As on the map, all casings lie below all lines.
-    for line in lines:
-        if line.casing:
-            width = (line.width + 2 * line.casing.width) * MM
-            pen.line([(left, y), (right, y)], width, color=line.casing.color)
-    for line in lines:
-        at = y - line.offset * MM
-        dash = [length * MM for length in line.dash]
-        pen.line(
-            [(left, at), (right, at)], line.width * MM, color=line.color, dash=dash, opacity=line.opacity
-        )
+    casings = [
+        Line(color=line.casing.color, width=line.width + 2 * line.casing.width)
+        for line in lines
+        if line.casing
+    ]
+    for line in (*casings, *lines):
+        _stroke(pen, left, right, y - line.offset * MM, line, stacked=len(casings) + len(lines) > 1)
     for symbol in symbols:
         if isinstance(symbol, Marker):
             every = symbol.spacing * MM
@@ -73,6 +72,28 @@ def _line(pen: Pen, box: Box, symbols: Sequence[Symbol]) -> None:
                     color=symbol.color,
                     align="centre",
                 )
+
+
+def _stroke(pen: Pen, left: float, right: float, y: float, line: Line, *, stacked: bool) -> None:
+    """Draw a level line, or its dashes.
+
+    Where lines are stacked they are drawn as areas: viewers give strokes, and rectangles of four corners, whole
+    pixels, so that of a narrow road only one side would show, or none.
+    """
+    dash, width = [length * MM for length in line.dash], line.width * MM
+    if not stacked:
+        pen.line([(left, y), (right, y)], width, color=line.color, dash=dash, opacity=line.opacity)
+        return
+    start = left
+    for number, length in enumerate(cycle(dash or [right - left])):
+        if start >= right:
+            return
+        if number % 2 == 0:
+            end = min(start + length, right)
+            along = (start, (start + end) / 2, end)
+            below, above = ([(x, y + side) for x in along] for side in (-width / 2, width / 2))
+            pen.area([*below, *reversed(above)], fill=line.color, opacity=line.opacity)
+        start += length
 
 
 def _polygon(pen: Pen, box: Box, symbols: Sequence[Symbol]) -> None:
@@ -136,9 +157,16 @@ def draw_marker(pen: Pen, x: float, y: float, marker: Marker) -> None:
 
 
 def _pattern(pen: Pen, box: Box, pattern: Pattern) -> None:
-    """Fill a box with the marks of a pattern."""
-    inside = shapely.box(*(value / MM for value in box))
-    for shape in pattern_shapes([inside], pattern, MILLIMETRES):
+    """Fill a box with the marks of a pattern, in rows about its middle: as many as find room."""
+    left, bottom, right, top = (value / MM for value in box)
+    x, y = (left + right) / 2, (bottom + top) / 2
+    # A row lies in the middle, or one on either side of it.
+    ways = [
+        (up, pattern_shapes([shapely.box(left - x, bottom - up, right - x, top - up)], pattern, MILLIMETRES))
+        for up in (y, y + pattern.spacing / 2)
+    ]
+    up, shapes = max(ways, key=lambda way: len(way[1]))
+    for shape in (translate(each, x, up) for each in shapes):
         if pattern.kind == "hatch":
             pen.line(_points(shape.coords), pattern.width * MM, color=pattern.color)
         else:

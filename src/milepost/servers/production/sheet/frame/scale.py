@@ -9,6 +9,7 @@ from milepost.servers.production.sheet.frame.figures import nice, thousands
 from milepost.servers.production.sheet.frame.pen import INK, Pen, text_width, wrap
 from milepost.servers.production.sheet.frame.type import BODY, LEADING
 from milepost.servers.production.sheet.geometry import MM, POINTS_PER_METRE
+from milepost.servers.production.sheet.numerals import grouped
 
 UNITS: Final = (
     ("kilometres", 1000.0, "metres", 1.0),
@@ -69,7 +70,7 @@ def bar_within(width: float, scale: int, unit: tuple[str, float, str, float]) ->
 def bars_within(width: float, scale: int) -> tuple[list[Bar], float, float]:
     """The bars of all units, whose zeros stand one below the other, and what they need to the left and right of it."""
     bars = [bar_within(width, scale, unit) for unit in UNITS]
-    before = max(bar.length + text_width(_label(bar.step), "sans", BODY) / 2 for bar in bars)
+    before = max(bar.length + text_width(grouped(bar.step), "sans", BODY) / 2 for bar in bars)
     while True:
         ends = [bar.count * bar.length + _tail(bar) for bar in bars]
         longest = ends.index(max(ends))
@@ -120,7 +121,7 @@ class ScaleBlock:
             return
         y -= 6
         title = (
-            f"Contour interval {contours.interval:g}\N{NO-BREAK SPACE}metres".upper()
+            f"Contour interval {grouped(contours.interval)}\N{NO-BREAK SPACE}metres".upper()
             if contours
             else "Heights in metres".upper()
         )
@@ -143,15 +144,11 @@ def contour_note(contours: Contours | None) -> str:
     ticks = " Ticks point down into depressions." if contours.tick else ""
     steep = contours.steep is not None and contours.interval == contours.steep.interval
     why = " The interval is that of steep sheets of the series." if steep else ""
-    return f"Index contours every {index:g}\N{NO-BREAK SPACE}m.{why}{ticks} {words}"
-
-
-def _label(value: float) -> str:
-    return thousands(value) if value >= 1000 else f"{value:g}"
+    return f"Index contours every {grouped(index)}\N{NO-BREAK SPACE}m.{why}{ticks} {words}"
 
 
 def _tail(bar: Bar) -> float:
-    last = _label(bar.count * bar.step)
+    last = grouped(bar.count * bar.step)
     return text_width(last, "sans", BODY) / 2 + text_width(f" {bar.unit}", "sans", BODY)
 
 
@@ -164,7 +161,7 @@ def _draw_bar(pen: Pen, zero: float, y: float, bar: Bar) -> None:
         dark = (number - bar.parts) % 2 == 0
         pen.box(start, y, end, y + BAR, fill=INK if dark else "#ffffff", stroke=INK, width=0.3)
     for number in range(-1, bar.count + 1):
-        value = _label(abs(number) * bar.step)
+        value = grouped(abs(number) * bar.step)
         x = zero + number * bar.length
         pen.text(x, y + BAR + 2.2, value, BODY, align="centre")
         if number == bar.count:
