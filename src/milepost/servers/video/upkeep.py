@@ -65,7 +65,7 @@ class Upkeep:
         await asyncio.gather(*self._tasks)
 
     async def _in_rounds(self, work: Callable[[], Awaitable[float]], complaint: str) -> None:
-        while not self._stopping.is_set():
+        while True:
             try:
                 seconds = await work()
             except Exception as error:  # noqa: BLE001 - whatever keeps it from this may be gone the next time
@@ -73,6 +73,7 @@ class Upkeep:
                 seconds = _AGAIN
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), seconds)
+                return
 
     async def _remove_uploads(self) -> float:
         await self._inbox.remove_stale(time.time())
