@@ -13,8 +13,11 @@ CLIENT_MODULES := tests/clients/node_modules
 # What else the tests speak with: a container registry, a browser, and other readers of videos and maps.
 PEERS := apache2-utils chromium docker-registry ffmpeg gdal-bin poppler-utils qpdf
 
-# One worker for each core, each with whole files of tests; one that dies ends the run, since its file would be lost.
-WORKERS := --numprocesses logical --maxprocesses 4 --dist loadfile --max-worker-restart 0
+# One worker for each core, each with whole files of tests in the order of tests/conftest.py; one that dies ends the run, since its file would be lost.
+WORKERS := --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
+
+# Hundreds of servers are started by the tests: each would compile all modules for itself.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo test check bench format clean
 
