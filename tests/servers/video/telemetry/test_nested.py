@@ -1,11 +1,15 @@
 """Items that are sets or packs of their own, by the bytes that their standards print and by those that nobody can read."""
 
+import csv
+import itertools
 import json
+import struct
 
 import pytest
 from stanag4609.klv.checksum import running_sum_16
 
 from milepost.servers.video.flight.transport import insert_klv
+from milepost.servers.video.telemetry import ingest
 from milepost.servers.video.telemetry.klv import KEY, NAMES, STRUCTURED, decode
 from tests.servers.video.telemetry.webvtt import cues_of
 
@@ -69,8 +73,6 @@ def test_an_item_that_the_standard_does_not_know_is_kept_as_it_is():
 
 
 def test_all_of_it_is_in_the_cues_beside_the_picture_that_it_is_of(film, read, tmp_path):
-    from milepost.servers.video.telemetry import ingest
-
     plain, _ = film(klv="none")
     items = [(94, bytes.fromhex(CORE)), (74, bytes.fromhex(DETECTIONS)), (98, b"\xff\xff"), (200, b"\x07")]
     path = tmp_path / "detected.ts"
@@ -88,3 +90,38 @@ def test_all_of_it_is_in_the_cues_beside_the_picture_that_it_is_of(film, read, t
     assert (names[10074], names[10098], names[10200]) == (NAMES[74], "Geo-Registration Local Set", "Item 200")
     about = json.loads((tmp_path / "telemetry.json").read_text())["about"]
     assert about["MIIS Core Identifier"] == CORE_TEXT
+
+
+def places(*degrees):
+    """Latitudes and longitudes in turn, as ST 0601 packs them."""
+    spans = itertools.cycle((90, 180))
+    return struct.pack(f">{len(degrees)}i", *(round(each / next(spans) * (2**31 - 1)) for each in degrees))
+
+
+def test_a_horizon_and_a_list_arrive_everywhere(film, read, tmp_path):
+    line = {"startX": 0, "startY": 40, "endX": 100, "endY": 42}
+    ends = {"startLatitude": 42.5, "startLongitude": 1.5, "endLatitude": 42.6, "endLongitude": 1.7}
+    corners = (43, 1, 43, 2, 42, 2, 42, 1)
+    items = [
+        *((82 + at, places(*corners)[4 * at : 4 * at + 4]) for at in range(8)),
+        (81, bytes([0, 40, 100, 42]) + places(*ends.values())),
+        (100, bytes.fromhex("810F0105 0D0410000000")),  # a part of a stream, and the latitude that it has
+    ]
+    plain, _ = film(klv="none")
+    path = tmp_path / "horizon.ts"
+    sets = [(0.0, a_set(*items)), (1.0, a_set((81, bytes([0, 40, 100, 42]))))]
+    insert_klv(plain, path, sets, "synchronous")
+    found, (first, second) = read(path)
+    assert (first.values[81], second.values[81]) == (line | ends, line)
+    ingest.write(found, tmp_path, [2.0])
+    early, late = cues_of(tmp_path / "telemetry/segment_00000.vtt")
+    # The one tag that players draw it by needs its ends on the ground.
+    assert early.values()[90063] == line | ends
+    assert (late.values()[10081], 90063 in late.values()) == (line, False)
+    # They would look for entries in a list, and find none.
+    assert early.values()[10100] == '[{"Sensor Latitude":11.25000001}]'
+    assert not any(isinstance(each, list) for cue in (early, late) for each in cue.values().values())
+    with (tmp_path / "telemetry.csv").open(newline="") as file:
+        assert json.loads(next(csv.DictReader(file))[NAMES[81]]) == line | ends
+    features = json.loads((tmp_path / "telemetry.geojson").read_text())["features"]
+    assert features[0]["properties"][NAMES[81]] == line | ends

@@ -10,6 +10,7 @@ from typing import Any, Final
 from milepost.servers.video.telemetry.klv import NAMES, SECURITY_NAMES
 from milepost.servers.video.telemetry.planar import WGS84, ring
 from milepost.servers.video.telemetry.samples import Sample
+from milepost.servers.video.telemetry.table import cell, name_of
 
 PLAYLIST: Final = "index.m3u8"
 SOURCE: Final = "EsriVideoServer"
@@ -24,6 +25,8 @@ _OUTLINE: Final = 90_060
 _SENSOR: Final = 90_061
 _HORIZON: Final = 90_063
 _HORIZON_TAG: Final = 81
+_WHOLE_HORIZON: Final = 8
+"""Numbers of a horizon whose ends are known on the ground, too: players take no other."""
 
 _ESCAPES: Final = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 _CLOCK: Final = 90_000
@@ -38,10 +41,8 @@ def cue_text(sample: Sample, utc: int | None) -> str:
     """
     entries = [] if utc is None else [_entry(_LOCAL_SET + 2, NAMES[2], utc)]
     for tag, value in sample.values.items():
-        if tag == _HORIZON_TAG:
-            entries.append(_entry(_HORIZON, NAMES[tag], value))
-        else:
-            entries.append(_entry(_LOCAL_SET + tag, NAMES.get(tag, f"Item {tag}"), value))
+        whole = tag == _HORIZON_TAG and isinstance(value, dict) and len(value) == _WHOLE_HORIZON
+        entries.append(_entry(_HORIZON if whole else _LOCAL_SET + tag, name_of(tag), _one(value)))
     for tag, value in sample.security.items():
         entries.append(_entry(_SECURITY + tag, SECURITY_NAMES[tag], value))
     entries += _computed(sample)
@@ -65,6 +66,11 @@ def _computed(sample: Sample) -> Iterator[dict[str, Any]]:
         x, y, z = sample.sensor
         place = {"x": x, "y": y, **({} if z is None else {"z": z}), "spatialReference": WGS84}
         yield _entry(_SENSOR, "Sensor Position", {"geometry": place})
+
+
+def _one(value: Any) -> Any:
+    """A value as players take it: they look for entries in every list, and so lists are text, as in the table."""
+    return cell(value) if isinstance(value, list) else value
 
 
 def _entry(tag: int, name: str, value: Any) -> dict[str, Any]:

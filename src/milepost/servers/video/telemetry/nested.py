@@ -21,6 +21,10 @@ _HIDDEN: Final = frozenset(
 """What the library keeps beside values: the bytes that they came from."""
 _TARGETS: Final = 101
 """The item of a VMTI set with its targets."""
+_LINE: Final = tuple(
+    f"{end}_{axis}" for end in ("start", "end") for axis in ("x", "y", "latitude", "longitude")
+)
+"""What a horizon is told by."""
 
 
 def plain(value: Any) -> Any:
@@ -46,7 +50,7 @@ def plain(value: Any) -> Any:
         case bytes():
             return hexadecimal(value)
         case ImageHorizonPixelPack():
-            return [value.start_x, value.start_y, value.end_x, value.end_y]
+            return _horizon(value)
         case MIISCoreIdentifier():
             return format_miis_core_identifier(value)
         case VMTILocalSet():
@@ -63,6 +67,12 @@ def plain(value: Any) -> Any:
 def hexadecimal(raw: bytes) -> str:
     """Bytes as text: ``0x`` and two digits for each."""
     return f"0x{raw.hex().upper()}"
+
+
+def _horizon(pack: ImageHorizonPixelPack) -> dict[str, Any]:
+    """A line in the picture, in percent of its width and height, and where on the ground its ends are if that is known."""
+    told = {each: plain(getattr(pack, each)) for each in _LINE}
+    return {_camel(name): value for name, value in told.items() if value is not None}
 
 
 def _detections(found: VMTILocalSet) -> dict[str, Any]:

@@ -64,7 +64,7 @@ class Columns:
         corners = [each for x, y in sample.corners for each in (y, x)] if sample.corners else [None] * 8
         others = [values.get(tag) for tag in self._tags]
         markings = [sample.security.get(tag) for tag in self._security]
-        return [_cell(each) for each in (utc, *told, y, x, z, *corners, *others, *markings)]
+        return [cell(each) for each in (utc, *told, y, x, z, *corners, *others, *markings)]
 
 
 def name_of(tag: int) -> str:
@@ -72,7 +72,8 @@ def name_of(tag: int) -> str:
     return NAMES.get(tag, f"Item {tag}")
 
 
-def _cell(value: Any) -> Any:
+def cell(value: Any) -> Any:
+    """A value as one cell holds it: what has a structure is JSON, and None is empty."""
     if value is None:
         return ""
     return json.dumps(value, separators=(",", ":")) if isinstance(value, dict | list) else value
