@@ -92,6 +92,17 @@ def test_a_part_is_exact_to_the_frame(
         assert container.duration / av.time_base == pytest.approx(end - start, abs=0.1)
 
 
+def test_zeros_after_the_last_picture_are_no_part_of_a_clip(film: Film, tmp_path: Path) -> None:
+    padded = tmp_path / "padded.ts"
+    padded.write_bytes(film.path.read_bytes() + bytes(200_000))
+    path, made = Film(padded, film.flight).cut(tmp_path, 4.48, 6.0, kind="ts")
+    assert (made.pictures, made.expected) == (38, 38)
+    assert len(pictures(path)) == 38
+    found = read(path, workspace=tmp_path)
+    assert found is not None
+    assert found.count == 7
+
+
 def test_what_begins_and_ends_with_groups_of_pictures_is_not_encoded_again(
     film: Film, tmp_path: Path
 ) -> None:

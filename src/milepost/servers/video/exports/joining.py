@@ -10,6 +10,7 @@ from typing import Any, Final
 import av
 
 from milepost.servers.video.exports.plans import Format
+from milepost.servers.video.ingest.reading import packets
 
 _MUXERS: Final[dict[Format, str]] = {"mov": "mov", "ts": "mpegts", "mp4": "mp4"}
 _OPTIONS: Final[dict[Format, dict[str, str]]] = {
@@ -54,7 +55,7 @@ class Strand:
         zero = round(Fraction(self._begin) / stream.time_base)
         stream.container.seek(max(0, int((self._begin - _BEFORE) / stream.time_base)), stream=stream)
         taken, last = 0, None
-        for packet in stream.container.demux(stream):
+        for packet in packets(stream.container, stream):
             if not packet.size or packet.pts is None or packet.dts is None:
                 continue
             shown = float(packet.pts * stream.time_base)

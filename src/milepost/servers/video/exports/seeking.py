@@ -11,6 +11,7 @@ from typing import Any, Final
 import av
 
 from milepost.servers.video.ingest.probing import DEMUXERS, Source
+from milepost.servers.video.ingest.reading import packets
 
 _BACK: Final = (5.0, 30.0, 180.0)
 """Seconds before the time at which is looked for a key frame, one after the other; then the beginning."""
@@ -76,7 +77,7 @@ def _key_frame(container: Any, stream: Any, begin: float, time: float) -> float 
     """The last key frame that is shown from ``begin`` to ``time``, on the clock of the file."""
     container.seek(int(begin / stream.time_base), stream=stream)
     found = None
-    for packet in container.demux(stream):
+    for packet in packets(container, stream):
         if packet.pts is None:
             continue
         shown = float(packet.pts * stream.time_base)

@@ -7,6 +7,7 @@ from typing import Any, Final
 from milepost.servers.video.exports.plans import Cut
 from milepost.servers.video.exports.seeking import open_source
 from milepost.servers.video.ingest.probing import Source
+from milepost.servers.video.ingest.reading import packets
 
 _BEFORE: Final = 1.0
 """Seconds before a part from where its packets are read, and after it to where: pictures are not in order."""
@@ -61,7 +62,7 @@ def _packets(container: Any, source: Source, wanted: Cut) -> list[tuple[float, b
     begin, end = wanted.start + source.video.start - _BEFORE, wanted.end + source.video.start + _BEFORE
     container.seek(max(0, int(begin / video.time_base)), stream=video)
     found: list[tuple[float, bool]] = []
-    for packet in container.demux(video):
+    for packet in packets(container, video):
         if not packet.size or packet.is_discard:
             continue
         if packet.pts is None or packet.dts is None:

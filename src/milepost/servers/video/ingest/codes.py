@@ -27,7 +27,7 @@ FAILED: Final = 9000
 RESOLUTION_LEFT_OUT: Final = 9001
 """A resolution that was asked for is above that of the source, or the same as another one."""
 AUDIO_LEFT_OUT: Final = 9002
-"""Sound, or a part of it."""
+"""Sound, or a part of it, or other programs of the source."""
 GPU_GIVEN_UP: Final = 9003
 """The graphics processor failed in the middle of the work, which the CPU then did."""
 SOURCE_DAMAGED: Final = 9004

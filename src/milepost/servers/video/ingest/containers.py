@@ -33,7 +33,7 @@ _PLAYLISTS: Final = (b"#extm3u", b"ffconcat", b"<mpd", b"[playlist]", b"[referen
 
 def container_of(head: bytes) -> Container | None:
     """The kind of video file that begins with ``head``, ``HEAD`` bytes of it if there are that many; or None."""
-    if any(_is_transport(head, length, sync) for length, sync in _PACKETS):
+    if any(_is_transport(head[sync:], length, len(head) < HEAD) for length, sync in _PACKETS):
         return "mpegts"
     if head[4:8] in _ATOMS:
         return "mp4" if head[4:8] == b"ftyp" and head[8:12] != b"qt  " else "mov"
@@ -41,6 +41,9 @@ def container_of(head: bytes) -> Container | None:
         return "avi"
     if head[:4] in (b"\x00\x00\x01\xba", b"\x00\x00\x01\xbb"):
         return "mpegps"
+    # What was cut out of the air begins in the middle of a packet.
+    if any(_is_transport(head[at:], length) for length, _ in _PACKETS for at in range(1, length)):
+        return "mpegts"
     return None
 
 
@@ -78,10 +81,11 @@ def _head(path: Path) -> bytes:
         return file.read(HEAD)
 
 
-def _is_transport(head: bytes, length: int, sync: int) -> bool:
-    marks = head[sync::length]
+def _is_transport(head: bytes, length: int, few: bool = False) -> bool:
+    """Whether packets of a length begin here; a ``few`` of them do when there are no more."""
+    marks = head[::length]
     # One packet proves nothing: a text may begin with a G.
-    return len(marks) > 1 and not marks.strip(b"\x47") and (len(marks) > 4 or len(head) < HEAD)
+    return len(marks) > (1 if few else 4) and not marks.strip(b"\x47")
 
 
 def _told_size(path: Path, container: Container, head: bytes) -> int:

@@ -47,6 +47,12 @@ def _is_video(path: Path) -> bool:
 def has_sound(steps: Steps, source: Source) -> bool:
     """Whether the layer gets sound."""
     audio = source.audio
+    if source.programs > 1:
+        steps.warn(
+            f"The source has {source.programs} programs; the layer has the one with the largest picture, and picture, sound "
+            "and telemetry of the others are left out",
+            codes.AUDIO_LEFT_OUT,
+        )
     if audio and not audio.decoded:
         steps.warn(f"The {audio.codec} sound cannot be decoded and is left out", codes.AUDIO_LEFT_OUT)
     if audio and audio.decoded and audio.tracks > 1:

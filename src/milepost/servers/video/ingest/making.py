@@ -167,6 +167,9 @@ class _Transcoding:
         if damage:
             text = f"Parts of the source are damaged and were patched over ({damage})"
             self._steps.warn(text, codes.SOURCE_DAMAGED)
+        if self._source.lost:
+            text = "Parts of the source are no video but zeros or something else, and were passed over"
+            self._steps.warn(text, codes.SOURCE_DAMAGED)
         self._run.progress(end)
         return encoder.where
 

@@ -79,7 +79,7 @@ class Audio(msgspec.Struct, frozen=True, kw_only=True):
     decoded: bool
     """Whether any of it could be decoded."""
     tracks: int = 1
-    """How many of such streams there are; this is the first one."""
+    """How many of such streams of its program there are; this is the first one of its program."""
     ends: float = 0.0
     """Seconds after the first picture at which it ends; 0 where the clock of the source jumps."""
 
@@ -101,6 +101,10 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     """How many times it jumps."""
     damaged: int = 0
     """Pictures that are incomplete, as far as the container tells."""
+    lost: int = 0
+    """Stretches of the file in which there is no packet: zeros, or what is of another kind."""
+    programs: int = 1
+    """How many programs with pictures there are; streams of others than that of the picture are left out."""
     bit_rate: int
     origin: float
     """Seconds on the clock of the file at which the first of its streams begins."""

@@ -8,8 +8,10 @@ import itertools
 import json
 import math
 import os
+import re
 import resource
 import sys
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import Any, Final
 
@@ -36,6 +38,9 @@ _DISCONTINUOUS: Final = 0x200
 _TELL_EVERY: Final = 16 << 20
 """Bytes from one sign of life to the next."""
 
+_TELL_LOST: Final = 256
+"""Stretches without packets from one sign of life to the next."""
+
 FRAMES: Final = 12
 """Decoded to see whether and how the picture can be read."""
 
@@ -47,6 +52,12 @@ _RGB: Final = 0
 
 _MOST_JUMPS: Final = 8
 """Jumps of the clock that are told with their times."""
+
+_SEARCHED: Final = 32 << 10
+"""Bytes of a transport stream that FFmpeg surely passes over before it says that it finds no packet in them."""
+
+_STREAM: Final = re.compile(r"\s*Stream #\d+:(\d+)")
+"""How FFmpeg describes the streams of a program."""
 
 BYTES: Final = 64 << 20
 """Read at most to find a picture and a sound that can be decoded."""
@@ -99,9 +110,19 @@ def read(path: str, demuxer: str, *, side: int, pixels: int, streams: int) -> di
             raise UnreadableError(
                 "it has no video stream that can be read; send a file that has a moving picture"
             )
+        if not video.codec_context.width:
+            raise UnreadableError(
+                f"no picture of its {video.codec_context.name} video is found in it: it is damaged; send it again, or in "
+                "another format"
+            )
         _check_size(video.codec_context.width, video.codec_context.height, side, pixels)
         video.codec_context.options = {"max_pixels": str(pixels)}
-        audio = next((each for each in container.streams.audio if each.codec_context), None)
+        own, programs = belonging(container, video)
+        sounds = [each for each in container.streams.audio if each.index in own]
+        # What the program says is its own comes before what says nothing.
+        audio = min(
+            (each for each in sounds if each.codec_context), key=lambda each: own[each.index], default=None
+        )
         course = Course(container, video)
         pictures, sound, sound_end = _read_through(container, video, audio, course, side, pixels)
         if not pictures:
@@ -113,11 +134,12 @@ def read(path: str, demuxer: str, *, side: int, pixels: int, streams: int) -> di
             **_told(course, container, video),
             "bit_rate": container.bit_rate or 0,
             "origin": float((container.start_time or 0) / Fraction(av.time_base)),
+            "programs": programs,
             "video": _about_video(video, pictures),
             "audio": _about_audio(
                 audio,
                 decoded=sound,
-                tracks=len(container.streams.audio),
+                tracks=len(sounds),
                 ends=0.0 if course.jumped or course.first is None else max(0.0, sound_end - course.first),
             ),
         }
@@ -142,6 +164,57 @@ def main_video(container: av.container.InputContainer) -> av.VideoStream | None:
         if each.codec_context and not each.disposition & av.stream.Disposition.attached_pic
     ]
     return max(found, key=lambda each: each.codec_context.width * each.codec_context.height, default=None)
+
+
+def belonging(container: Any, video: av.VideoStream) -> tuple[dict[int, int], int]:
+    """The streams that may belong to a picture, and how many programs with pictures of their own there are.
+
+    Returns:
+        By the index of a stream 0 when it is of the program of the picture, else 1; those that belong to a program with
+        another picture are not among them.
+    """
+    before = av.logging.get_level()
+    av.logging.set_level(av.logging.INFO)  # only here the library tells of programs, and only when it may log
+    try:
+        lines = container.dumps_format().splitlines()
+    finally:
+        av.logging.set_level(before)
+    programs: list[set[int]] = []
+    for line in lines:
+        if line.startswith("  Program "):
+            programs.append(set())
+        elif line.startswith("  No Program"):
+            break
+        elif programs and (found := _STREAM.match(line)):
+            programs[-1].add(int(found[1]))
+    pictures = {each.index for each in container.streams.video}
+    mine = next((each for each in programs if video.index in each), {video.index})
+    shown = [each for each in programs if each & pictures]
+    others = set[int]().union(*shown) - mine
+    streams = [each.index for each in container.streams if each.index not in others]
+    return {each: int(each not in mine) for each in streams}, max(1, len(shown))
+
+
+def packets(
+    container: av.container.InputContainer, *streams: Any, lost: Callable[[], object] = lambda: None
+) -> Iterator[Any]:
+    """The packets of streams, or of all, to the end of a file.
+
+    Where a transport stream holds none for long, as when a recorder has filled its file with zeros, FFmpeg says that it
+    be tried again: then it looks further on.
+
+    Args:
+        container: the file.
+        streams: of it.
+        lost: called for every stretch without packets.
+    """
+    for _ in range(2 + container.size // _SEARCHED):
+        try:
+            yield from container.demux(*streams)
+        except av.error.BlockingIOError:
+            lost()
+        else:
+            return
 
 
 def _check_size(width: int, height: int, side: int, pixels: int) -> None:
@@ -171,7 +244,13 @@ def _read_through(
     pictures: list[av.VideoFrame] = []
     sound, passed, told = False, 0, 0
     sound_end = -math.inf
-    for packet in container.demux([video, audio] if audio else [video]):
+
+    def lose() -> None:
+        course.lost += 1
+        if course.lost % _TELL_LOST == 0:
+            print(flush=True)  # noqa: T201 - it gets on, too
+
+    for packet in packets(container, video, *([audio] if audio else []), lost=lose):
         if packet.size and packet.stream is video:
             course.note(packet)
         elif packet.stream is audio and packet.pts is not None and packet.time_base is not None:
@@ -224,6 +303,8 @@ class Course:
         """Which of the last two pictures are."""
         self.still = 0.0
         """Seconds during which a picture stands still."""
+        self.lost = 0
+        """Stretches of the file in which there is no packet."""
 
     def note(self, packet: Any) -> float | None:
         """The time at which the picture of a packet is shown, in seconds on the clock of the file as if it never jumped."""
@@ -284,6 +365,7 @@ def _told(course: Course, container: av.container.InputContainer, video: av.Vide
         "jumps": course.jumps,
         "jumped": course.jumped,
         "damaged": course.damaged,
+        "lost": course.lost,
     }
 
 
@@ -334,6 +416,8 @@ def _about_audio(
 
 
 def _words(error: Exception) -> str:
+    if isinstance(error, BlockingIOError):
+        return "no packet is found in it"
     return (getattr(error, "strerror", "") or str(error) or type(error).__name__).lower()
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import av
 
-from milepost.servers.video.ingest.reading import JUMP, Course, main_video
+from milepost.servers.video.ingest.reading import JUMP, Course, belonging, main_video, packets
 from milepost.servers.video.telemetry.samples import KlvStream
 
 KEY: Final = bytes.fromhex("060E2B34020B01010E01030101000000")
@@ -30,7 +30,7 @@ _DECLARED: Final = "klv"
 
 
 def find(source: Path, check: Callable[[], None] = lambda: None) -> KlvStream | None:
-    """The stream of a video that has ST 0601 telemetry; None when there is none.
+    """The stream of a video that has ST 0601 telemetry of its main picture; None when there is none.
 
     Found by what is in it, as its name proves little: players' own muxers call it ``bin_data``. All of a transport
     or program stream is looked through, as is any stream that is called KLV; other files have what they have of it from
@@ -44,13 +44,15 @@ def find(source: Path, check: Callable[[], None] = lambda: None) -> KlvStream | 
         av.FFmpegError: the file is no video that can be opened.
     """
     with _open(source) as container:
-        streams = {each.index for each in container.streams if each.type not in _OTHERS}
+        video = main_video(container)
+        own = belonging(container, video)[0] if video is not None else range(len(container.streams))
+        streams = {each.index for each in container.streams if each.type not in _OTHERS and each.index in own}
         whole = container.format.name in _STREAMED or any(
             container.streams[each].name == _DECLARED for each in streams
         )
         passed = looked = 0
         # Packets of all streams, since one with a single packet of data would be read to its end for another.
-        for packet in container.demux() if streams else ():
+        for packet in packets(container) if streams else ():
             passed += packet.size
             if packet.stream.index in streams and packet.size and KEY in bytes(packet):
                 return KlvStream(packet.stream.index, "asynchronous" if packet.pts is None else "synchronous")
@@ -98,7 +100,7 @@ def payloads(source: Path, stream: KlvStream, start: float) -> Iterator[tuple[fl
         if video is None:
             raise ValueError(f"{source.name} has no picture; give a file with a video stream")
         course, shown = Course(container, video), 0.0
-        for packet in container.demux(data, video):
+        for packet in packets(container, data, video):
             if packet.stream.index != data.index:
                 seconds = course.note(packet) if packet.size else None
                 shown = shown if seconds is None else seconds - start
