@@ -22,6 +22,7 @@ from milepost.store import (
     UnknownJob,
     Upload,
     keep,
+    no_upload,
     read,
     read_encoded,
     result_of_url,
@@ -132,7 +133,7 @@ class JobManager:
         if "itemID" in reference:
             upload = self._files.upload(reference["itemID"])
             if upload is None or upload.owner != owner:
-                raise ValueError(f"there is no upload {reference['itemID']!r}")
+                raise ValueError(no_upload(reference["itemID"]))
             return
         found = result_of_url(reference["url"])
         try:
@@ -315,8 +316,21 @@ class JobManager:
         """The folder that ``start_upload`` made; the file of the upload lies in ``file`` below it."""
         return self._files.root / "uploads" / upload_id
 
-    def finish_upload(self, upload_id: str, path: Path, *, owner: str, description: str = "") -> Upload:
-        """Make a written upload known."""
+    def finish_upload(
+        self, upload_id: str, path: Path, *, owner: str, service_type: str, description: str = ""
+    ) -> Upload:
+        """Make a written upload known; it can no longer be lost when this returns, which may take seconds.
+
+        Args:
+            upload_id: as ``start_upload`` gave it.
+            path: likewise.
+            owner: who sent it.
+            service_type: of the services that it was sent to.
+            description: in the words of the owner.
+
+        Raises:
+            OSError: it cannot be written, such as on a full disk.
+        """
         upload = Upload(
             id=upload_id,
             name=path.name,
@@ -324,6 +338,7 @@ class JobManager:
             description=description,
             size=path.stat().st_size,
             uploaded_at=_now(),
+            service_type=service_type,
         )
         self._files.finish_upload(upload)
         return upload

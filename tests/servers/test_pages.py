@@ -143,7 +143,7 @@ async def jobs(house: House, root: httpx.AsyncClient) -> list[Job]:
     """Jobs of every dialect, ended and at work."""
     upload_id, path = house.manager.start_upload("words.txt")
     path.write_text("words")
-    house.manager.finish_upload(upload_id, path, owner="root")
+    house.manager.finish_upload(upload_id, path, owner="root", service_type="GPServer")
     sheet = {"productVersion": "1", "aoiLayer": "https://x/0", "aoiFeatureId": 1, "outputType": "PDF"}
     layer = {"serviceItemId": "4a", "requestedResolutions": "hd"}
     ended = [

@@ -1,6 +1,6 @@
 """Where jobs live: events, the folded row, payloads and files."""
 
-from milepost.store.files import FileStore, JobFiles, Upload, result_of_url, safe_name
+from milepost.store.files import FileStore, JobFiles, Upload, no_upload, result_of_url, safe_name
 from milepost.store.protocol import JobStore, Listener, Recorded, StoreError, Submission, UnknownJob
 from milepost.store.sqlite import SQLiteStore
 from milepost.store.values import keep, keep_encoded, read, read_encoded
@@ -18,6 +18,7 @@ __all__ = [
     "Upload",
     "keep",
     "keep_encoded",
+    "no_upload",
     "read",
     "read_encoded",
     "result_of_url",

@@ -1,5 +1,6 @@
 """The files of jobs and the uploads of clients, in folders of their own."""
 
+import contextlib
 import os
 import re
 import secrets
@@ -29,6 +30,8 @@ class Upload(msgspec.Struct, frozen=True):
     """Bytes."""
     uploaded_at: int
     """UTC milliseconds since the epoch."""
+    service_type: str = "GPServer"
+    """Of the services that it was sent to, which alone show it and remove it."""
 
 
 class FileStore:
@@ -89,16 +92,27 @@ class FileStore:
         return upload_id, folder
 
     def finish_upload(self, upload: Upload) -> None:
-        """Make an upload known; its file lies in its folder by now."""
-        about = self.root / "uploads" / upload.id / "upload.json"
-        about.write_bytes(msgspec.json.encode(upload))
+        """Make an upload known, whose file lies in its folder by now. Both are on the disk when this returns.
+
+        Raises:
+            OSError: they cannot be written, such as on a full disk.
+        """
+        about = self._about(upload.id)
+        fresh = about.with_name(".upload.json")
+        fresh.write_bytes(msgspec.json.encode(upload))
+        file = self.upload_file(upload)
+        for each in (file, file.parent, fresh):
+            _sync(each)
+        fresh.replace(about)
+        for each in (about.parent, about.parent.parent):
+            _sync(each)
 
     def upload(self, upload_id: str) -> Upload | None:
-        """What is known about an upload, or None."""
-        about = self.root / "uploads" / upload_id / "upload.json"
-        if not _UPLOAD_ID.fullmatch(upload_id) or not about.is_file():
+        """What is known about an upload, or None; what cannot be read is no upload."""
+        try:
+            return self._read(upload_id)
+        except OSError:
             return None
-        return msgspec.json.decode(about.read_bytes(), type=Upload)
 
     def upload_file(self, upload: Upload) -> Path:
         """The file of an upload."""
@@ -107,14 +121,35 @@ class FileStore:
     def remove_upload(self, upload_id: str) -> None:
         """Remove an upload and its file."""
         if _UPLOAD_ID.fullmatch(upload_id):
+            # First of all, so that nobody takes for an upload what is left when the server is killed meanwhile.
+            with contextlib.suppress(OSError):
+                self._about(upload_id).unlink()
             shutil.rmtree(self.root / "uploads" / upload_id, ignore_errors=True)
 
     def discard_uploads(self, known: Set[str]) -> None:
         """Remove the folders of uploads that were never finished, but those of some ids. None may be under way."""
         uploads = self.root / "uploads"
         for each in uploads.iterdir() if uploads.is_dir() else ():
-            if each.name not in known and self.upload(each.name) is None:
-                self.remove_upload(each.name)
+            # Of a disk that cannot be read it is not known what was finished.
+            with contextlib.suppress(OSError):
+                if each.name not in known and self._read(each.name) is None:
+                    self.remove_upload(each.name)
+
+    def _about(self, upload_id: str) -> Path:
+        return self.root / "uploads" / upload_id / "upload.json"
+
+    def _read(self, upload_id: str) -> Upload | None:
+        """What is known about an upload; None when there is none, or half of it after a loss of power.
+
+        Raises:
+            OSError: the disk cannot be read.
+        """
+        if not _UPLOAD_ID.fullmatch(upload_id):
+            return None
+        try:
+            return msgspec.json.decode(self._about(upload_id).read_bytes(), type=Upload)
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError, ValueError, msgspec.DecodeError):
+            return None
 
     def resolve(self, reference: dict[str, Any]) -> Path:
         """The file that ``{"itemID": ...}`` of an upload or ``{"url": ...}`` of a result means.
@@ -125,7 +160,7 @@ class FileStore:
         if "itemID" in reference:
             upload = self.upload(str(reference["itemID"]))
             if upload is None:
-                raise ValueError(f"there is no upload {reference['itemID']!r}")
+                raise ValueError(no_upload(reference["itemID"]))
             return self.upload_file(upload)
         found = result_of_url(str(reference.get("url", "")))
         path = found and self.result(*found)
@@ -183,10 +218,24 @@ def result_of_url(url: str) -> tuple[str, str] | None:
     return (job_id, unquote(match[2])) if _JOB_ID.fullmatch(job_id) else None
 
 
+def no_upload(upload_id: object) -> str:
+    """What is said of an upload that is not there, or not for who asks: the same, so that nobody learns which."""
+    return f"there is no upload {upload_id!r}: send the file again"
+
+
 def _checked(job_id: str) -> str:
     if not _JOB_ID.fullmatch(job_id):
         raise ValueError(f"{job_id!r} is no id of a job")
     return job_id
+
+
+def _sync(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk."""
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _plain(name: str) -> bool:

@@ -68,7 +68,7 @@ def test_uploads_of_other_people_are_not_there(client: httpx.Client, ann: httpx.
     assert error_of(ann.get(f"{UPLOADS}/{item}", params={"f": "json"}))["code"] == 404
     assert error_of(ann.post(f"{UPLOADS}/{item}/delete", data={"f": "json"}))["code"] == 404
     error = Task(ann).refused("copy_files", table=f'{{"itemID": "{item}"}}')
-    assert error["message"] == f"Parameter 'table': there is no upload {item!r}"
+    assert error["message"] == f"Parameter 'table': there is no upload {item!r}: send the file again"
 
 
 def test_a_file_sent_ahead_comes_out_again(client: httpx.Client, task: Task) -> None:

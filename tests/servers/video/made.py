@@ -140,7 +140,7 @@ def make_upload(server: Server, owner: str, *, name: str = "flight.ts", committe
     upload = Upload(id=upload_id, owner=owner, name=name, file=path.name, date=START)
     if committed:
         path.write_bytes(b"G" + bytes(187))
-        server.manager.finish_upload(upload_id, path, owner=owner)
+        server.manager.finish_upload(upload_id, path, owner=owner, service_type="VideoServer")
         upload = replace(upload, committed=True, content_type="video/mp2t")
     server.videos.uploads.put(upload)
     return upload

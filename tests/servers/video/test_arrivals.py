@@ -7,8 +7,10 @@ from typing import Any
 
 import httpx
 import pytest
+from msgspec.structs import replace
 
 from milepost.servers.video.inbox import Inbox
+from milepost.servers.video.parameters import read_upload_id
 from milepost.servers.video.records import Upload
 from milepost.servers.video.videos import Videos
 from milepost.store.files import FileStore
@@ -176,8 +178,45 @@ async def test_what_was_on_its_way_when_a_server_was_killed_is_removed_at_the_st
             videos.uploads.put(about)
     # As one that was sent to another system, which has no record of it beside its file.
     sent = files.new_upload()[0]
+    (data / "uploads" / sent / "file").mkdir()
+    (data / "uploads" / sent / "file" / "a.tif").write_bytes(b"II*")
     files.finish_upload(SentFile(sent, "a.tif", "ann", "", 0, 1))
+    # What a loss of power leaves of files that were not on the disk yet.
+    torn, emptied, _ = (files.new_upload()[0] for _ in range(3))
+    for each, left in ((torn, b""), (emptied, bytes(100))):
+        (data / "uploads" / each / "upload.json").write_bytes(left)
+    with Videos(data) as videos:
+        about = Upload(id=emptied, owner="ann", name="a.ts", file="a.ts", date=1, committed=True)
+        videos.uploads.put(replace(about, date=time.time_ns() // 1_000_000))
     async with opened(data) as house:
-        assert {*lies_in(house, "uploads")} == {announced, sent}
-        assert [each.id for each in house.server.videos.uploads.of()] == [announced]
+        assert {*lies_in(house, "uploads")} == {announced, sent, emptied}
+        assert {each.id for each in house.server.videos.uploads.of()} == {announced, emptied}
         assert lies_in(house, "arriving") == []
+        # It locks nobody out.
+        async with house.client("ann") as ann, house.client("root") as root:
+            for client, url in ((ann, UPLOADS), (root, ADMIN)):
+                listed = json_of(await client.get(url, params=JSON))["uploads"]
+                assert [read_upload_id(each["fileId"]) for each in listed] == [announced]
+            files_sent = {"file": ("flight.ts", PACKETS)}
+            again = json_of(await ann.post(f"{UPLOADS}/upload", data=JSON, files=files_sent))
+            assert again["committed"] is True
+
+
+async def test_what_was_being_deleted_when_a_server_was_killed_is_removed_at_the_start(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        """Nothing more is done."""
+
+    def killed(*_: object) -> None:
+        raise Killed
+
+    upload = make_upload(house.server, "ann")
+    inbox = Inbox(house.server.videos.uploads, house.manager, keep=DAY)
+    with monkeypatch.context() as patch:
+        patch.setattr(FileStore, "remove_upload", killed)
+        with pytest.raises(Killed):
+            inbox.remove(upload)
+    inbox.discard_broken()  # as each start does
+    assert upload.id not in lies_in(house, "uploads")
+    assert house.server.videos.uploads.get(upload.id) is None

@@ -6,7 +6,8 @@ import httpx
 import msgspec
 import pytest
 
-from milepost.jobs import Stage, Status
+from milepost.jobs import Message, Stage, Status
+from milepost.jobs.trail import Trail
 from milepost.servers.video import wire
 from tests.servers.house import House
 from tests.servers.talking import error_of, json_of
@@ -54,6 +55,19 @@ async def test_a_file_comes_as_a_url_that_works(house: House, ann: httpx.AsyncCl
     answer = json_of(await ann.get(f"{JOBS}/job/{job.id}", params={"f": "json"}))
     file = await ann.get(answer["results"]["result"])
     assert (file.status_code, file.content) == (200, b"video")
+
+
+async def test_what_no_step_has_said_has_a_code_too(house: House, ann: httpx.AsyncClient) -> None:
+    job = await house.run(SERVICE, "process_layer", key="none", plan="no plan")
+    answer = json_of(await ann.get(f"{JOBS}/job/{job.id}", params={"f": "json"}))
+    assert (answer["status"], answer["customAttributes"]["messageCodes"]) == ("FAILED", [9000])
+    for status, said, codes in (
+        (Status.TIMED_OUT, Trail[Message](), [9098]),
+        (Status.EXECUTING, Trail[Message]().with_one(Message(1, "warning", "It is tried again", 0)), [9097]),
+    ):
+        state = msgspec.structs.replace(job, status=status, messages=said)
+        told = wire.job(state, inputs={}, results={})["customAttributes"]
+        assert told["messageCodes"] == codes
 
 
 @pytest.mark.parametrize("path", [f"{JOBS}/job", JOBS])

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sqlite3
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -9,8 +10,10 @@ import httpx
 import pytest
 
 from milepost.servers.video.parameters import read_upload_id
+from tests.servers.enterprise.service_changes import until
 from tests.servers.house import House, opened
 from tests.servers.talking import error_of, json_of
+from tests.servers.video.made import make_service
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120, method="thread")]
 
@@ -19,6 +22,7 @@ JSON = {"f": "json"}
 
 PACKETS = (b"G" + bytes(187)) * 40
 GPX = b'<?xml version="1.0"?>\n<gpx version="1.1"><trk><trkseg/></trk></gpx>\n'
+GP = "/rest/services/Tests/Small/GPServer/uploads"
 CSV = b"time,latitude,longitude\n1,2,3\n4,5,6\n"
 
 
@@ -246,3 +250,90 @@ async def test_a_commit_that_is_refused_keeps_no_file(house: House, ann: httpx.A
     assert not list((folder / "file").iterdir())
     assert json_of(await ann.post(f"{url}/commit", data={"parts": "1", **JSON}))["committed"] is True
     assert (folder / "file" / "p.ts").read_bytes() == PACKETS
+
+
+async def send_part(client: httpx.AsyncClient, url: str, number: int, content: bytes = PACKETS) -> Any:
+    form = {"partId": str(number), **JSON}
+    return json_of(await client.post(f"{url}/uploadPart", data=form, files={"partFile": ("p", content)}))
+
+
+async def test_a_file_of_which_a_part_is_missing_is_not_taken(house: House, ann: httpx.AsyncClient) -> None:
+    for size in ("", str(3 * len(PACKETS))):
+        form = {"fileName": "p.ts", "size": size, **JSON}
+        url = f"{UPLOADS}/{json_of(await ann.post(f'{UPLOADS}/register', data=form))['fileId']}"
+        for number in (3, 1):
+            await send_part(ann, url, number)
+        error = error_of(await ann.post(f"{url}/commit", data=JSON))
+        why = f"{2 * len(PACKETS)} bytes are here, and {size} were registered" if size else "2 was not sent"
+        assert (error["code"], why in error["message"]) == (400, True), error
+        await send_part(ann, url, 2)
+        assert json_of(await ann.post(f"{url}/commit", data=JSON))["committed"] is True
+    # Who names the parts may leave some out.
+    begun = json_of(await ann.post(f"{UPLOADS}/register", data={"fileName": "p.ts", **JSON}))
+    for number in (1, 3):
+        await send_part(ann, f"{UPLOADS}/{begun['fileId']}", number)
+    form = {"parts": "1,3", **JSON}
+    assert json_of(await ann.post(f"{UPLOADS}/{begun['fileId']}/commit", data=form))["committed"] is True
+
+
+async def test_nothing_else_is_done_with_an_upload_that_is_being_committed(
+    house: House, ann: httpx.AsyncClient
+) -> None:
+    begun = json_of(await ann.post(f"{UPLOADS}/register", data={"fileName": "p.ts", **JSON}))
+    url = f"{UPLOADS}/{begun['fileId']}"
+    await send_part(ann, url, 0)
+    plain = read_upload_id(begun["fileId"])
+    assert plain is not None
+    folder = house.manager.upload_folder(plain)
+    # The commit cannot end as long as somebody else writes the records.
+    writing = sqlite3.connect(house.server.settings.data / "videos.sqlite", isolation_level=None)
+    writing.execute("BEGIN IMMEDIATE")
+    try:
+        commit = asyncio.create_task(ann.post(f"{url}/commit", data=JSON))
+        about = folder / "upload.json"
+        await asyncio.to_thread(until, about.exists)
+        said = [await send_part(ann, url, 1)]
+        said += [(await ann.post(f"{url}/{each}", data=JSON)).json() for each in ("commit", "delete")]
+        why = (
+            f"The upload {begun['fileId']} is being committed: ask for it until that is done, then try again"
+        )
+        assert [each["error"]["message"] for each in said] == [why] * 3
+    finally:
+        writing.close()
+    assert json_of(await commit)["committed"] is True
+    assert (folder / "file" / "p.ts").read_bytes() == PACKETS
+    assert json_of(await ann.post(f"{url}/delete", data=JSON)) == {"success": True}
+
+
+async def test_geoprocessing_knows_its_own_uploads_only(house: House, ann: httpx.AsyncClient) -> None:
+    video = read_upload_id(json_of(await send(ann, "flight.ts", PACKETS))["fileId"])
+    form, files = JSON, {"file": ("a.csv", CSV)}
+    mine = json_of(await ann.post(f"{GP}/upload", data=form, files=files))["item"]["itemID"]
+    assert error_of(await ann.get(f"{GP}/{video}", params=JSON))["code"] == 404
+    assert error_of(await ann.post(f"{GP}/{video}/delete", data=JSON))["code"] == 404
+    # Neither with GET, nor where there is no such service.
+    assert error_of(await ann.get(f"{GP}/{mine}/delete", params=JSON))["code"] == 405
+    nowhere = GP.replace("Small", "Nope")
+    assert error_of(await ann.post(f"{nowhere}/{mine}/delete", data=JSON))["code"] == 404
+    assert {video, mine} <= folders(house)
+    assert json_of(await ann.post(f"{GP}/{mine}/delete", data=JSON)) == {"success": True}
+    assert mine not in folders(house)
+
+
+async def test_of_a_layer_and_a_deletion_at_the_same_time_one_wins(house: House) -> None:
+    make_service(house.server, "Races", "pat")
+    async with house.client("pat") as pat:
+        for _ in range(4):
+            file_id = json_of(await send(pat, "flight.ts", PACKETS))["fileId"]
+            wanted = {"name": "x", "type": "ondemand", "fileIds": file_id, **JSON}
+            answers = await asyncio.gather(
+                pat.post("/video/rest/services/Races/addLayer", data=wanted),
+                pat.post(f"{UPLOADS}/{file_id}/delete", data=JSON),
+            )
+            added, deleted = (each.json() for each in answers)
+            assert ("success" in added, "success" in deleted) in [(True, False), (False, True)]
+            refused = deleted if "success" in added else added
+            assert refused["error"]["code"] == 400
+            if "success" in added:
+                assert json_of(await pat.get(f"{UPLOADS}/{file_id}", params=JSON))["committed"] is True
+                json_of(await pat.post(f"/video/rest/jobs/job/{added['jobId']}/cancel", data=JSON))

@@ -1,14 +1,15 @@
 """Files that clients send ahead of a job, or with it."""
 
+import asyncio
 from typing import Any, Final
 
 from starlette.datastructures import UploadFile
 from starlette.routing import BaseRoute
 
-from milepost.http import Answer, Call, Form, Resources, not_found, save_upload, wrong
+from milepost.http import Answer, Call, Form, Resources, not_found, save_upload, told_when_full, wrong
 from milepost.manager import JobManager
 from milepost.servers.geoprocessing import pages
-from milepost.servers.geoprocessing.access import find_service
+from milepost.servers.geoprocessing.access import TYPE, find_service
 
 MAX_UPLOAD: Final = 2 * 2**30
 """Bytes an uploaded file may have."""
@@ -35,7 +36,13 @@ class Uploads:
                 document="Upload",
             ),
             *at(service + "/uploads/{upload}", self.item, document="Upload item"),
-            *at(service + "/uploads/{upload}/delete", self.delete, acts=True, document="Delete upload"),
+            *at(
+                service + "/uploads/{upload}/delete",
+                self.delete,
+                methods=("POST",),
+                acts=True,
+                document="Delete upload",
+            ),
         ]
 
     async def upload(self, call: Call) -> Answer:
@@ -64,14 +71,15 @@ class Uploads:
 
     async def delete(self, call: Call) -> Answer:
         """Remove an upload."""
-        item = self._about(call, call.part("upload"))
-        self._manager.remove_upload(item["itemID"])
         about = find_service(self._manager, call)
+        item = self._about(call, call.part("upload"))
+        await asyncio.to_thread(self._manager.remove_upload, item["itemID"])
         return Answer({"success": True}, title="Delete", crumbs=pages.below_service(call, about))
 
     def _about(self, call: Call, upload_id: str) -> dict[str, Any]:
         found = self._manager.upload(upload_id)
-        if found is None or found.owner != call.person.username:
+        # Those of other servers are not there: they know what still needs them.
+        if found is None or found.owner != call.person.username or found.service_type != TYPE:
             raise not_found(f"Upload {upload_id[:60]}")
         return {
             "itemID": found.id,
@@ -87,7 +95,15 @@ class Uploads:
         upload_id, path = self._manager.start_upload(sent.filename or "")
         try:
             await save_upload(sent, path)
-            self._manager.finish_upload(upload_id, path, owner=call.person.username, description=description)
+            with told_when_full():
+                await asyncio.to_thread(
+                    self._manager.finish_upload,
+                    upload_id,
+                    path,
+                    owner=call.person.username,
+                    service_type=TYPE,
+                    description=description,
+                )
         except BaseException:
             self._manager.remove_upload(upload_id)
             raise

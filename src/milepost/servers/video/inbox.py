@@ -4,15 +4,17 @@ import asyncio
 import contextlib
 import os
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final
 
 import structlog
 from msgspec.structs import replace
 
-from milepost.http import not_found, told_when_full, wrong
+from milepost.http import ServiceError, not_found, told_when_full, wrong
 from milepost.jobs import UNFINISHED, JobFilter, Page
 from milepost.manager import JobManager
+from milepost.servers.video.claims import Claims
 from milepost.servers.video.facts import OPERATIONS
 from milepost.servers.video.kinds import TEXTS, content_type
 from milepost.servers.video.parameters import read_upload_id
@@ -26,6 +28,8 @@ _OF_VIDEOS: Final = (
     *(".mpg", ".mpeg", ".avi", ".mov"),
 )
 """What the names of videos end with. Others may have any name: the content decides."""
+
+_TYPE: Final = "VideoServer"
 
 _LONGEST_NAME: Final = 250
 _PAGE: Final = 500
@@ -45,6 +49,7 @@ class Inbox:
         self._records = records
         self._manager = manager
         self._keep = keep
+        self.claims: Final = Claims()
 
     def begin(
         self, owner: str, name: str, *, description: str = "", size: int = 0, whole: bool = False
@@ -96,7 +101,11 @@ class Inbox:
         done = replace(upload, content_type=kind, committed=True)
         with told_when_full():
             about = self._manager.finish_upload(
-                upload.id, path, owner=upload.owner, description=upload.description
+                upload.id,
+                path,
+                owner=upload.owner,
+                service_type=_TYPE,
+                description=upload.description,
             )
         self._records.put(done)
         log.info("uploaded", upload=upload.id, size=about.size, kind=kind, by=upload.owner)
@@ -142,9 +151,25 @@ class Inbox:
             self._records.put(replace(found, used=time.time_ns() // 1_000_000))
 
     def remove(self, upload: Upload) -> None:
-        """Let an upload be gone."""
-        self._records.remove(upload.id)
+        """Let an upload be gone. What is left when the server is killed meanwhile is removed at the next start."""
+        self._records.put(replace(upload, committed=False, whole=True))
         self._manager.remove_upload(upload.id)
+        self._records.remove(upload.id)
+
+    @contextlib.asynccontextmanager
+    async def unused(self, upload: Upload) -> AsyncIterator[None]:
+        """Have an upload for oneself to remove it; no job that needs it begins meanwhile.
+
+        Raises:
+            ServiceError: 400, a job needs it: after a crash the next attempt would not find it. Or something
+                else is being done with it.
+        """
+        with self.claims.alone(upload.id, "deleted"):
+            if upload.id in await self.in_jobs():
+                raise ServiceError(
+                    400, "A job needs this upload: delete it when the job has ended, or cancel the job"
+                )
+            yield
 
     def discard_broken(self) -> None:
         """Remove what was being sent when an earlier server was killed. No upload may be under way."""
@@ -159,15 +184,15 @@ class Inbox:
         Args:
             now: UTC seconds since 1970.
         """
-        used = await self.in_jobs()
 
-        def remove() -> None:
-            for each in self._records.of():
-                if each.id not in used and self._touched(each) < now - self._keep:
-                    self.remove(each)
-                    log.info("upload expired", upload=each.id, owner=each.owner)
+        def stale() -> list[Upload]:
+            return [each for each in self._records.of() if self._touched(each) < now - self._keep]
 
-        await asyncio.to_thread(remove)
+        for each in await asyncio.to_thread(stale):
+            with contextlib.suppress(ServiceError):  # it is used now
+                async with self.unused(each):
+                    await asyncio.to_thread(self.remove, each)
+                log.info("upload expired", upload=each.id, owner=each.owner)
 
     async def in_jobs(self) -> set[str]:
         """The ids of the uploads that jobs still need."""

@@ -3,6 +3,7 @@
 import re
 import shutil
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -39,13 +40,12 @@ def named_parts(folder: Path, text: str) -> list[Path]:
     if strange:
         raise wrong("parts", f"{strange[0][:40]!r} is no number of a part")
     parts = [_part(folder, each.strip('"')) for each in named] or all_parts(folder)
-    twice = [each.name for each, times in Counter(parts).items() if times > 1]
+    twice = [_number(each) for each, times in Counter(parts).items() if times > 1]
     if twice:
-        number = int(twice[0].removeprefix("part-"))
-        raise wrong("parts", f"{number} is named twice; name each part once")
-    lost = [each.name for each in parts if not each.is_file()]
+        raise wrong("parts", f"{twice[0]} is named twice; name each part once")
+    lost = [_number(each) for each in parts if not each.is_file()]
     if lost:
-        raise wrong("parts", f"{lost[0].removeprefix('part-')} was not sent")
+        raise wrong("parts", f"{lost[0]} was not sent")
     return parts
 
 
@@ -65,6 +65,36 @@ def require_size(files: list[Path], most: int) -> None:
     """
     if sum(each.stat().st_size for each in files) > most:
         raise ServiceError(400, f"The file is larger than the {most / 2**30:g} GiB that an upload may have")
+
+
+def require_announced(files: list[Path], size: int) -> None:
+    """Nothing, if files have together what their owner said when they were registered.
+
+    Raises:
+        ServiceError: 400.
+    """
+    there = sum(each.stat().st_size for each in files)
+    if there != size:
+        raise ServiceError(
+            400,
+            f"{there} bytes are here, and {size} were registered: send what is missing, or register it anew",
+        )
+
+
+def require_no_gap(parts: list[Path]) -> None:
+    """Nothing, unless a number is missing between those of the first part and the last one.
+
+    Raises:
+        ServiceError: 400.
+    """
+    numbers = [_number(each) for each in parts]
+    for each, following in pairwise(numbers):
+        if following != each + 1:
+            raise wrong("parts", f"{each + 1} was not sent; send it, or name those of which the file is made")
+
+
+def _number(part: Path) -> int:
+    return int(part.name.removeprefix("part-"))
 
 
 def _part(folder: Path, number: str) -> Path:

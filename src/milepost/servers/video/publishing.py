@@ -44,48 +44,50 @@ async def start_publishing(library: Library, call: Call, service: Service, wante
     """A job that adds a layer to a service.
 
     Raises:
-        ServiceError: 400, a file is not there or is none that can be used, or the id is taken; 500, what
-            publishing needs is not installed.
+        ServiceError: 400, a file is not there, is being deleted, or is none that can be used, or the id is
+            taken; 500, what publishing needs is not installed.
     """
     operation = await find_operation(library, "publish_layer")
-    sources = await asyncio.to_thread(_sources, library, call.person.username, wanted)
-    number = wanted.number
-    if number is None:
-        await require_next_id(library, service, "Parameter 'layerId': ")
-    elif not await asyncio.to_thread(library.videos.is_free, service.item, number):
-        raise wrong("layerId", f"{number} is taken; choose another, or none")
-    plan = Plan(
-        service=service.name,
-        item=service.item,
-        key=uuid.uuid4().hex,
-        number=number,
-        name=wanted.name,
-        description=wanted.description,
-        copyright=wanted.copyright,
-        owner=call.person.username,
-        resolutions=wanted.resolutions,
-        sources=sources,
-        storage=library.place,
-    )
-    inputs = {
-        "serviceItemId": service.item,
-        "requestedResolutions": ",".join(wanted.resolutions),
-        "fileIds": ",".join(describing.upload_id(each) for each in wanted.files),
-        "serviceUrl": call.base + SERVICE.format(service=service.name),
-    }
-    submission = await library.manager.submit(
-        operation,
-        {
-            "files": [{"itemID": each} for each in wanted.files],
-            "plan": msgspec.json.encode(plan).decode(),
-        },
-        owner=call.person.username,
-        size=call.size,
-        request=call.request_id,
-        attributes={"type": TYPE, "inputs": inputs},
-    )
-    for each in wanted.files:
-        await asyncio.to_thread(library.arrivals.inbox.use, each)
+    # Whoever deletes one of them waits for the job, or has been there before it.
+    with library.arrivals.inbox.claims.use(wanted.files):
+        sources = await asyncio.to_thread(_sources, library, call.person.username, wanted)
+        number = wanted.number
+        if number is None:
+            await require_next_id(library, service, "Parameter 'layerId': ")
+        elif not await asyncio.to_thread(library.videos.is_free, service.item, number):
+            raise wrong("layerId", f"{number} is taken; choose another, or none")
+        plan = Plan(
+            service=service.name,
+            item=service.item,
+            key=uuid.uuid4().hex,
+            number=number,
+            name=wanted.name,
+            description=wanted.description,
+            copyright=wanted.copyright,
+            owner=call.person.username,
+            resolutions=wanted.resolutions,
+            sources=sources,
+            storage=library.place,
+        )
+        inputs = {
+            "serviceItemId": service.item,
+            "requestedResolutions": ",".join(wanted.resolutions),
+            "fileIds": ",".join(describing.upload_id(each) for each in wanted.files),
+            "serviceUrl": call.base + SERVICE.format(service=service.name),
+        }
+        submission = await library.manager.submit(
+            operation,
+            {
+                "files": [{"itemID": each} for each in wanted.files],
+                "plan": msgspec.json.encode(plan).decode(),
+            },
+            owner=call.person.username,
+            size=call.size,
+            request=call.request_id,
+            attributes={"type": TYPE, "inputs": inputs},
+        )
+        for each in wanted.files:
+            await asyncio.to_thread(library.arrivals.inbox.use, each)
     return submission.job
 
 

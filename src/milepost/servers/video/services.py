@@ -41,6 +41,7 @@ from milepost.servers.video.stopping import stop_jobs
 log = structlog.get_logger("milepost.video")
 
 PAGE_LIMIT: Final = 100
+_LAST: Final = 10_000_000
 _LISTED: Final = 20
 """Uploads that the form for a layer names."""
 
@@ -106,8 +107,9 @@ class ServiceResources:
             ServiceError: 400, ``start`` or ``num`` is no number or too large.
         """
         given = call.parameters
-        start = given.number("start", 1, least=1, most=10_000_000)
-        limit = given.number("num", PAGE_LIMIT, least=1, most=PAGE_LIMIT)
+        start = given.number("start", 1, least=1, most=_LAST)
+        # More than one answer lists is no error: it tells where the next one begins.
+        limit = min(given.number("num", PAGE_LIMIT, least=1, most=_LAST), PAGE_LIMIT)
         videos = self._library.videos
 
         def read() -> dict[str, Any]:

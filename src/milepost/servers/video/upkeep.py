@@ -9,7 +9,6 @@ from typing import Final
 
 import structlog
 
-from milepost.security import SecurityError
 from milepost.servers.video.exports.keeping import Exports
 from milepost.servers.video.inbox import Inbox
 from milepost.servers.video.library import remove_deleted
@@ -48,7 +47,7 @@ class Upkeep:
         try:
             # Before anything can be sent: what is being sent is not to be told from what was cut off.
             await asyncio.to_thread(self._inbox.discard_broken)
-        except (OSError, SecurityError) as error:
+        except Exception as error:  # noqa: BLE001 - no file that is left over keeps a server from starting
             log.warning("broken uploads are still there", reason=str(error))
         self._tasks = [
             asyncio.create_task(self._in_rounds(work, complaint))

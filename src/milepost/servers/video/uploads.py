@@ -15,7 +15,15 @@ from milepost.servers.video import describing
 from milepost.servers.video.arrivals import Arriving
 from milepost.servers.video.inbox import plain_name
 from milepost.servers.video.library import ROOT, Library, above_services
-from milepost.servers.video.parts import all_parts, join, named_parts, part_at, require_size
+from milepost.servers.video.parts import (
+    all_parts,
+    join,
+    named_parts,
+    part_at,
+    require_announced,
+    require_no_gap,
+    require_size,
+)
 from milepost.servers.video.records import Upload
 
 UPLOADS: Final = f"{ROOT}/uploads"
@@ -32,7 +40,6 @@ class Uploads:
         self._library = library
         self._arrivals = library.arrivals
         self._inbox = library.arrivals.inbox
-        self._committing: set[str] = set()
 
     def routes(self) -> list[BaseRoute]:
         """The routes, below the context."""
@@ -126,9 +133,10 @@ class Uploads:
             assert arriving.upload is not None
             upload = replace(arriving.upload, name=name, description=_description(call))
             arriving.require_wanted()
-            await save_upload(sent[-1], self._inbox.path(upload))
-            upload = await asyncio.to_thread(self._inbox.finish, upload)
-            arriving.landed()
+            with self._inbox.claims.alone(upload.id, "kept"):
+                await save_upload(sent[-1], self._inbox.path(upload))
+                upload = await asyncio.to_thread(self._inbox.finish, upload)
+                arriving.landed()
         return self._told(call, upload)
 
     async def register(self, call: Call) -> Answer:
@@ -147,6 +155,7 @@ class Uploads:
     async def part(self, call: Call) -> Answer:
         """Take a part of a file that was announced. A part that was sent before is replaced."""
         upload = await self._open(call)
+        self._inbox.claims.require_free(upload.id)
         folder = self._inbox.folder(upload)
         text = (call.parameters.get("partId") or call.parameters.get("partNum")).strip()
         target = part_at(folder, text)
@@ -156,7 +165,10 @@ class Uploads:
         fresh = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
         try:
             await save_upload(sent[-1], fresh)
-            # Without a pause in between: parts that arrive at the same time are counted too.
+            # A commit that began meanwhile has not counted on it.
+            await self._open(call)
+            # Without a pause from here on: parts that arrive at the same time are counted too.
+            self._inbox.claims.require_free(upload.id)
             others = [each for each in all_parts(folder) if each != target]
             require_size([fresh, *others], self._library.max_upload)
             fresh.replace(target)
@@ -170,29 +182,31 @@ class Uploads:
 
     async def commit(self, call: Call) -> Answer:
         """Make one file of the parts; or take the one that lies in the folder."""
-        upload = await self._open(call)
-        folder, path = self._inbox.folder(upload), self._inbox.path(upload)
-        parts = named_parts(folder, call.parameters.get("parts"))
-        require_size(parts, self._library.max_upload)
-        if not parts and (not path.is_file() or path.is_symlink()):
-            raise ServiceError(
-                400, "Nothing was sent: send parts with uploadPart, or put the file into its folder"
-            )
-        if upload.id in self._committing:
-            raise ServiceError(400, "The upload is being committed already; ask for it until that is done")
-        self._committing.add(upload.id)
-        try:
-            if parts:
-                await self._join(upload.owner, parts, path)
-            upload = await asyncio.to_thread(self._inbox.finish, upload)
-        except Exception:
-            if parts:  # they are still there, and another commit can make a file of them
-                path.unlink(missing_ok=True)
-            raise
-        finally:
-            self._committing.discard(upload.id)
-        for each in all_parts(folder):
-            each.unlink(missing_ok=True)
+        upload = await self._find(call)
+        with self._inbox.claims.alone(upload.id, "committed"):
+            upload = await self._open(call)
+            folder, path = self._inbox.folder(upload), self._inbox.path(upload)
+            named = call.parameters.get("parts")
+            parts = named_parts(folder, named)
+            require_size(parts, self._library.max_upload)
+            if not parts and (not path.is_file() or path.is_symlink()):
+                raise ServiceError(
+                    400, "Nothing was sent: send parts with uploadPart, or put the file into its folder"
+                )
+            if upload.size:
+                require_announced(parts or [path], upload.size)
+            elif not named:
+                require_no_gap(parts)
+            try:
+                if parts:
+                    await self._join(upload.owner, parts, path)
+                upload = await asyncio.to_thread(self._inbox.finish, upload)
+            except Exception:
+                if parts:  # they are still there, and another commit can make a file of them
+                    path.unlink(missing_ok=True)
+                raise
+            for each in all_parts(folder):
+                each.unlink(missing_ok=True)
         return self._told(call, upload)
 
     async def item(self, call: Call) -> Answer:
@@ -218,14 +232,11 @@ class Uploads:
         """Let an upload be gone, also one that is still on its way.
 
         Raises:
-            ServiceError: 400, a job needs it; after a crash the next attempt would not find it.
+            ServiceError: 400, a job needs it, or it is being committed.
         """
-        if upload.id in await self._inbox.in_jobs():
-            raise ServiceError(
-                400, "A job needs this upload: delete it when the job has ended, or cancel the job"
-            )
-        self._arrivals.stop(upload)
-        await asyncio.to_thread(self._inbox.remove, upload)
+        async with self._inbox.unused(upload):
+            self._arrivals.stop(upload)
+            await asyncio.to_thread(self._inbox.remove, upload)
 
     @asynccontextmanager
     async def _arriving(self, call: Call, name: str) -> AsyncIterator[Arriving]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from milepost.jobs import Job, Stage, Status
+from milepost.jobs import Job, Message, Stage, Status
 
 STATUS: Final[dict[Status, str]] = {
     Status.NEW: "SUBMITTED",
@@ -31,8 +31,11 @@ STATUS: Final[dict[Status, str]] = {
     Status.RESUME_PENDING: "EXECUTING",
 }
 
+FAILED: Final = 9000
+INTERRUPTED: Final = 9097
+TIMED_OUT: Final = 9098
 CANCELLED: Final = 9099
-"""The code of the last message of a job that was cancelled: one of our own, as the documents have none."""
+"""The codes of what is said of a job as a whole, and by none of its steps: our own, as the documents have none."""
 
 PROGRESS: Final = "milepostProgress"
 """The member that tells how far a job or an upload is: an addition of this server."""
@@ -59,7 +62,7 @@ def job(
         results: the values of its results, by name.
         progress: whether it tells how far it is although it has ended, or has told nothing of it.
     """
-    said = [(each.code, each.text) for each in state.account()]
+    said = [(each.code or _code(each, state), each.text) for each in state.account()]
     if state.status is Status.CANCELLED:
         by = f" by {state.cancelled_by}" if state.cancelled_by else ""
         said.append((CANCELLED, f"The job was cancelled{by}"))
@@ -90,6 +93,17 @@ def job(
 def status(state: Job) -> str:
     """The word for where the job stands. A job that waits for another attempt was not submitted again."""
     return "EXECUTING" if state.status.queued and state.attempt else STATUS[state.status]
+
+
+def _code(message: Message, state: Job) -> int:
+    """The code of a message to which no step has given one; 0 for what needs none."""
+    match message.level:
+        case "warning":
+            return INTERRUPTED
+        case "error" | "abort":
+            return TIMED_OUT if state.status is Status.TIMED_OUT else FAILED
+        case _:
+            return 0
 
 
 def _progress(state: Job) -> dict[str, Any]:
