@@ -12,9 +12,15 @@ POSTER: Final = "poster.jpg"
 PREVIEW: Final = "preview/preview.json"
 COVERAGE: Final = "coverage.json"
 TELEMETRY: Final = "telemetry/index.m3u8"
+TABLE: Final = "telemetry.csv"
 """Files in the folder of a layer, which is served as its ``content``. Every rung of the ladder has a folder
 named after its quality with an ``index.m3u8``, so has the ``audio``; ``telemetry.json``,
-``telemetry.geojson`` and ``telemetry.csv`` are beside them, and the source below ``original``."""
+``telemetry.geojson`` and ``telemetry.csv`` are beside them."""
+
+ORIGINAL: Final = "original"
+"""The folder with the file that a layer was made of, and"""
+BESIDE: Final = f"{ORIGINAL}/telemetry"
+"""with those that came beside it, each in a folder of its number: they may have the same name."""
 
 RESOLUTIONS: Final[dict[str, tuple[int, int]]] = {
     "sd": (720, 480),

@@ -10,12 +10,11 @@ from typing import Final
 import msgspec
 
 from milepost.operations import Run, Service, operation, site
-from milepost.servers.video.facts import OPERATIONS, Facts
+from milepost.servers.video.facts import BESIDE, OPERATIONS, ORIGINAL, TABLE, Facts
 from milepost.servers.video.ingest import codes
 from milepost.servers.video.ingest.keeping import link_or_copy
 from milepost.servers.video.ingest.steps import STEPS, telling
 from milepost.servers.video.library import remove_files, storage_at
-from milepost.servers.video.media import ORIGINAL
 from milepost.servers.video.publishing import Plan
 from milepost.servers.video.records import Layer
 from milepost.servers.video.videos import Videos
@@ -53,12 +52,12 @@ def publish_layer(run: Run, files: list[DataFile], plan: str) -> Published:
         files: the video, and files with its telemetry.
         plan: what the layer is to be, as JSON.
     """
-    return _publish(run, lambda: [_kept(run, n, each.path) for n, each in enumerate(files)], plan)
+    return _publish(run, lambda _: [_kept(run, n, each.path) for n, each in enumerate(files)], plan)
 
 
 @operation(service=VIDEO, retries=2)
 def process_layer(run: Run, key: str, plan: str, storage: str = "") -> Published:
-    """Make a layer of the file that another layer was made of.
+    """Make a layer of the files that another layer was made of.
 
     Args:
         run: of the job.
@@ -66,7 +65,7 @@ def process_layer(run: Run, key: str, plan: str, storage: str = "") -> Published
         plan: what the new layer is to be, as JSON.
         storage: where the other layer lies; empty for the folder of the site.
     """
-    return _publish(run, lambda: [_original(run, key, storage)], plan)
+    return _publish(run, lambda wanted: _originals(run, key, storage, wanted), plan)
 
 
 def _kept(run: Run, number: int, path: Path) -> Path:
@@ -77,18 +76,23 @@ def _kept(run: Run, number: int, path: Path) -> Path:
     return target
 
 
-def _original(run: Run, key: str, place: str) -> Path:
-    """The file that a layer was made of, on this machine."""
+def _originals(run: Run, key: str, place: str, wanted: Plan) -> list[Path]:
+    """The files that a layer was made of, on this machine: the video, and those with its telemetry."""
     storage = storage_at(place, site.data_folder())
-    path = next((each for each in storage.paths(key) if each.startswith(f"{ORIGINAL}/")), None)
-    if path is None:
+    found = storage.paths(key)
+    videos = [each for each in found if each.rpartition("/")[0] == ORIGINAL]
+    if not videos:
         raise ValueError("the layer that was to be processed was deleted, or its original file is gone")
-    target = run.workspace / path
-    storage.fetch(key, path, target, _ticking(run))
-    return target
+    beside = [each for each in found if each.startswith(f"{BESIDE}/")]
+    # Layers that were made before such files were kept have what was read from them.
+    if not beside and len(wanted.sources) > 1 and TABLE in found:
+        beside = [TABLE]
+    for each in (videos[0], *beside):
+        storage.fetch(key, each, run.workspace / each, _ticking(run))
+    return [run.workspace / each for each in (videos[0], *beside)]
 
 
-def _publish(run: Run, sources: Callable[[], list[Path]], plan: str) -> Published:
+def _publish(run: Run, sources: Callable[[Plan], list[Path]], plan: str) -> Published:
     from milepost.servers.video.ingest import make_files
 
     data = site.data_folder()
@@ -104,7 +108,7 @@ def _publish(run: Run, sources: Callable[[], list[Path]], plan: str) -> Publishe
                 run.message(STARTING, code=codes.STARTING)
                 run.step("started", _done)
             # Kept as a whole: what was saved is no longer where it was made.
-            found = [] if run.has_done("files") else sources()
+            found = [] if run.has_done("files") else sources(wanted)
         folder = run.workspace / "layer"
         facts = run.step("files", make_files, run, found, wanted.resolutions, folder)
         if not run.has_done("saved"):

@@ -1,4 +1,4 @@
-"""Processing a layer: its original file becomes another layer, with other resolutions or in another service."""
+"""Processing a layer: its original files become another layer, with other resolutions or in another service."""
 
 import asyncio
 import uuid
@@ -8,7 +8,7 @@ import msgspec
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from milepost.http import Answer, Call, Field, Form, not_found, wrong
+from milepost.http import Answer, Call, Field, Form, Parameters, Reader, not_found
 from milepost.servers.video.exports.resources import accepted
 from milepost.servers.video.facts import RESOLUTIONS
 from milepost.servers.video.library import LAYER, SERVICE, Library, may_see, require_owner
@@ -27,6 +27,14 @@ PROCESS: Final = (
 """The document describes parameters under longer names than those that its example sends; both are read."""
 
 TYPE: Final = "Process Video"
+
+
+class _Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    service: str
+    """The name of the service that gets the layer; empty for that of the first one."""
+    name: str
+    """Empty for that of the first one."""
+    resolutions: tuple[str, ...]
 
 
 class Processing:
@@ -51,10 +59,9 @@ class Processing:
     async def process(self, call: Call) -> Answer | Response:
         """Make another layer of the file that a layer was made of: the answer is the id of the job."""
         service, layer = await self._library.layer(call)
-        given = call.parameters
-        target = await self._target(call, service)
+        wanted = _read(call.parameters)
+        target = await self._target(call, wanted.service) if wanted.service else service
         require_owner(call.person, target)
-        resolutions = _resolutions(given.get("requestedResolutions") or given.get("resolutions"))
         operation = await find_operation(self._library, "process_layer")
         await require_next_id(self._library, target, "The new layer needs an id, and ")
         plan = Plan(
@@ -62,17 +69,17 @@ class Processing:
             item=target.item,
             key=uuid.uuid4().hex,
             number=None,
-            name=given.get("name").strip()[:250] or layer.name,
+            name=wanted.name or layer.name,
             description=layer.description,
             copyright=layer.copyright,
             owner=call.person.username,
-            resolutions=resolutions,
+            resolutions=wanted.resolutions,
             sources=layer.sources,
             storage=self._library.place,
         )
         inputs = {
             "serviceItemId": target.item,
-            "requestedResolutions": ",".join(resolutions),
+            "requestedResolutions": ",".join(wanted.resolutions),
             "serviceUrl": call.base + SERVICE.format(service=target.name),
         }
         submission = await self._library.manager.submit(
@@ -85,11 +92,8 @@ class Processing:
         )
         return accepted(call, submission.job)
 
-    async def _target(self, call: Call, service: Service) -> Service:
-        """The service that gets the new layer: the one that is named, else that of the layer."""
-        name = (call.parameters.get("requestedService") or call.parameters.get("service")).strip()
-        if not name:
-            return service
+    async def _target(self, call: Call, name: str) -> Service:
+        """The service that gets the new layer."""
         found = await asyncio.to_thread(self._library.videos.service, name)
         if found is None or not may_see(call.person, found):
             raise not_found(f"Video service {name[:60]}")
@@ -111,11 +115,24 @@ def process_form(path: str) -> Form:
     return Form(f"{path}/process", "Process", fields)
 
 
-def _resolutions(text: str) -> tuple[str, ...]:
-    wanted = tuple(
-        dict.fromkeys(each.strip(' "').lower() for each in text.strip("[] ").split(",") if each.strip(' "'))
-    )
+def _read(given: Parameters) -> _Wanted:
+    """What the new layer is to be.
+
+    Raises:
+        ServiceError: 400; the message names every parameter that does not fit.
+    """
+    reader = Reader(given)
+    text = reader.text("requestedResolutions") or reader.text("resolutions")
+    words = (each.strip(' "').lower() for each in text.strip("[] ").split(","))
+    resolutions = tuple(dict.fromkeys(each for each in words if each))
     known = (NATIVE, *RESOLUTIONS)
-    if unknown := [each for each in wanted if each not in known]:
-        raise wrong("requestedResolutions", f"{unknown[0][:40]!r} is none of {', '.join(known)}")
-    return wanted or (NATIVE,)
+    for each in resolutions:
+        if each not in known:
+            reader.wrong("requestedResolutions", f"{each[:40]!r} is none of {', '.join(known)}")
+    wanted = _Wanted(
+        service=reader.text("requestedService") or reader.text("service"),
+        name=reader.text("name"),
+        resolutions=resolutions or (NATIVE,),
+    )
+    reader.end()
+    return wanted

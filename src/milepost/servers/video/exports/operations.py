@@ -9,6 +9,7 @@ import msgspec
 from milepost.operations import Run, Service, operation, site
 from milepost.servers.video.exports.keeping import Exports, new_id
 from milepost.servers.video.exports.plans import FRAMES, Clip, FrameOf, Frames, Frameset, Named, Plan
+from milepost.servers.video.facts import TABLE
 from milepost.servers.video.ingest.steps import explained
 from milepost.servers.video.library import storage_at
 from milepost.servers.video.telemetry import corners_at, load
@@ -32,6 +33,7 @@ ENCODING: Final = 9303
 FRAMES_TAKEN: Final = 9304
 MADE: Final = 9305
 PICTURES_MISSING: Final = 9306
+WITHOUT_TELEMETRY: Final = 9309
 
 _GONE: Final = "the layer was deleted, or its original file is gone"
 _FETCHED: Final = 0.1
@@ -71,6 +73,12 @@ def _clip(run: Run, wanted: Plan) -> Clip:
     )
     run.message(f"Cutting {wanted.cut.start:g} s to {wanted.cut.end:g} s", code=CUTTING)
     made = cutter.cut(wanted.cut, target)
+    if wanted.cut.format == "ts" and klv is None and _has_telemetry(wanted):
+        run.message(
+            "The clip has no telemetry: that of the layer came in a file of its own beside the video",
+            level="warning",
+            code=WITHOUT_TELEMETRY,
+        )
     if made.encoded:
         run.message("Its pictures were encoded again", code=ENCODING)
     if made.expected is not None and made.pictures < made.expected:
@@ -83,6 +91,10 @@ def _clip(run: Run, wanted: Plan) -> Clip:
     named = _name(run, wanted)
     _keep(run, wanted, named, folder)
     return Clip(named.created, named.expires, f"{wanted.url}/{named.export}/{target.name}")
+
+
+def _has_telemetry(wanted: Plan) -> bool:
+    return TABLE in storage_at(wanted.storage, site.data_folder()).paths(wanted.key)
 
 
 @operation(service=EXPORTS, retries=2)

@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from milepost.operations import Run
-from milepost.servers.video.facts import COVERAGE, MASTER, POSTER, PREVIEW, TELEMETRY, Facts
+from milepost.servers.video.facts import (
+    BESIDE,
+    COVERAGE,
+    MASTER,
+    ORIGINAL,
+    POSTER,
+    PREVIEW,
+    TABLE,
+    TELEMETRY,
+    Facts,
+)
 from milepost.servers.video.ingest import codes, playlists
 from milepost.servers.video.ingest.containers import SUFFIXES
 from milepost.servers.video.ingest.ffmpeg import CPU, Encoder, find_ffmpeg, gpu_encoder
@@ -37,10 +47,7 @@ DONE: Final = 0.97
 SCRATCH: Final = "ingest"
 """The folder below that of the job for what is needed only on the way."""
 
-ORIGINAL: Final = "original"
-"""The folder of the source."""
-
-_OTHERS: Final = ("telemetry.json", "telemetry.geojson", "telemetry.csv", ORIGINAL, Path(TELEMETRY).parts[0])
+_OTHERS: Final = ("telemetry.json", "telemetry.geojson", TABLE, ORIGINAL, Path(TELEMETRY).parts[0])
 """What else may lie in the folder of a layer, besides what is named after what was made."""
 
 _TELEMETRY: Final = "milepost.servers.video.telemetry.ingest"
@@ -87,7 +94,7 @@ def make_files(
     rungs = [measure(folder / each.name) for each in planned.rungs]
     sound = measure(folder / AUDIO) if (folder / AUDIO).is_dir() else None
     found = _extract(run, steps, source, beside) if klv or beside else None
-    steps.do("Generating HLS Service Files", _package, run, source, rungs, sound, found, folder)
+    steps.do("Generating HLS Service Files", _package, run, source, beside, rungs, sound, found, folder)
     steps.do("Generating Poster Image", make_poster, rungs, folder)
     steps.do("Generating Preview Images", make_previews, rungs[0], planned.gop_seconds, folder)
     steps.do("Generating ABR Info Files", _write_master, rungs, sound, source, planned, folder)
@@ -193,25 +200,28 @@ def _extract(run: Run, steps: Steps, source: Source, beside: Sequence[Path]) -> 
 def _package(
     run: Run,
     source: Source,
+    beside: Sequence[Path],
     rungs: Sequence[Rendition],
     sound: Rendition | None,
     found: "Telemetry | None",
     folder: Path,
 ) -> None:
-    """Write the playlists of all renditions, with the telemetry as one of them, and keep the source."""
+    """Write the playlists of all renditions, with the telemetry as one of them, and keep what was sent."""
     for each in (*rungs, *([sound] if sound else [])):
         (folder / each.name / playlists.INDEX).write_text(playlists.media(each))
     if found:
         from milepost.servers.video.telemetry.ingest import write
 
         write(found, folder, [each.duration for each in rungs[-1].segments], tell=lambda _: run.check())
-    _keep_original(source, folder, run.check)
+    _keep_original(source, beside, folder, run.check)
 
 
-def _keep_original(source: Source, folder: Path, check: Callable[[], None]) -> None:
+def _keep_original(source: Source, beside: Sequence[Path], folder: Path, check: Callable[[], None]) -> None:
     path = Path(source.path)
     target = folder / ORIGINAL / f"source.{SUFFIXES[source.container]}"
     link_or_copy(path, target, check)
+    for number, each in enumerate(beside):
+        link_or_copy(each, folder / BESIDE / f"{number:02}" / each.name, check)
 
 
 def _write_master(

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
+from milepost.servers.video.facts import TABLE
 from milepost.servers.video.telemetry import coverage, track
 from milepost.servers.video.telemetry.cues import CueFiles
 from milepost.servers.video.telemetry.features import as_geojson
@@ -61,7 +62,7 @@ def write(
     about: dict[str, str] = {}
     kept: list[Numbers] = []
     columns = Columns(found)
-    with (folder / "telemetry.csv").open("w", encoding="utf-8", newline="") as file:
+    with (folder / TABLE).open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file)
         table.writerow(columns.names)
         for number, sample in enumerate(found.samples()):
