@@ -45,8 +45,39 @@ def test_an_inner_object_goes_before_what_is_around_it() -> None:
     reader = Reader(Parameters([], [("given", inner), ("name", "outer"), ("note", " kept ")]), "given")
     assert (reader.text("name"), reader.text("note"), reader.required("name")) == ("inner", "kept", "inner")
     assert (reader.flag("flag"), reader.number("number", 3), reader.words("words")) == (True, 3, ["a", "b"])
-    assert (reader.has("flag"), reader.has("given")) == (True, False)
     reader.end()
+
+
+@pytest.mark.parametrize(
+    ("sent", "why"),
+    [
+        (
+            '{"name": "a" "note": "b"}',
+            "it must be a JSON object, and it is not valid JSON: expected ',' or '}' (byte 13)",
+        ),
+        (
+            '{"name": "a"',
+            "it must be a JSON object, and it is not valid JSON: it ends too early, after 12 bytes",
+        ),
+        ('["name"]', "it must be a JSON object"),
+    ],
+)
+def test_of_an_object_that_cannot_be_read_nothing_is_called_missing(sent: str, why: str) -> None:
+    with pytest.raises(ServiceError) as caught:
+        Reader(Parameters([], [("given", sent)]), "given").required("name")
+    assert (caught.value.code, caught.value.message) == (400, f"Parameter 'given': {why}")
+
+
+def test_an_object_in_another_one_must_be_one_too() -> None:
+    with pytest.raises(ServiceError, match="Parameter 'inner': it must be a JSON object"):
+        Reader(Parameters([], [("outer", '{"inner": [1]}')]), "outer", "inner")
+
+
+def test_what_is_sent_empty_is_known_from_what_is_not_sent() -> None:
+    reader = Reader(
+        Parameters([("a", ""), ("b", "")], [("given", '{"b": "kept", "c": " ", "d": null}')]), "given"
+    )
+    assert [name for name in "abcde" if reader.emptied(name)] == ["a", "c"]
 
 
 def test_what_is_not_given_is_empty() -> None:

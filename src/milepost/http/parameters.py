@@ -128,7 +128,7 @@ def json_of(name: str, text: str) -> Any:
     try:
         return msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise wrong(name, f"it is not valid JSON: {error}") from None
+        raise wrong(name, _broken(text, error)) from None
 
 
 def object_of(name: str, text: str, example: str = "") -> dict[str, Any]:
@@ -140,13 +140,28 @@ def object_of(name: str, text: str, example: str = "") -> dict[str, Any]:
         example: of such an object, for the message.
 
     Raises:
-        ServiceError: 400, it is none.
+        ServiceError: 400, it is none; the message says where it is broken.
     """
+    wanted = f"it must be a JSON object such as {example}" if example else "it must be a JSON object"
     try:
         return msgspec.json.decode(text, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        such_as = f" such as {example}" if example else ""
-        raise wrong(name, f"it must be a JSON object{such_as}") from None
+    except msgspec.ValidationError:
+        raise wrong(name, wanted) from None
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise wrong(name, f"{wanted}, and {_broken(text, error)}") from None
+
+
+def _broken(text: str, error: Exception) -> str:
+    """Where and why a text is no JSON."""
+    if isinstance(error, msgspec.DecodeError):
+        why = str(error).removeprefix("JSON is malformed: ")
+        if "truncated" in why:
+            why = f"it ends too early, after {len(text.encode())} bytes"
+    elif isinstance(error, RecursionError):
+        why = "it is nested too deeply"
+    else:
+        why = "it holds characters that no text has"
+    return f"it is not valid JSON: {why}"
 
 
 def read_flag(text: str) -> bool | None:

@@ -26,15 +26,21 @@ class Reader:
         Args:
             given: the parameters.
             objects: names of a parameter that is a JSON object, and of objects that may be in it.
+
+        Raises:
+            ServiceError: 400, one of them is none: what it was to say is not known, and not missing.
         """
+        self._given = given
         self._problems: list[tuple[str, ServiceError]] = []
         self._values: dict[str, Any] = dict(given.as_dict())
         for name in objects:
             inner = self._values.pop(name, None)
             if isinstance(inner, str):
-                inner = self._object(name, inner)
+                inner = object_of(name, inner)
             if isinstance(inner, dict):
                 self._values |= {key: value for key, value in inner.items() if value is not None}
+            elif inner is not None:
+                raise wrong(name, "it must be a JSON object")
 
     def wrong(self, name: str, why: str) -> None:
         """Take note of what is wrong with a parameter."""
@@ -58,9 +64,12 @@ class Reader:
         if said:
             raise ServiceError(400, "; ".join(said), said)
 
-    def has(self, name: str) -> bool:
-        """Whether a parameter was given."""
-        return name in self._values
+    def emptied(self, name: str) -> bool:
+        """Whether a parameter was sent with an empty text, by which some changes clear a value."""
+        if name not in self._values:
+            return self._given.emptied(name)
+        value = self._values[name]
+        return isinstance(value, str) and not value.strip()
 
     def text(self, name: str, longest: int = LONGEST_NAME) -> str:
         """A text without what is blank around it; empty when it is not given.
@@ -163,11 +172,8 @@ class Reader:
             example: of such an object, for the message.
         """
         text = self.text(name, LONGEST_TEXT)
-        return self._object(name, text, example) if text else {}
-
-    def _object(self, name: str, text: str, example: str = "") -> dict[str, Any]:
         try:
-            return object_of(name, text, example)
+            return object_of(name, text, example) if text else {}
         except ServiceError as error:
             self._problems.append((name, error))
             return {}
