@@ -186,9 +186,23 @@ def test_from_another_disk_it_is_copied(tmp_path: Path) -> None:
     if not os.path.ismount(disk := "/dev/shm") or os.stat(disk).st_dev == os.stat(tmp_path).st_dev:
         pytest.skip("there is no other disk")
     storage = open_storage(str(tmp_path / "elsewhere"), tmp_path / "videos")
+    stored, told = tmp_path / "elsewhere", []
+    count = Count()
+
+    def tick(size: int) -> None:
+        count(size)
+        # What is said to be done has come over: all but what Python holds back of a small file.
+        told.append(count.total - sum(each.stat().st_size for each in stored.rglob("*") if each.is_file()))
+
     with tempfile.TemporaryDirectory(dir=disk) as other:
-        storage.put(folder(Path(other)), NAME, Count())
-    assert storage.paths(NAME) == ["ABR.m3u8", "hd/0.m4s"]
+        made = folder(Path(other))
+        (made / "original").write_bytes(BIG)
+        storage.put(made, NAME, tick)
+        assert list(Path(other).iterdir()) == [made]
+    assert storage.paths(NAME) == ["ABR.m3u8", "hd/0.m4s", "original"]
+    assert (len(told) > 5, max(told) < 2**17, count.total) == (True, True, len(BIG) + 18)
+    with tempfile.TemporaryDirectory(dir=disk) as other, pytest.raises(Stop):
+        storage.fetch(NAME, "original", Path(other) / "original", Count(limit=9 * 2**20))
 
 
 async def test_objects_lie_below_the_prefix(bucket: str, s3: str, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import errno
 import os
 import shutil
+import tempfile
 import uuid
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager, suppress
@@ -36,33 +37,22 @@ class LocalStorage:
         files = files_below(folder)
         with _explained(self.root):
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            for path, _ in files:
-                _make_durable(path)
-                tick(path.stat().st_size)
+            made = target.with_name(f"{_MADE}{target.name}")
+            shutil.rmtree(made, ignore_errors=True)  # what an earlier attempt left
+            if _can_be_moved(folder, made):
+                for path, _ in files:
+                    _make_durable(path)
+                    tick(path.stat().st_size)
+            else:
+                # Under a name that nobody reads, which then becomes the right one.
+                for path, name in files:
+                    _copy(path, made / name, tick)
+                    _make_durable(made / name)
+                files, folder = files_below(made), made
             for each in {path.parent for path, _ in files}:
                 _make_durable(each)
-            try:
-                folder.rename(target)
-            except OSError as error:
-                if error.errno != errno.EXDEV:
-                    raise
-                self._copy(files, target, tick)
+            folder.rename(target)
             _make_durable(self.root)
-
-    def _copy(self, files: list[tuple[Path, str]], target: Path, tick: Tick) -> None:
-        """From another disk: under a name that nobody reads, which then becomes the right one."""
-        made = target.with_name(f"{_MADE}{target.name}")
-        shutil.rmtree(made, ignore_errors=True)  # what an earlier attempt left
-        for path, name in files:
-            to = made / name
-            to.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with path.open("rb") as source, to.open("wb") as copy:
-                while piece := source.read(_PIECE * 16):
-                    copy.write(piece)
-                    tick(0)
-                copy.flush()
-                os.fsync(copy.fileno())
-        made.rename(target)
 
     def write(self, name: str, path: str, content: bytes) -> None:
         """See ``Storage``."""
@@ -92,8 +82,9 @@ class LocalStorage:
             except FileNotFoundError:
                 raise StorageError(f"there is no file {path} in {name} any more") from None
             except OSError:  # another disk
-                shutil.copyfile(source, target)
-            tick(target.stat().st_size)
+                _copy(source, target, tick)
+            else:
+                tick(target.stat().st_size)
 
     def paths(self, name: str) -> list[str]:
         """See ``Storage``."""
@@ -176,6 +167,29 @@ def _about(path: Path) -> Entry | None:
     if not path.is_file() or path.is_symlink():
         return None
     return Entry(found.st_size, f"{found.st_mtime_ns:x}-{found.st_size:x}", found.st_mtime)
+
+
+def _can_be_moved(folder: Path, target: Path) -> bool:
+    """Whether a folder can be renamed to one that is not there. Disks are mounted in ways that only trying tells."""
+    probe = Path(tempfile.mkdtemp(dir=folder.parent))
+    try:
+        probe.rename(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        probe.rmdir()
+        return False
+    target.rmdir()
+    return True
+
+
+def _copy(path: Path, target: Path, tick: Tick) -> None:
+    """Copy a file to another disk."""
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with path.open("rb") as source, target.open("wb") as copy:
+        while piece := source.read(_PIECE * 16):
+            copy.write(piece)
+            tick(len(piece))
 
 
 def _make_durable(path: Path) -> None:
