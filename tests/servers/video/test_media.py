@@ -7,6 +7,7 @@ import pytest
 
 from milepost.servers.video.media import with_query
 from milepost.servers.video.records import Layer
+from milepost.storage import LocalStorage
 from tests.servers.house import House
 from tests.servers.video.made import SEGMENT, make_layer, make_service
 
@@ -37,12 +38,11 @@ async def nobody(house: House) -> AsyncIterator[httpx.AsyncClient]:
         ("bytes=-7", slice(SIZE - 7, None)),
         (f"bytes=-{SIZE * 3}", slice(0, None)),
         (f"bytes=10-{SIZE * 3}", slice(10, None)),
+        ("BYTES=5-9", slice(5, 10)),
         ("Bytes = 5 - 9", slice(5, 10)),
     ],
 )
 async def test_a_part_of_a_file(layer: Layer, ann: httpx.AsyncClient, asked: str, part: slice) -> None:
-    if not asked.startswith("bytes"):
-        asked = asked.lower()
     answer = await ann.get(SEGMENT_URL, headers={"Range": asked})
     begin, end, _ = part.indices(SIZE)
     assert answer.status_code == 206
@@ -227,6 +227,18 @@ async def test_the_name_of_the_original_is_that_of_the_upload(layer: Layer, ann:
     assert (answer.status_code, answer.content) == (206, b"G")
     assert answer.headers["content-type"] == "application/octet-stream"
     assert answer.headers["content-disposition"] == "attachment; filename*=UTF-8''Fl%C3%BCge%201.ts"
+
+
+async def test_the_original_is_found_without_looking_through_the_folder(
+    layer: Layer, house: House, ann: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = house.server.settings.data / "videos" / layer.key / "original"
+    (folder / "beside.csv").write_text("time\n")
+    listed: list[str] = []
+    paths = LocalStorage.paths
+    monkeypatch.setattr(LocalStorage, "paths", lambda *of: listed.append(of[1]) or paths(*of))
+    answer = await ann.get(f"{URL}/original", headers={"Range": "bytes=0-0"})
+    assert (answer.content, listed) == (b"G", [])
 
 
 async def test_what_the_disk_lost_is_an_error_in_words(house: House, ann: httpx.AsyncClient) -> None:

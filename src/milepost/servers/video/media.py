@@ -1,11 +1,10 @@
 """The files of layers as players fetch them: in ranges, and again only when they have changed."""
 
-import asyncio
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
-from typing import Final
+from typing import Final, cast
 from urllib.parse import quote, urlencode
 
 from starlette.datastructures import Headers
@@ -13,6 +12,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute
 
 from milepost.http import Call, not_found, parse_query
+from milepost.servers.video.ingest.containers import SUFFIXES, Container
 from milepost.servers.video.library import LAYER, Library, unreadable
 from milepost.servers.video.records import Layer
 from milepost.storage import Entry, Storage, StorageError
@@ -36,7 +36,9 @@ ORIGINAL: Final = "original"
 
 _LONGEST_PLAYLIST: Final = 32 * 2**20
 
-_RANGE: Final = re.compile(r"\s*bytes\s*=\s*(?:(\d{1,18})\s*-\s*(\d{1,18})?|-\s*(\d{1,18}))\s*", re.ASCII)
+_RANGE: Final = re.compile(
+    r"\s*bytes\s*=\s*(?:(\d{1,18})\s*-\s*(\d{1,18})?|-\s*(\d{1,18}))\s*", re.ASCII | re.IGNORECASE
+)
 _URI: Final = re.compile(r'(URI=")([^"]+)(")')
 
 _HEADERS: Final = {
@@ -84,18 +86,11 @@ class Media:
     async def original(self, call: Call) -> Response:
         """The file that a layer was made of."""
         _, layer = await self._library.layer(call)
-        try:
-            storage = self._library.storage(layer.storage)
-            paths = await asyncio.to_thread(storage.paths, layer.key)
-        except StorageError as error:
-            raise unreadable(error) from None
-        below = [each for each in paths if each.startswith(f"{ORIGINAL}/") or each == ORIGINAL]
-        if not below:
-            raise not_found(f"Original of {layer.name[:60]}")
+        path = original_of(layer)
         names = [each.name for each in layer.sources if each.content_type.startswith("video/")]
-        name = names[0] if names else below[0].rpartition("/")[2]
+        name = names[0] if names else path.rpartition("/")[2]
         headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}"}
-        return await self._serve(call, layer, below[0], "application/octet-stream", headers)
+        return await self._serve(call, layer, path, "application/octet-stream", headers)
 
     async def _playlist(self, layer: Layer, path: str, token: str) -> Response:
         """A playlist for a player that can carry a token in URLs only: what it names carries it too."""
@@ -114,6 +109,11 @@ class Media:
         except StorageError as error:
             raise unreadable(error) from None
         return await answer_file(call, storage, layer.key, path, kind, more)
+
+
+def original_of(layer: Layer) -> str:
+    """The path of the file that a layer was made of."""
+    return f"{ORIGINAL}/source.{SUFFIXES[cast(Container, layer.facts.container)]}"
 
 
 async def answer_file(
