@@ -13,6 +13,7 @@ import httpx
 import pytest
 from msgspec.structs import replace
 
+from milepost.servers.video import posters
 from milepost.servers.video.exports.keeping import Exports, new_id
 from milepost.servers.video.operations import discard_layer
 from milepost.servers.video.records import LAST_ID, Layer, RecordError, Service
@@ -30,6 +31,7 @@ SERVICES = f"{REST}/services"
 ADMIN = "/video/admin"
 JSON = {"f": "json"}
 KEY = "5c1e" * 8
+EMPTIED = {"description": "", "copyrightText": ""}
 UTM = (
     'PROJCS["WGS_1984_UTM_Zone_31N",GEOGCS["GCS_WGS_1984",DATUM["D_WGS_1984",SPHEROID["WGS_1984",6378137.0,'
     '298.257223563]],PRIMEM["Greenwich",0.0],UNIT["Degree",0.0174532925199433]],'
@@ -271,10 +273,62 @@ async def test_a_layer_is_changed(house: House, ann: httpx.AsyncClient) -> None:
     assert "<b>name</b>" not in (await ann.get(url)).text
     for form, why in (
         ({}, "Nothing is to be changed"),
+        ({"name": " ", "description": "x"}, "a layer has a name"),
+        ({"updateParameters": '{"name": ""}'}, "a layer has a name"),
         ({"supportsFrameset": "maybe"}, "neither true nor false"),
         ({"name": "n" * 300}, "300 characters"),
     ):
-        assert why in error_of(await ann.post(f"{url}/updateLayer", data={**form, **JSON}))["message"]
+        error = error_of(await ann.post(f"{url}/updateLayer", data={**form, **JSON}))
+        assert (error["code"], why in error["message"]) == (400, True)
+
+
+@pytest.mark.parametrize("form", [EMPTIED, {"updateParameters": json.dumps(EMPTIED)}])
+async def test_what_is_said_of_a_layer_can_be_cleared(
+    house: House, ann: httpx.AsyncClient, form: dict[str, str]
+) -> None:
+    service = make_service(house.server, f"Cleared{len(form)}", "ann")
+    make_layer(house.server, service, description="words", copyright="ann")
+    url = f"{SERVICES}/{service.name}/VideoServer/0"
+    assert json_of(await ann.post(f"{url}/updateLayer", data={**form, **JSON})) == {"success": True}
+    layer = json_of(await ann.get(url, params=JSON))
+    assert (layer["name"], layer["description"], layer["copyrightText"]) == ("Flight 0", "", "")
+
+
+async def test_the_form_of_a_layer_clears_what_is_emptied_in_it(house: House, ann: httpx.AsyncClient) -> None:
+    make_layer(house.server, make_service(house.server, "Form", "ann"), description="words", copyright="ann")
+    url = f"{SERVICES}/Form/VideoServer/0"
+    page = (await ann.get(url, params={"f": "html"})).text
+    form = page.partition(f'{url}/updateLayer"')[2].partition("</form>")[0]
+    names = re.findall(r'<(?:input|textarea|select)[^>]* name="(\w+)"', form)
+    sent = {**dict.fromkeys(names, ""), "name": "Flight 0", **JSON}
+    assert {"description", "copyrightText", "supportsExportClip"} <= sent.keys()
+    assert json_of(await ann.post(f"{url}/updateLayer", data=sent)) == {"success": True}
+    layer = json_of(await ann.get(url, params=JSON))
+    assert (layer["description"], layer["copyrightText"]) == ("", "")
+    assert layer["supportsExportClip"] is True
+
+
+async def test_pictures_that_are_sent_at_once_are_looked_at_one_after_the_other(
+    house: House, ann: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_layer(house.server, make_service(house.server, "Crowded", "ann"))
+    looking, most, check = [], [], posters.check_picture
+
+    def counted(content: bytes) -> str:
+        looking.append(1)
+        most.append(len(looking))
+        try:
+            return check(content)
+        finally:
+            looking.pop()
+
+    monkeypatch.setattr(posters, "check_picture", counted)
+    url, picture = f"{SERVICES}/Crowded/VideoServer/0/update/poster", png(3000, 3000)
+    answers = await asyncio.gather(
+        *(ann.post(url, data=JSON, files={"file": ("p.png", picture)}) for _ in range(6))
+    )
+    assert [json_of(each) for each in answers] == [{"success": True}] * 6
+    assert most == [1] * 6
 
 
 async def test_a_layer_gets_another_picture(house: House, ann: httpx.AsyncClient) -> None:
@@ -308,7 +362,7 @@ async def test_a_layer_gets_another_picture(house: House, ann: httpx.AsyncClient
     for broken, why in (
         (b"\xff\xd8\xff\xe0junk", "damaged"),
         (picture[:48], "damaged"),
-        (png(9000, 5000), "too many"),
+        (png(5000, 3201), "5000 x 3201 pixels are too many; 16 million are allowed"),
     ):
         sent = {"file": ("a.png", broken)}
         assert why in error_of(await ann.post(f"{url}/update/poster", data=JSON, files=sent))["message"]

@@ -53,6 +53,8 @@ class LayerResources:
         """
         self._library = library
         self._extensions = extensions
+        # One picture after the other: some take a hundred times the memory that their file has.
+        self._looking = asyncio.Lock()
 
     def routes(self) -> list[BaseRoute]:
         """The routes, below the context."""
@@ -173,7 +175,11 @@ class LayerResources:
         url = given.get("url").strip()
         if bool(sent) == bool(url):
             raise ServiceError(400, "Send a picture as 'file', or its address as 'url', and not both")
-        path = posters.check_url(url) if url else await self._keep_picture(layer, sent[-1])
+        if url:
+            path = posters.check_url(url)
+        else:
+            async with self._looking:
+                path = await self._keep_picture(layer, sent[-1])
         replaced: list[str] = []
 
         def change(each: Layer) -> Layer:

@@ -154,10 +154,12 @@ def read_change(given: Parameters) -> LayerChange:
     """
     reader = Reader(given, "updateParameters")
     frameset = reader.flag("supportsFrameset")
+    if reader.emptied("name"):
+        reader.wrong("name", "it is empty, and a layer has a name; leave it out to keep the one it has")
     wanted = LayerChange(
         name=reader.text("name") or None,
-        description=reader.text("description", LONGEST_TEXT) if reader.has("description") else None,
-        copyright=reader.text("copyrightText", LONGEST_TEXT) if reader.has("copyrightText") else None,
+        description=_replaced(reader, "description"),
+        copyright=_replaced(reader, "copyrightText"),
         export_clip=reader.flag("supportsExportClip"),
         export_frameset=reader.flag("supportsExportFrameset") if frameset is None else frameset,
     )
@@ -165,6 +167,11 @@ def read_change(given: Parameters) -> LayerChange:
     if wanted == LayerChange():
         raise ServiceError(400, f"Nothing is to be changed; name some of {', '.join(CHANGE[1:])}")
     return wanted
+
+
+def _replaced(reader: Reader, name: str) -> str | None:
+    """The text that replaces another one, which an empty one clears; None when it is to stay."""
+    return reader.text(name, LONGEST_TEXT) or ("" if reader.emptied(name) else None)
 
 
 def read_upload_id(text: str) -> str | None:
@@ -207,7 +214,7 @@ def layer_fields(uploads: Iterable[str]) -> tuple[Field, ...]:
 def change_fields(name: str, description: str, copyright_text: str) -> tuple[Field, ...]:
     """The form that people change a layer with."""
     return (
-        Field("name", "Name", value=name),
+        Field("name", "Name", value=name, required=True),
         Field("description", "Description", value=description, kind="long"),
         Field("copyrightText", "Copyright", value=copyright_text),
         Field("supportsExportClip", "Clips may be exported", choices=("true", "false")),

@@ -11,8 +11,8 @@ LARGEST: Final = 10 * 2**20
 """Bytes of a picture."""
 
 _SUFFIXES: Final = {"JPEG": "jpg", "PNG": "png"}
-_MOST_PIXELS: Final = 40_000_000
-"""More than a screen of 8K has; every one of them takes memory while a picture is looked at."""
+_MOST_PIXELS: Final = 16_000_000
+"""About two screens of 4K; every one of them takes memory while a picture is looked at."""
 _HOST: Final = re.compile(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 
 
