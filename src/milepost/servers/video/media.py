@@ -12,6 +12,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute
 
 from milepost.http import Call, not_found, parse_query
+from milepost.servers.video.facts import ORIGINAL
 from milepost.servers.video.ingest.containers import SUFFIXES, Container
 from milepost.servers.video.library import LAYER, Library, unreadable
 from milepost.servers.video.records import Layer
@@ -30,9 +31,6 @@ TYPES: Final = {
     "csv": "text/csv; charset=utf-8",
 }
 """Content types by the suffix of a file; nothing else is served."""
-
-ORIGINAL: Final = "original"
-"""The folder with the file that a layer was made of."""
 
 _LONGEST_PLAYLIST: Final = 32 * 2**20
 

@@ -3,8 +3,10 @@
 import asyncio
 import io
 import json
+import re
 import time
 from collections.abc import AsyncIterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +17,18 @@ import pytest
 from PIL import Image
 
 from milepost.jobs import Status
+from milepost.security import Role
 from milepost.servers.video.exports.keeping import Exports, new_id
 from milepost.servers.video.exports.plans import Cut, Plan
 from milepost.servers.video.flight import Flight, make_clip
 from milepost.servers.video.inbox import Inbox
+from milepost.servers.video.ingest.ladder import ladder, quality_of
 from milepost.servers.video.upkeep import Upkeep
+from tests.running import PASSWORD
 from tests.servers.house import House
 from tests.servers.talking import error_of, json_of
 from tests.servers.video.ingest.filming import H264, film
+from tests.servers.video.made import FACTS, make_layer, make_service
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(280, method="thread")]
 
@@ -135,6 +141,8 @@ async def test_frames_of_a_part(flight: Flight, pat: httpx.AsyncClient) -> None:
         ("clip", {"expiry": "-1"}, "'-1' is no whole number from 0 to 999999999"),
         ("clip", {"quality": "UHD"}, "uhd is above that of the source, 160 x 90 pixels"),
         ("clip", {"quality": "best"}, "'best' is none"),
+        ("clip", {"quality": "hd"}, "hd is above that of the source"),
+        ("frameset", {"timestamps": "0", "expiry": "0"}, "'0' is no whole number from 1 to 16666666"),
         ("frameset", {}, "either 'timestamps' or 'timeRange'"),
         ("frameset", {"timestamps": "0,x"}, "a timestamp is no number of seconds"),
         (
@@ -155,6 +163,119 @@ async def test_what_does_not_fit_is_refused(
     assert why in error["message"]
 
 
+async def test_a_part_without_a_picture_is_refused_as_what_it_is(
+    flight: Flight, pat: httpx.AsyncClient
+) -> None:
+    form = {**PART, "timeRange": '{"start": 2.985, "end": 3}', "async": "false", **JSON}
+    error = error_of(await pat.post(f"{LAYER}/clip", data=form))
+    assert error["code"] == 400
+    assert "the video has no picture from 2.985 s to 3 s" in error["message"]
+    assert "ask for another part" in error["message"]
+    newest = json_of(await pat.get(f"{REST}/jobs", params=JSON))["asyncJobs"][0]
+    job = json_of(await pat.get(f"{REST}/jobs/job/{newest}", params=JSON))
+    assert (job["status"], job["customAttributes"]["messageCodes"]) == ("FAILED", [9301, 9302, 9307])
+    assert job["messages"][-1] == error["details"][-1]
+
+
+@pytest.fixture(scope="module")
+def below_all(house: House, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A layer of 640x360, which is not as large as the lowest resolution."""
+    return filmed(house, tmp_path_factory.mktemp("below") / "film.ts", 640, 360)
+
+
+@pytest.fixture(scope="module")
+def cinema(house: House, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A layer of the shape of the cinema, as wide as its resolution is and not as high."""
+    return filmed(house, tmp_path_factory.mktemp("cinema") / "film.ts", 1280, 536)
+
+
+def filmed(house: House, path: Path, width: int, height: int) -> str:
+    """The path of a layer that says what publishing a film of that size says, and has it as its original."""
+    film(path, *H264, "-bf", "0", "-g", "5", size=f"{width}x{height}", seconds=0.4, sound=False)
+    made = ladder(width, height, Fraction(25), ["native", "sd", "hd", "fhd"]).rungs
+    facts = msgspec.structs.replace(
+        FACTS,
+        width=width,
+        height=height,
+        container="mpegts" if path.suffix == ".ts" else "mp4",
+        duration=0.4,
+        qualities=tuple(each.name for each in made),
+        source_quality=quality_of(width, height),
+    )
+    service = make_service(house.server, f"Film{width}", "pat")
+    layer = make_layer(house.server, service, facts=facts)
+    folder = house.server.settings.data / "videos" / layer.key / "original"
+    (folder / f"source{path.suffix}").write_bytes(path.read_bytes())
+    return f"{REST}/services/{service.name}/VideoServer/0"
+
+
+@pytest.mark.parametrize(
+    ("name", "named", "refused", "size"),
+    [
+        ("below_all", ["sd", "native"], "hd", (640, 360)),
+        ("cinema", ["sd", "hd"], "fhd", (1280, 536)),
+    ],
+)
+async def test_every_quality_that_a_layer_names_is_one_for_clips(
+    pat: httpx.AsyncClient,
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    name: str,
+    named: list[str],
+    refused: str,
+    size: tuple[int, int],
+) -> None:
+    url = request.getfixturevalue(name)
+    layer = json_of(await pat.get(url, params=JSON))
+    assert {*layer["qualities"], layer["sourceQuality"]} == {*named}
+    form = {**PART, "timeRange": '{"start": 0, "end": 0.2}', "async": "false", **JSON}
+    for quality, why in ((named[0], "'expiry'"), (named[1].upper(), "'expiry'"), (refused, "'quality'")):
+        # A quality that does is not what is wrong with this.
+        error = error_of(await pat.post(f"{url}/clip", data={**form, "quality": quality, "expiry": ""}))
+        assert why in error["message"], quality
+    said = json_of(await pat.post(f"{url}/clip", data={**form, "quality": layer["sourceQuality"]}))
+    (tmp_path / "clip.mp4").write_bytes((await pat.get(said["results"]["url"])).content)
+    with av.open(str(tmp_path / "clip.mp4")) as container:
+        video = container.streams.video[0]
+        assert (video.width, video.height) == size
+
+
+async def test_the_page_offers_the_qualities_that_there_are(cinema: str, pat: httpx.AsyncClient) -> None:
+    page = (await pat.get(cinema, params={"f": "html"})).text
+    choices = page.partition('name="quality"')[2].partition("</select>")[0]
+    assert re.findall(r"<option>(\w+)<", choices) == ["sd", "hd"]
+
+
+async def test_a_clip_that_lacks_a_damaged_picture_says_so(
+    house: House, pat: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    url, path = filmed(house, tmp_path / "film.mp4", 64, 36), tmp_path / "film.mp4"
+    with av.open(str(path)) as container:
+        packets = [(each.pos, each.size) for each in container.demux(video=0) if each.size]
+    begin, size = packets[7]  # no key frame, so that only this picture is lost
+    content = bytearray(path.read_bytes())
+    content[begin : begin + size] = bytes(size)
+    [stored] = house.server.settings.data.glob("videos/*/original/source.mp4")
+    stored.write_bytes(content)
+    form = {**PART, "timeRange": '{"start": 0.2, "end": 0.36}', "async": "true", **JSON}
+    started = json_of(await pat.post(f"{url}/clip", data=form))["jobId"]
+    await house.manager.finished(started.removeprefix("j").replace("-", ""))
+    job = json_of(await pat.get(f"{REST}/jobs/job/{started}", params=JSON))
+    told = dict(zip(job["customAttributes"]["messageCodes"], job["messages"], strict=True))
+    assert (job["status"], list(told)) == ("COMPLETED", [9301, 9302, 9303, 9306, 9305])
+    assert told[9306].startswith("The clip has 3 of the 4 pictures of this part")
+
+
+async def test_frames_are_exported_only_where_the_layer_says_so(house: House, pat: httpx.AsyncClient) -> None:
+    bare = msgspec.structs.replace(FACTS, telemetry=False)
+    make_layer(house.server, make_service(house.server, "Bare", "pat"), facts=bare)
+    url = f"{REST}/services/Bare/VideoServer/0"
+    assert json_of(await pat.get(url, params=JSON))["supportsExportFrameset"] is False
+    form = {"timestamps": "0", "expiry": "1", **JSON}
+    error = error_of(await pat.post(f"{url}/frameset", data=form))
+    assert (error["code"], "this layer has no telemetry" in error["message"]) == (400, True)
+
+
 async def test_the_owner_may_let_nothing_be_exported(flight: Flight, pat: httpx.AsyncClient) -> None:
     change = {"name": "One turn", "supportsExportClip": "false", "supportsFrameset": "false"}
     await ask(pat, "updateLayer", **change)
@@ -169,15 +290,31 @@ async def test_a_layer_is_processed_into_another_one(
 ) -> None:
     error = error_of(await pat.post(f"{LAYER}/process", data={"resolutions": "huge", **JSON}))
     assert "'huge' is none of native" in error["message"]
-    assert error_of(await pat.post(f"{LAYER}/process", data={"service": "Nowhere", **JSON}))["code"] == 404
-    said = await ask(pat, "process", requestedResolutions="native", name="Again")
+    target = make_service(house.server, "Archive", "pat")
+    said = await ask(pat, "process", requestedResolutions="native", name="Again", requestedService="archive")
     assert said.keys() == {"success", "jobId"}
     await house.manager.finished(said["jobId"].removeprefix("j").replace("-", ""))
     job = json_of(await pat.get(f"{REST}/jobs/job/{said['jobId']}", params=JSON))
     assert (job["type"], job["status"]) == ("Process Video", "COMPLETED")
-    again = json_of(await pat.get(f"{LAYER[:-1]}{job['results']['layerId']}", params=JSON))
+    assert (job["inputs"]["serviceItemId"], job["results"]["serviceName"]) == (target.item, "Archive")
+    again = json_of(await pat.get(f"{REST}/services/Archive/VideoServer/0", params=JSON))
     first = json_of(await pat.get(LAYER, params=JSON))
     assert (again["name"], again["fullExtent"]) == ("Again", first["fullExtent"])
+
+
+async def test_only_owners_put_layers_into_their_services(
+    flight: Flight, pat: httpx.AsyncClient, root: httpx.AsyncClient, house: House
+) -> None:
+    make_service(house.server, "Secret", "pat")
+    make_service(house.server, "Shared", "pat", access="org")
+    house.server.people.add("pia", PASSWORD, Role.PUBLISHER)
+    before = json_of(await root.get(f"{REST}/jobs", params=JSON))["asyncJobs"]
+    async with house.client("pia") as pia:
+        # pia sees the layer, as her own service is not asked for: that of the layer is pat's.
+        for name, code in (("", 403), ("Shared", 403), ("Secret", 404), ("Nowhere", 404)):
+            form = {"requestedService": name, **JSON}
+            assert error_of(await pia.post(f"{LAYER}/process", data=form))["code"] == code, name
+    assert json_of(await root.get(f"{REST}/jobs", params=JSON))["asyncJobs"] == before
 
 
 async def test_what_has_expired_is_gone(flight: Flight, pat: httpx.AsyncClient, house: House) -> None:
@@ -240,7 +377,7 @@ async def test_what_comes_after_a_jump_of_the_clock_is_refused_and_what_comes_be
     assert json_of(await cut("0.4", "1.4"))["success"]
     told = error_of(await cut("2.4", "3.4"))
     assert "the clock of the original file jumps after 2 s" in told["message"]
-    assert "ask for what ends before" in told["message"]
+    assert (told["code"], "ask for what ends before" in told["message"]) == (400, True)
 
 
 async def test_of_a_layer_that_is_deleted_meanwhile_no_export_is_left(flight: Flight, house: House) -> None:
@@ -253,7 +390,14 @@ async def test_of_a_layer_that_is_deleted_meanwhile_no_export_is_left(flight: Fl
     assert videos.remove_layer(service.item, 0)
     cut = Cut(start=0.4, end=1.4, quality="native", format="ts")
     about = {"item": service.item, "layer": 0, "key": layer.key, "storage": "", "service": "Flight"}
-    plan = Plan(**about, seconds=600, url="http://gis.example.com", cut=cut, name="late")
+    plan = Plan(
+        **about,
+        original="original/source.ts",
+        seconds=600,
+        url="http://gis.example.com",
+        cut=cut,
+        name="late",
+    )
     written, exports = msgspec.json.encode(plan).decode(), Exports(house.server.settings.data)
     job = await house.run("VideoExports.VideoServer", "export_clip", owner="pat", plan=written)
     assert (job.status, "the layer was deleted" in job.error) == (Status.FAILED, True)

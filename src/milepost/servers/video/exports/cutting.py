@@ -9,7 +9,7 @@ import av
 
 from milepost.servers.video.exports.carrying import carry_klv
 from milepost.servers.video.exports.joining import Strand, join
-from milepost.servers.video.exports.plans import Cut
+from milepost.servers.video.exports.plans import Cut, NothingThereError
 from milepost.servers.video.exports.seeking import reading
 from milepost.servers.video.exports.surveying import Part, survey
 from milepost.servers.video.ingest.colours import to_standard
@@ -70,7 +70,7 @@ class Cutter:
 
         Raises:
             Hung, Died: FFmpeg did not do it.
-            ValueError: the video has no picture in that part that can be decoded.
+            NothingThereError: the video has no picture in that part that can be decoded.
         """
         part = survey(self._source, wanted)
         file = target
@@ -81,7 +81,7 @@ class Cutter:
         if pictures is None:
             pictures = self._encoded(wanted, part, file)
         if not pictures:
-            raise ValueError(
+            raise NothingThereError(
                 f"the video has no picture from {wanted.start:g} s to {wanted.end:g} s that can be decoded; ask for "
                 "another part"
             )

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
+from milepost.servers.video.exports.plans import NothingThereError
 from milepost.servers.video.exports.seeking import reading
 from milepost.servers.video.ingest.colours import TO_JPEG, to_standard
 from milepost.servers.video.ingest.limits import Limits
@@ -37,7 +38,7 @@ def take_frames(
 
     Raises:
         Hung, Died: FFmpeg did not do it.
-        ValueError: there is no frame at one of the times.
+        NothingThereError: there is no frame at one of the times.
     """
     width, height = source.video.shown
     frame = float(1 / source.video.rate)
@@ -74,7 +75,9 @@ def take_frames(
             folder=folder,
         )
         if not (folder / name).exists():
-            raise ValueError(f"the video has no frame at {time:g} s")
+            raise NothingThereError(
+                f"the video has no frame at {time:g} s that can be decoded; ask for another time"
+            )
         names.append(name)
         progress((number + 1) / len(times))
     return names

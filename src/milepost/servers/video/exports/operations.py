@@ -1,6 +1,8 @@
 """The work of exports: parts and frames of a layer, whole or not at all."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -8,7 +10,17 @@ import msgspec
 
 from milepost.operations import Run, Service, operation, site
 from milepost.servers.video.exports.keeping import Exports, new_id
-from milepost.servers.video.exports.plans import FRAMES, Clip, FrameOf, Frames, Frameset, Named, Plan
+from milepost.servers.video.exports.plans import (
+    FRAMES,
+    NOTHING_THERE,
+    Clip,
+    FrameOf,
+    Frames,
+    Frameset,
+    Named,
+    NothingThereError,
+    Plan,
+)
 from milepost.servers.video.facts import TABLE
 from milepost.servers.video.ingest.steps import explained
 from milepost.servers.video.library import storage_at
@@ -48,8 +60,24 @@ def export_clip(run: Run, plan: str) -> Clip:
         run: of the job.
         plan: what is to be exported, as JSON.
     """
-    with explained():
+    with _telling(run):
         return _clip(run, msgspec.json.decode(plan, type=Plan))
+
+
+@contextmanager
+def _telling(run: Run) -> Iterator[None]:
+    """An export which tells in words why it fails, and by a code when something else should have been asked for.
+
+    Raises:
+        RuntimeError: it failed.
+    """
+    with explained():
+        try:
+            yield
+        except NothingThereError as error:
+            text = str(error)
+            run.message(text[:1].upper() + text[1:], level="error", code=NOTHING_THERE)
+            raise
 
 
 def _clip(run: Run, wanted: Plan) -> Clip:
@@ -94,7 +122,7 @@ def _clip(run: Run, wanted: Plan) -> Clip:
 
 
 def _has_telemetry(wanted: Plan) -> bool:
-    return TABLE in storage_at(wanted.storage, site.data_folder()).paths(wanted.key)
+    return TABLE in _storage(wanted).paths(wanted.key)
 
 
 @operation(service=EXPORTS, retries=2)
@@ -105,7 +133,7 @@ def export_frameset(run: Run, plan: str) -> Frameset:
         run: of the job.
         plan: what is to be exported, as JSON.
     """
-    with explained():
+    with _telling(run):
         return _frameset(run, msgspec.json.decode(plan, type=Plan))
 
 
@@ -126,7 +154,8 @@ def _frameset(run: Run, wanted: Plan) -> Frameset:
         limits=Limits(),
     )
     track = run.workspace / "telemetry.json"
-    corners = corners_at(load(track), wanted.times) if track.exists() else [{}] * len(names)
+    _storage(wanted).fetch(wanted.key, track.name, track, lambda _: run.check())
+    corners = corners_at(load(track), wanted.times)
     frames = [FrameOf(*each) for each in zip(names, wanted.times, corners, strict=True)]
     named = _name(run, wanted)
     (folder / FRAMES).write_bytes(msgspec.json.encode(Frames(named.created, named.expires, frames)))
@@ -144,14 +173,14 @@ def _probed(run: Run, path: Path, end: float) -> "Source":
     """What is in the file that the layer was made of.
 
     Raises:
-        ValueError: its clock jumps before ``end`` seconds, so that nobody can find by its times what comes then.
+        NothingThereError: its clock jumps before ``end`` seconds, so that nobody can find by its times what comes then.
     """
     from milepost.servers.video.ingest import Limits
     from milepost.servers.video.ingest.probing import probe
 
     source = probe(path, check=run.check, limits=Limits())
     if source.jumps and end > source.jumps[0][0]:
-        raise ValueError(
+        raise NothingThereError(
             f"the clock of the original file jumps after {source.jumps[0][0]:g} s, and what comes then cannot be found in "
             "it by its time; ask for what ends before"
         )
@@ -159,23 +188,19 @@ def _probed(run: Run, path: Path, end: float) -> "Source":
 
 
 def _fetched(run: Run, wanted: Plan) -> Path:
-    """The file that the layer was made of, and its telemetry beside it, on this machine."""
-    storage = storage_at(wanted.storage, site.data_folder())
-    paths = storage.paths(wanted.key)
-    original = next((each for each in paths if each.startswith("original/")), None)
-    if original is None:
+    """The file that the layer was made of, on this machine."""
+    storage = _storage(wanted)
+    if wanted.original not in storage.paths(wanted.key):
         raise ValueError(_GONE)
     run.message("Fetching the original file", code=FETCHING)
-    target = run.workspace / original
-    _fetch(run, storage, wanted.key, original, target)
-    if "telemetry.json" in paths:
-        _fetch(run, storage, wanted.key, "telemetry.json", run.workspace / "telemetry.json")
+    target = run.workspace / wanted.original
+    storage.fetch(wanted.key, wanted.original, target, lambda _: run.check())
     run.progress(_FETCHED)
     return target
 
 
-def _fetch(run: Run, storage: Storage, key: str, path: str, target: Path) -> None:
-    storage.fetch(key, path, target, lambda _: run.check())
+def _storage(wanted: Plan) -> Storage:
+    return storage_at(wanted.storage, site.data_folder())
 
 
 def _empty(folder: Path) -> Path:

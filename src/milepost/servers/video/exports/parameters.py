@@ -6,7 +6,8 @@ from typing import Any, Final, cast
 
 from milepost.http import Field, Parameters, ServiceError, missing, object_of, required, wrong
 from milepost.servers.video.exports.plans import Cut, Format
-from milepost.servers.video.facts import RESOLUTIONS
+from milepost.servers.video.facts import RESOLUTIONS, Facts
+from milepost.servers.video.ingest.ladder import own_quality, qualities_within
 from milepost.servers.video.records import Layer
 
 CLIP: Final = ("timeRange", "expiry", "quality", "async", "name", "format")
@@ -38,7 +39,8 @@ def read_clip(given: Parameters, layer: Layer) -> tuple[Cut, int, str]:
         known = f"use one of {', '.join(FORMATS)}"
         raise wrong("format", f"{kind[:20]!r} is none; {known}") if kind else missing("format", known)
     cut = Cut(start=start, end=end, quality=_quality(given, layer), format=cast(Format, kind))
-    return cut, _expiry(given, _LONGEST_EXPIRY, "seconds"), _name(given, layer)
+    # The document names 0 too, by which a clip is gone as soon as it is there.
+    return cut, _expiry(given, 0, _LONGEST_EXPIRY, "seconds"), _name(given, layer)
 
 
 def read_frameset(given: Parameters, layer: Layer) -> tuple[tuple[float, ...], int]:
@@ -60,12 +62,13 @@ def read_frameset(given: Parameters, layer: Layer) -> tuple[tuple[float, ...], i
             name,
             f"{late:g} s is after the end of the video at {layer.facts.duration:g} s; times are in seconds",
         )
-    return times, _expiry(given, _LONGEST_EXPIRY // 60, "minutes") * 60
+    return times, _expiry(given, 1, _LONGEST_EXPIRY // 60, "minutes") * 60
 
 
-def clip_fields(duration: float) -> tuple[Field, ...]:
-    """The form that people export a clip with."""
-    end = f"{min(10.0, duration):g}"
+def clip_fields(facts: Facts) -> tuple[Field, ...]:
+    """The form that people export a clip of a layer with."""
+    end = f"{min(10.0, facts.duration):g}"
+    lower = qualities_within(facts.width, facts.height)
     return (
         Field(
             "timeRange",
@@ -75,7 +78,7 @@ def clip_fields(duration: float) -> tuple[Field, ...]:
             required=True,
         ),
         Field("format", "Format", value="mp4", choices=FORMATS, required=True),
-        Field("quality", "Quality", help="That of the source if empty", choices=tuple(RESOLUTIONS)),
+        Field("quality", "Quality", help="That of the source if empty", choices=lower),
         Field("expiry", "Kept for", value="3600", help="Seconds", required=True),
         Field("name", "File name"),
     )
@@ -91,17 +94,21 @@ def frameset_fields() -> tuple[Field, ...]:
 
 
 def _quality(given: Parameters, layer: Layer) -> str:
-    name = given.get("quality").strip().lower()
-    if name in ("", "source", SOURCE):
+    """The name of a resolution, by the rules of the ladder: whatever a layer tells of itself does."""
+    name, facts = given.get("quality").strip().lower(), layer.facts
+    size = facts.width, facts.height
+    if name in ("", "source", SOURCE, own_quality(*size)):
         return SOURCE
     if name not in RESOLUTIONS:
-        raise wrong("quality", f"{name[:20]!r} is none; use one of {', '.join(RESOLUTIONS)}")
-    if RESOLUTIONS[name][1] > min(layer.facts.width, layer.facts.height):
-        source = f"{layer.facts.width} x {layer.facts.height} pixels"
-        raise wrong(
-            "quality", f"{name} is above that of the source, {source}; leave it out for the best there is"
-        )
-    return name
+        raise wrong("quality", f"{name[:20]!r} is none; use one of {', '.join((SOURCE, *RESOLUTIONS))}")
+    if name in qualities_within(*size):
+        return name
+    if name == facts.source_quality:
+        return SOURCE  # of a picture below the lowest resolution, which goes by its name
+    source = f"{facts.width} x {facts.height} pixels"
+    raise wrong(
+        "quality", f"{name} is above that of the source, {source}; leave it out for the best there is"
+    )
 
 
 def _name(given: Parameters, layer: Layer) -> str:
@@ -113,10 +120,10 @@ def _name(given: Parameters, layer: Layer) -> str:
     return plain or "clip"
 
 
-def _expiry(given: Parameters, most: int, unit: str) -> int:
+def _expiry(given: Parameters, least: int, most: int, unit: str) -> int:
     text = required(given, "expiry", f"send the {unit} for which the export is kept")
-    if not re.fullmatch(r"[0-9]{1,9}", text, re.ASCII) or int(text) > most:
-        what = f"{text[:20]!r} is no whole number from 0 to {most}"
+    if not re.fullmatch(r"[0-9]{1,9}", text, re.ASCII) or not least <= int(text) <= most:
+        what = f"{text[:20]!r} is no whole number from {least} to {most}"
         raise wrong("expiry", f"{what}: the {unit} for which the export is kept")
     return int(text)
 

@@ -11,6 +11,14 @@ FRAMES: Final = "frameset.json"
 """The file beside the pictures of a frameset that tells of them."""
 
 
+NOTHING_THERE: Final = 9307
+"""The code of an export that failed since what was asked for has no picture: another part may have some."""
+
+
+class NothingThereError(ValueError):
+    """A part of a video, or a time in it, has no picture. The text says so, and what to ask for."""
+
+
 class Cut(msgspec.Struct, frozen=True, kw_only=True):
     """A part of a video."""
 
@@ -31,6 +39,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Of the layer, which may be another one under the same number by the time of the job."""
     storage: str
     """The place where the layer lies."""
+    original: str
+    """The path of the file that it was made of."""
     seconds: int
     """For how long the export is kept once it is made."""
     url: str

@@ -9,7 +9,7 @@ from starlette.routing import BaseRoute
 
 from milepost.http import Answer, Call, Form, ServiceError
 from milepost.jobs import Job, Status
-from milepost.servers.video import wire
+from milepost.servers.video import describing, wire
 from milepost.servers.video.exports.keeping import Exports, name_of
 from milepost.servers.video.exports.parameters import (
     CLIP,
@@ -19,11 +19,11 @@ from milepost.servers.video.exports.parameters import (
     read_clip,
     read_frameset,
 )
-from milepost.servers.video.exports.plans import FRAMES, Frames, Plan
+from milepost.servers.video.exports.plans import FRAMES, NOTHING_THERE, Frames, Plan
 from milepost.servers.video.extending import Extension
 from milepost.servers.video.ingest import problems
 from milepost.servers.video.library import LAYER, ROOT, Library, below_layer, unreadable
-from milepost.servers.video.media import answer_file
+from milepost.servers.video.media import answer_file, original_of
 from milepost.servers.video.records import Layer, Service
 from milepost.storage import StorageError
 
@@ -45,7 +45,7 @@ class ExportResources:
         return {
             "ExportClip": Extension(
                 self._clip_routes,
-                lambda path, layer: Form(f"{path}/clip", "Export clip", clip_fields(layer.facts.duration)),
+                lambda path, layer: Form(f"{path}/clip", "Export clip", clip_fields(layer.facts)),
             ),
             "ExportFrameset": Extension(
                 self._frameset_routes,
@@ -108,6 +108,11 @@ class ExportResources:
         service, layer = await self._library.layer(call)
         if not layer.export_frameset:
             raise ServiceError(403, "The owner of this layer lets no frames be exported")
+        if not describing.exports_frames(layer):
+            raise ServiceError(
+                400,
+                "Frames are exported with the corners of what they show, and this layer has no telemetry that tells them",
+            )
         times, seconds = read_frameset(call.parameters, layer)
         plan = self._plan(call, service, layer, seconds, "framesets")
         plan = msgspec.structs.replace(plan, times=times)
@@ -173,6 +178,7 @@ class ExportResources:
             layer=layer.id,
             key=layer.key,
             storage=layer.storage,
+            original=original_of(layer),
             seconds=seconds,
             url=call.base + f"{LAYER}/{kind}".format(service=service.name, layer=layer.id),
             service=service.name,
@@ -200,12 +206,15 @@ class ExportResources:
         """The results of a job once it has succeeded.
 
         Raises:
-            ServiceError: 500, it did not; its messages are the details.
+            ServiceError: it did not; its messages are the details. 400 when there is no picture where one was asked
+                for, which the file alone tells; else 500.
         """
         job = await self._library.manager.finished(job.id)
         if job.status is not Status.SUCCEEDED:
-            said = [each.text for each in job.account()]
-            raise ServiceError(500, job.error or f"The operation was {job.status.name.lower()}", said)
+            account = job.account()
+            said = [each.text for each in account]
+            code = 400 if any(each.code == NOTHING_THERE for each in account) else 500
+            raise ServiceError(code, job.error or f"The operation was {job.status.name.lower()}", said)
         return {name: await self._library.manager.value(job, kept) for name, kept in job.results.items()}
 
 

@@ -73,7 +73,7 @@ def ladder(width: int, height: int, rate: Fraction, asked: Sequence[str]) -> Lad
         if scale > 1:
             left_out.append(f"Resolution {name} is above that of the source, {size}, and is left out")
             continue
-        rung = _rung(_own_name(width, height) if name == NATIVE else name, width, height, scale, rate)
+        rung = _rung(own_quality(width, height) if name == NATIVE else name, width, height, scale, rate)
         same = next(
             (each.name for each in rungs if each.width == rung.width and each.height == rung.height), None
         )
@@ -82,15 +82,20 @@ def ladder(width: int, height: int, rate: Fraction, asked: Sequence[str]) -> Lad
         else:
             rungs.append(rung)
     if not rungs:
-        rungs.append(_rung(_own_name(width, height), width, height, Fraction(1), rate))
+        rungs.append(_rung(own_quality(width, height), width, height, Fraction(1), rate))
         left_out.append("Nothing that was asked for is left: the resolution of the source is made instead")
     return Ladder(tuple(rungs), tuple(left_out))
 
 
 def quality_of(width: int, height: int) -> str:
     """The name of the highest resolution that a picture fills; the lowest one if it fills none."""
-    filled = [name for name in RESOLUTIONS if _scale(width, height, name) <= 1]
+    filled = qualities_within(width, height)
     return filled[-1] if filled else next(iter(RESOLUTIONS))
+
+
+def qualities_within(width: int, height: int) -> tuple[str, ...]:
+    """The names of the resolutions that a picture fills, ascending: it need not be made larger for them."""
+    return tuple(name for name in RESOLUTIONS if _scale(width, height, name) <= 1)
 
 
 def aspect_ratio(width: int, height: int) -> str:
@@ -116,7 +121,7 @@ def gop_of(rate: Fraction) -> int:
     return max(1, round(GOP_SECONDS * rate))
 
 
-def _own_name(width: int, height: int) -> str:
+def own_quality(width: int, height: int) -> str:
     """The name of the resolution that a picture has as it is, by which players know it; ``native`` if it has none."""
     return next((name for name in RESOLUTIONS if _scale(width, height, name) == 1), NATIVE)
 
