@@ -6,8 +6,12 @@ import pytest
 
 from milepost.operations import Run
 from milepost.servers.video.flight import make_clip
-from milepost.servers.video.ingest import Limits
+from milepost.servers.video.ingest import Limits, find_ffmpeg
+from milepost.servers.video.ingest.ffmpeg import CPU
+from milepost.servers.video.ingest.fragments import measure
+from milepost.servers.video.ingest.planning import plan
 from milepost.servers.video.ingest.probing import probe
+from milepost.servers.video.ingest.transcoding import transcode
 from milepost.servers.video.telemetry.ingest import find
 from tests.servers.video.ingest.filming import encode, film, ingest, said
 
@@ -24,6 +28,19 @@ def test_zeros_that_a_recorder_has_filled_its_file_with_are_passed_over(tmp_path
     assert [each for each in said(run) if each[0] > 9000] == [
         (9004, "Parts of the source are no video but zeros or something else, and were passed over")
     ]
+
+
+def test_ffmpeg_may_take_its_time_for_many_zeros(tmp_path):
+    padded = film(tmp_path / "padded.ts", size="64x36", seconds=1, sound=False)
+    with padded.open("ab") as file:
+        file.truncate(padded.stat().st_size + (16 << 20))
+    source = probe(padded, check=lambda: None, limits=Limits())
+    rungs = plan(source, ["native"]).rungs
+    told = {"check": lambda: None, "progress": lambda *_: None}
+    # It rests for longer than this in all.
+    brief = Limits(patience=2)
+    transcode(source, rungs, tmp_path, ffmpeg=find_ffmpeg(), encoder=CPU, audio=False, limits=brief, **told)
+    assert measure(tmp_path / "native").frames == 25
 
 
 def test_what_comes_after_zeros_is_found(tmp_path, clip):

@@ -166,7 +166,7 @@ class Cutter:
             [self._ffmpeg, *quiet, *inputs, *streams, *clean, "-f", "mp4", f"file:{target.resolve()}"],
             line=_Progress(length, lambda share: self._progress(share * (1 - _JOINING))),
             check=self._check,
-            patience=self._limits.patience,
+            patience=self._limits.patience + self._source.empty,
         )
 
     def _pictures(self, quality: str, zero: float, length: float) -> list[str]:

@@ -71,7 +71,7 @@ def take_frames(
             ],
             line=lambda _: True,
             check=check,
-            patience=limits.patience,
+            patience=limits.patience + source.empty,
             folder=folder,
         )
         if not (folder / name).exists():

@@ -111,6 +111,11 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     video: Video
     audio: Audio | None
 
+    @property
+    def empty(self) -> float:
+        """Seconds that FFmpeg may need for what holds no packet: it rests for a hundredth after each stretch of that."""
+        return 0.05 * self.lost
+
 
 class _Refusal(msgspec.Struct, forbid_unknown_fields=True):
     error: str

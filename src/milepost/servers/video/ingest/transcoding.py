@@ -88,8 +88,8 @@ def transcode(
             command(source, rungs, ffmpeg=ffmpeg, encoder=encoder, audio=audio, limits=limits),
             line=_Progress(max(1.0, source.duration * float(rate)), progress),
             check=check,
-            patience=limits.patience,
-            most=10 * limits.patience + limits.pace * _end_of(source),
+            patience=limits.patience + source.empty,
+            most=10 * limits.patience + source.empty + limits.pace * _end_of(source),
             memory=limits.memory,
             folder=folder,
         )

@@ -52,7 +52,7 @@ def find(source: Path, check: Callable[[], None] = lambda: None) -> KlvStream | 
         )
         passed = looked = 0
         # Packets of all streams, since one with a single packet of data would be read to its end for another.
-        for packet in packets(container) if streams else ():
+        for packet in packets(container, lost=check) if streams else ():
             passed += packet.size
             if packet.stream.index in streams and packet.size and KEY in bytes(packet):
                 return KlvStream(packet.stream.index, "asynchronous" if packet.pts is None else "synchronous")
