@@ -62,6 +62,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "number": st.integers(0, 2),
     "error": TEXTS,
     "crash": st.booleans(),
+    "stop": st.booleans(),
     "by": NAMES,
 }
 
