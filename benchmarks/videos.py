@@ -113,7 +113,7 @@ class _Publisher:
         add = f"{self._root}/services/Bench/addLayer"
         job = self._milepost.json(add, createParameters=json.dumps(wanted))["jobId"]
         while (state := self._state(job))["status"] in ("SUBMITTED", "EXECUTING"):
-            time.sleep(0.1)
+            time.sleep(0.25)
         seconds = time.perf_counter() - begun
         assert state["status"] == "COMPLETED", state["messages"]
         return seconds
