@@ -45,6 +45,20 @@ class Film:
         wanted = Cut(start=start, end=end, quality=quality, format=kind)
         return target, cutter.cut(wanted, target)
 
+    def frame(self, folder: Path, time: float) -> av.VideoFrame:
+        """The picture that is shown at a time, as an export has it."""
+        [name] = take_frames(
+            self.source,
+            [time],
+            folder,
+            ffmpeg=find_ffmpeg(),
+            check=lambda: None,
+            progress=lambda _: None,
+            limits=Limits(),
+        )
+        [frame] = pictures(folder / name)
+        return frame
+
 
 @pytest.fixture(scope="module")
 def film(tmp_path_factory: pytest.TempPathFactory) -> Film:
@@ -186,16 +200,7 @@ def test_pictures_that_begin_later_than_the_sound_are_cut_where_they_are_shown(
     copied, whole = pictures(part), pictures(path)
     assert len(copied) == RATE
     assert min(range(8, 17), key=lambda each: likeness(copied[0], whole[each])) == 12
-    [name] = take_frames(
-        Film(path).source,
-        [0.48],
-        tmp_path,
-        ffmpeg=find_ffmpeg(),
-        check=lambda: None,
-        progress=lambda _: None,
-        limits=Limits(),
-    )
-    [frame] = pictures(tmp_path / name)
+    frame = Film(path).frame(tmp_path, 0.48)
     assert min(range(8, 17), key=lambda each: likeness(frame, whole[each])) == 12
 
 
@@ -205,16 +210,7 @@ def test_exports_of_a_high_dynamic_range_have_the_standard_one(tmp_path: Path) -
     assert made.encoded
     cut = pictures(part)
     assert {(each.format.name, each.color_trc) for each in cut} == {("yuv420p", 1)}
-    [name] = take_frames(
-        bright.source,
-        [0.2],
-        tmp_path,
-        ffmpeg=find_ffmpeg(),
-        check=lambda: None,
-        progress=lambda _: None,
-        limits=Limits(),
-    )
-    [frame] = pictures(tmp_path / name)
+    frame = bright.frame(tmp_path, 0.2)
     size = {"width": 96, "height": 54}
     a, b = (np.asarray(each.to_image(**size)).astype(float) for each in (frame, cut[5]))
     assert abs(a - b).mean() < 4
